@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.services import Services as Services
     from deepseek_mm.services import build_services as build_services
-    from deepseek_mm.services.inspection_picture import PictureTexts as PictureTexts
+    from deepseek_mm.services.inspection_picture import DrawingTexts as DrawingTexts
     from deepseek_mm.services.inspection_picture import draw_inspection as draw_inspection
     from deepseek_mm.services.inspection_service import InspectedLook as InspectedLook
     from deepseek_mm.services.inspection_service import InspectedText as InspectedText
@@ -121,7 +121,7 @@ if TYPE_CHECKING:
     from deepseek_mm.types import Trace as Trace
     from deepseek_mm.types import Verdict as Verdict
     from deepseek_mm.types import Worked as Worked
-    from deepseek_mm.vision.attention_map import AttentionMap as AttentionMap
+    from deepseek_mm.vision.small_nets import AttentionMap as AttentionMap
 
 _NAMES = {  # of each module of ours
     "accounts.permissions": "Caller LOCAL RIGHTS Right caller_in check_allowed check_run require_local require_right",
@@ -158,14 +158,14 @@ _NAMES = {  # of each module of ours
     "sandbox.records": "Protection Ran",
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
-    "services.inspection_picture": "PictureTexts draw_inspection",
+    "services.inspection_picture": "DrawingTexts draw_inspection",
     "services.inspection_service": "InspectedLook InspectedText Inspection",
     "services.model_exchange": "ExchangeState",
     "services.model_trial": "TrialAnswer TrialRow TrialState",
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.zip_export": "Packed pack_chosen",
-    "vision.attention_map": "AttentionMap",
+    "vision.small_nets": "AttentionMap",
     "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer PhotoDescription Picture Query "
     "Question Request Said Trace Verdict Worked",
 }

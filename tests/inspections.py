@@ -10,7 +10,7 @@ from deepseek_mm.lm.expert_trace import ExpertTrace, LayerReach, TokenExperts
 from deepseek_mm.lm.shape import ExpertSpec
 from deepseek_mm.services.inspection_service import InspectedLook, InspectedText, Inspection
 from deepseek_mm.types import Message, Trace, Utterance
-from deepseek_mm.vision.attention_map import AttentionMap
+from deepseek_mm.vision.small_nets import AttentionMap
 from index import Source
 
 SPECS = (

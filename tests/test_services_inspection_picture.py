@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from inspections import inspection, trace_of
 from PIL import Image
 
-from deepseek_mm.services.inspection_picture import INKS, PictureTexts, draw_inspection
+from deepseek_mm.services.inspection_picture import INKS, DrawingTexts, draw_inspection
 
 PHOTO = Image.new("RGB", (200, 100), "red")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -38,7 +38,7 @@ def test_the_photo_lies_inside_once_and_under_it_a_map_of_all_layers_and_each():
 def test_it_names_no_address_and_holds_no_script_whatever_the_words_say():
     nasty = '</text><script>alert(1)</script> "&\x00'
     told = inspection(nasty, question=nasty)
-    svg = draw_inspection(told, PHOTO, PictureTexts(layer=nasty))
+    svg = draw_inspection(told, PHOTO, DrawingTexts(layer=nasty))
     assert "<script" not in svg
     assert re.findall(r"https?://[^\"]+", svg) == ["http://www.w3.org/2000/svg"]
     assert "<script>alert(1)</script>" in "".join(texts_of(svg))

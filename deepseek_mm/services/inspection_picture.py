@@ -16,7 +16,7 @@ from PIL.Image import Image
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.lm.expert_trace import ExpertTrace, LayerReach
 from deepseek_mm.services.inspection_service import Inspection
-from deepseek_mm.vision.attention_map import AttentionMap
+from deepseek_mm.vision.small_nets import AttentionMap
 
 INKS = ("#b3261e", "#0b57d0", "#146c2e", "#8a5000", "#6d3fc0", "#a8327a", "#0b6b74", "#4a5560")  # all carry white text
 STAGES = {"local": 8, "growing": 16, "global": 24, "sparse": 24}  # height of a layer's bar; a sparse one is hollow
@@ -26,7 +26,7 @@ INK_OF_VEIL = 'fill="#0b1220" shape-rendering="crispEdges"'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PictureTexts:
+class DrawingTexts:
     """What stands in the picture beside the words of the model."""
 
     experts: dict[str, str] = field(default_factory=dict)  # a name of ours -> as it is told
@@ -39,7 +39,7 @@ class PictureTexts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PictureLayout:
+class DrawingLayout:
     """Sizes of the picture."""
 
     wide_px: int = 960
@@ -53,10 +53,10 @@ class PictureLayout:
 
 
 def draw_inspection(
-    told: Inspection, photo: Image | None, texts: PictureTexts | None = None, layout: PictureLayout | None = None
+    told: Inspection, photo: Image | None, texts: DrawingTexts | None = None, layout: DrawingLayout | None = None
 ) -> str:
     """The picture, as the text of an SVG. `photo` is what the reader looked at, where that is known."""
-    texts, layout = texts or PictureTexts(), layout or PictureLayout()
+    texts, layout = texts or DrawingTexts(), layout or DrawingLayout()
     parts, y = [draw_title(told.question, layout)], 64.0
     traces = list_traces(told)
     for trace in traces:
@@ -82,7 +82,7 @@ def list_traces(told: Inspection) -> list[ExpertTrace]:
     return [trace for shown, trace in run if shown] or [trace for _, trace in run]
 
 
-def frame(parts: Iterable[str], layout: PictureLayout, high_px: int) -> str:
+def frame(parts: Iterable[str], layout: DrawingLayout, high_px: int) -> str:
     """All parts on white paper."""
     wide = layout.wide_px
     return (
@@ -101,14 +101,14 @@ def draw_text(x: float, y: float, text: str, *, fill: str = "#1f2937", size: int
     )
 
 
-def draw_title(question: str, layout: PictureLayout) -> str:
+def draw_title(question: str, layout: DrawingLayout) -> str:
     """The question on one line."""
     line = " ".join(question.split())
     cut = line if len(line) <= layout.most_title else f"{line[: layout.most_title - 3]}..."
     return draw_text(layout.edge_px, 38, cut, size=17)
 
 
-def draw_tokens(trace: ExpertTrace, layout: PictureLayout, y: float) -> tuple[str, float]:
+def draw_tokens(trace: ExpertTrace, layout: DrawingLayout, y: float) -> tuple[str, float]:
     """The words in the colours of the experts that had the most weight in them, and where the next thing begins."""
     x, parts = float(layout.edge_px), []
     for n, token in enumerate(trace.tokens):
@@ -128,7 +128,7 @@ def draw_tokens(trace: ExpertTrace, layout: PictureLayout, y: float) -> tuple[st
     return "".join(parts), y + layout.line_px + 10
 
 
-def draw_legend(trace: ExpertTrace, texts: PictureTexts, layout: PictureLayout, y: float) -> str:
+def draw_legend(trace: ExpertTrace, texts: DrawingTexts, layout: DrawingLayout, y: float) -> str:
     """Number, colour, name and share of each expert, four a row."""
     shares, step, parts = trace.shares(), (layout.wide_px - 2 * layout.edge_px) / 4, []
     for number, spec in enumerate(trace.experts):
@@ -140,7 +140,7 @@ def draw_legend(trace: ExpertTrace, texts: PictureTexts, layout: PictureLayout, 
 
 
 def draw_layers(
-    reaches: Sequence[LayerReach], texts: PictureTexts, layout: PictureLayout, y: float
+    reaches: Sequence[LayerReach], texts: DrawingTexts, layout: DrawingLayout, y: float
 ) -> tuple[str, float]:
     """A strip of all layers: the colour says the stage, a dot says that the layer has experts."""
     if not reaches:
@@ -170,7 +170,7 @@ def draw_bar(x: float, foot: float, wide: float, stage: str) -> str:
 
 
 def draw_maps(
-    told: AttentionMap, photo: Image, texts: PictureTexts, layout: PictureLayout, y: float
+    told: AttentionMap, photo: Image, texts: DrawingTexts, layout: DrawingLayout, y: float
 ) -> tuple[str, float]:
     """The photo under the veil of all layers, and of each of them."""
     several = range(len(told.layers_LGG)) if len(told.layers_LGG) > 1 else ()
@@ -198,7 +198,7 @@ def veil(shine_GG: Floats, wide: int, high: int) -> Iterator[str]:
             )
 
 
-def embed_photo(photo: Image, layout: PictureLayout) -> str:
+def embed_photo(photo: Image, layout: DrawingLayout) -> str:
     """A small copy of the photo as an address that holds it."""
     small, data = photo.convert("RGB").copy(), io.BytesIO()
     small.thumbnail((layout.longest_px, layout.longest_px))

@@ -19,7 +19,7 @@ from deepseek_mm.lm.expert_trace import ExpertTrace, LayerReach
 from deepseek_mm.lm.generator import InspectableGenerator
 from deepseek_mm.services.history_service import HistoryService
 from deepseek_mm.types import Answer, ReaderLook, Utterance
-from deepseek_mm.vision.attention_map import AttentionMap
+from deepseek_mm.vision.small_nets import AttentionMap
 from deepseek_mm.vision.vqa_net import VqaQuestion
 from index import Source
 

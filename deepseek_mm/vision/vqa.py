@@ -28,11 +28,10 @@ from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.language.words import singular
 from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
-from deepseek_mm.vision.attention_map import AttentionMap
 from deepseek_mm.vision.box_reader import BoxBatch, BoxReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, VqaPrediction, add_features
 from deepseek_mm.vision.presence import Weights, add_log_odds
-from deepseek_mm.vision.small_nets import read_weights, weights_for, write_weights
+from deepseek_mm.vision.small_nets import AttentionMap, read_weights, weights_for, write_weights
 from deepseek_mm.vision.visual_prompt import LateVisualPrompt, VisualPrompt
 from deepseek_mm.vision.vocabulary import word_cache
 from deepseek_mm.vision.vqa_net import (

@@ -9,13 +9,26 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-from deepseek_mm import ExpertTrace, InspectedLook, InspectedText, Inspection, LayerReach, PictureTexts
+from deepseek_mm import DrawingTexts, ExpertTrace, InspectedLook, InspectedText, Inspection, LayerReach
 from ui.html import hint
 from ui.pictures import THUMB_PX, PagePictures
 from ui.words import UiTexts
 
 VEIL = 0.75  # opacity over a cell that nobody looked at
 MOST_SAID, LEAST_SAID = 3, 0.005  # experts that are named for a token, and the weight of each
+EXPERTS = (
+    "coder",
+    "reckoner",
+    "witness",
+    "observer",
+    "aide",
+    "talker",
+    "operator",
+    "narrator",
+)  # as the words have them
+DOMAINS = ("code", "mathematics", "evidence", "vision", "instructions", "dialogue", "shell", "english")
+STAGES = ("local", "growing", "global", "sparse")
+FILE = "what-the-model-did.svg"
 APART = "|"  # between what is said of a token for one layer and the next
 
 
@@ -94,12 +107,12 @@ def tell_token(trace: ExpertTrace, weights: dict[int, float], words: UiTexts) ->
 
 def tell_expert(name: str, words: UiTexts) -> str:
     """Its name in the language of the page; that of a model of others as it is."""
-    return dict(zip(words.expert_keys, words.expert_names, strict=True)).get(name, name)
+    return dict(zip(EXPERTS, words.expert_names, strict=True)).get(name, name)
 
 
 def tell_stage(stage: str, words: UiTexts) -> str:
     """One of the four stages of progressive attention."""
-    return dict(zip(words.stage_keys, words.stage_names, strict=True))[stage]
+    return dict(zip(STAGES, words.stage_names, strict=True))[stage]
 
 
 def render_legend(trace: ExpertTrace, words: UiTexts) -> str:
@@ -115,7 +128,7 @@ def render_legend(trace: ExpertTrace, words: UiTexts) -> str:
 
 def tell_kind(domain: str, width: int, words: UiTexts) -> str:
     """What an expert is meant for, and how large it is."""
-    meant = dict(zip(words.domain_keys, words.domain_names, strict=True)).get(domain, domain)
+    meant = dict(zip(DOMAINS, words.domain_names, strict=True)).get(domain, domain)
     return words.expert_kind.format(domain=meant, width=width)
 
 
@@ -141,7 +154,7 @@ def render_layers(reaches: Sequence[LayerReach], words: UiTexts) -> str:
 def list_stages(reaches: Sequence[LayerReach], words: UiTexts) -> str:
     """Which layers belong to which stage: "local: 4-6, 25; global: 7"."""
     told = []
-    for stage in words.stage_keys:
+    for stage in STAGES:
         numbers = [reach.number for reach in reaches if reach.stage == stage]
         if numbers:
             told.append(f"{tell_stage(stage, words)}: {words.join(join_ranges(numbers))}")
@@ -228,16 +241,16 @@ def render_saver(drawing: str, words: UiTexts) -> str:
         return ""
     data = base64.b64encode(drawing.encode()).decode()
     return (
-        f'<p class="acts"><a class="save" download="{escape(words.inside_file)}.svg" '
+        f'<p class="acts"><a class="save" download="{FILE}" '
         f'href="data:image/svg+xml;base64,{data}">{escape(words.inside_save)}</a></p>'
     )
 
 
-def picture_texts(words: UiTexts) -> PictureTexts:
+def picture_texts(words: UiTexts) -> DrawingTexts:
     """What stands in that picture, in the language of the page."""
-    return PictureTexts(
-        experts=dict(zip(words.expert_keys, words.expert_names, strict=True)),
-        stages=dict(zip(words.stage_keys, words.stage_names, strict=True)),
+    return DrawingTexts(
+        experts=dict(zip(EXPERTS, words.expert_names, strict=True)),
+        stages=dict(zip(STAGES, words.stage_names, strict=True)),
         layers=words.inside_layers,
         looked=words.inside_looked,
         all_layers=words.inside_all_maps,

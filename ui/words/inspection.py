@@ -50,24 +50,15 @@ class InspectionWords:
         "{percent:.0f} % of the visits to experts are those noted when it answered.",
         "其中 {percent:.0f} % 的专家选择与回答时记下的相同。",
     )
-    expert_keys = Translation(
-        ("coder", "reckoner", "witness", "observer", "aide", "talker", "operator", "narrator"),
-        ("coder", "reckoner", "witness", "observer", "aide", "talker", "operator", "narrator"),
-    )
     expert_names = Translation(
         ("coder", "reckoner", "witness", "observer", "aide", "talker", "operator", "narrator"),
         ("编程者", "计算者", "证人", "观察者", "助手", "交谈者", "操作者", "叙述者"),
-    )
-    domain_keys = Translation(
-        ("code", "mathematics", "evidence", "vision", "instructions", "dialogue", "shell", "english"),
-        ("code", "mathematics", "evidence", "vision", "instructions", "dialogue", "shell", "english"),
     )
     domain_names = Translation(
         ("code", "mathematics", "evidence", "pictures", "instructions", "dialogue", "commands", "English"),
         ("代码", "数学", "证据", "图片", "指令", "对话", "命令", "英语"),
     )
     expert_kind = Translation("for {domain}, {width} wide", "用于{domain}，宽 {width}")
-    stage_keys = Translation(("local", "growing", "global", "sparse"), ("local", "growing", "global", "sparse"))
     stage_names = Translation(("local", "growing", "global", "sparse"), ("局部", "渐宽", "全局", "稀疏"))
     inside_layers = Translation("How far each layer sees", "每一层看多远")
     inside_layers_hint = Translation(
@@ -106,4 +97,3 @@ class InspectionWords:
         "亮处是回答时记下的它看的地方：照片或模型已不在这里。",
     )
     inside_save = Translation("Save as a picture (SVG)", "保存为图片（SVG）")
-    inside_file = Translation("what-the-model-did", "what-the-model-did")

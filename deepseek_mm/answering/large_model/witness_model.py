@@ -16,7 +16,6 @@ from typing import Literal
 from deepseek_mm.answering.composer import (
     MAX_DROPPED,
     MAX_QUESTION,
-    RecordingGenerator,
     missing,
     own,
     past,
@@ -32,6 +31,7 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
 from deepseek_mm.language.words import clean, content, is_negated, lead, names_the_same
 from deepseek_mm.lm.generator import Generator
+from deepseek_mm.lm.recording_generator import RecordingGenerator
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of, said_of
 from deepseek_mm.types import WIDE, Answer, Check, Citation, Claim, Message, Said, Trace, Verdict
 from deepseek_mm.vision.vqa import CLOSED, outcome_of

@@ -66,7 +66,7 @@ class PhotoSkill:
         if any(thing.name in WITH_WRITING for thing in turn.things):
             self.read_lines(picture)  # a sign is where there is writing
         drafts = (route(turn) for route in self.routes)
-        return replace(next(draft for draft in drafts if draft is not None), looked=turn.looked)
+        return replace(next(draft for draft in drafts if draft is not None), looked=turn.best_look)
 
     def _measure(self, turn: PhotoTurn) -> Draft | None:
         return answer_measured(turn, self.config)

@@ -69,7 +69,7 @@ class PhotoTurn:
         self.looks.append(ReaderLook(question=question, things=tuple(things), path=self.shot.source.path, heat=heat))
 
     @property
-    def looked(self) -> ReaderLook | None:
+    def best_look(self) -> ReaderLook | None:
         """The first look with a map, or else the last one; None where the reader was not asked."""
         return next((look for look in self.looks if look.heat), self.looks[-1] if self.looks else None)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.vision.attention_map import AttentionMap
+from deepseek_mm.vision.small_nets import AttentionMap
 
 TWO = AttentionMap(layers_LGG=np.array([[[1.0, 0.0], [0.0, 0.0]], [[0.0, 0.5], [0.5, 0.0]]], np.float32))
 
