@@ -22,6 +22,7 @@ if __name__ == "__main__":  # as a script
     sys.path[:0] = [str(Path(__file__).parent.parent)]
 
 from fakes import COLOURS, ColourSpace, picture
+from inspections import WROTE, Mixture
 from nasty import TEXTS
 
 import app
@@ -150,7 +151,7 @@ class PaperAssistant:
     library: Shelves
     says: str = "It is a thing [1] that one can see from afar."
     pause_s: float = 0.0  # before each word
-    lm: ClassVar[Any] = SimpleNamespace(name="paper", fingerprint="paper", sees=False)  # paper shows nothing of itself
+    lm: ClassVar[Any] = Mixture()  # paper writes its words itself, but shows experts for them
     hub_permission: None = None  # and downloads nothing
     planned: None = None  # paper needs no engine
     hub_permission: None = None  # and no hub
@@ -196,7 +197,7 @@ class PaperAssistant:
         image_path = self._keep(question.image)
         more = [(each.name, self._keep(each.image)) for each in question.more]
         conversation, turn = self.history.begin(
-            question, image_path=image_path, settings={}, fingerprint="paper", more=more
+            question, image_path=image_path, settings={}, fingerprint=f"paper+{self.lm.fingerprint[:8]}", more=more
         )
         first = self._start(question, Answer(text="", state="running", conversation=conversation, turn=turn))
         for answer in self._words(first, question.text, stop or Event()):
@@ -222,7 +223,7 @@ class PaperAssistant:
             Check(claim=f"It is <b>loud</b>: {question}", numbers=(1,), kept=False, reason="a picture has no sound"),
         )
         told = self._settled(answer) if question.startswith("How many") else {}
-        told |= {"offers": offers_of(question, answer)}
+        told |= {"offers": offers_of(question, answer), "utterances": (replace(WROTE, text=text),)}
         yield replace(answer, state="done", seconds=0.2, model="paper", checks=checks if answer.found else (), **told)
 
     def _settled(self, answer: Answer) -> dict[str, Any]:

@@ -35,6 +35,13 @@ def trace_of(text: str) -> ExpertTrace:
     return ExpertTrace(experts=SPECS, layers=(2, 3), reaches=REACHES, tokens=tokens, prompt_tokens=4, agreement=0.98)
 
 
+WROTE = Utterance(
+    prompt=(("user", "Draft: It is a thing [1]."),),
+    text="It is a thing [1].",
+    trace=Trace(experts=("coder", "witness"), layers=(2, 3), top_k=2, visits=("ba", "ab"), written=(7,)),
+)
+
+
 class Mixture(Parrot):
     """A Parrot with experts that can be looked into; it counts how often that was done."""
 
@@ -48,8 +55,7 @@ class Mixture(Parrot):
         self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event, traces: list[Trace]
     ) -> Iterator[str]:
         yield from self.stream(messages, max_tokens=max_tokens, stop=stop)
-        names = tuple(spec.name for spec in SPECS)
-        traces.append(Trace(experts=names, layers=(2, 3), top_k=2, visits=("ba", "ab"), written=(7,)))
+        traces.append(WROTE.trace)
 
     def list_reaches(self, tokens: int) -> tuple[LayerReach, ...]:
         return REACHES

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe import grave
 from browsing import Visitor
 from fakes import picture
 from late_news import LATE_NEWS
@@ -154,6 +155,25 @@ def test_an_earlier_answers_evidence_comes_back_on_demand(visitor):
     expect(visitor.page.locator(".evidence")).to_contain_text("grass.jpg")
     visitor.page.get_by_role("button", name="Evidence: Is it red?").click()
     expect(visitor.page.locator(".evidence")).to_contain_text("kite.jpg")
+    look_inside(visitor)
+
+
+def look_inside(visitor: Visitor) -> None:
+    """What the model did opens beside it: a layer is chosen, arrows go from word to word, the picture is saved."""
+    visitor.page.get_by_role("button", name="What the model did: Is it red?").click()
+    panel = visitor.page.locator(".inside")
+    expect(panel.locator("h2")).to_be_focused()
+    first = panel.locator(".token").first
+    expect(first).to_have_attribute("data-expert", "2")
+    panel.get_by_role("combobox").select_option("layer 3 (growing)")
+    expect(first).to_have_attribute("data-expert", "1")
+    first.focus()
+    visitor.page.keyboard.press("ArrowRight")
+    expect(panel.locator(".said")).to_contain_text("is - coder 65 %, witness 35 %")
+    assert grave(visitor.page) == []
+    with visitor.page.expect_download() as saved:
+        panel.get_by_role("link", name="Save as a picture").click()
+    assert saved.value.suggested_filename == "what-the-model-did.svg"
 
 
 def test_a_question_is_edited_and_asked_in_a_branch(visitor):

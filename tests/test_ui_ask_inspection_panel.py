@@ -104,7 +104,7 @@ def test_an_answer_on_the_page_is_looked_into_and_one_that_is_gone_is_named(tmp_
     try:
         talk = list(asking.ask({"text": "Is it red?", "files": []}, Talk(), kept, "page"))[-1].talk
         told, drawing = asking.inspect(talk.exchanges[0].answer.turn, talk, kept)
-        assert (told.wording, told.question, told.look) == ("changed", "Is it red?", None)
+        assert (told.wording, told.question, told.look) == ("model", "Is it red?", None)
         assert drawing.startswith("<svg")
         with pytest.raises(Exception, match="not here any more"):
             asking.inspect(99, talk, kept)

@@ -85,8 +85,8 @@ class InspectionWords:
         "亮处是它看的地方；这张图与回答时记下的有 {percent:.0f} % 重合。",
     )
     inside_rest = Translation(
-        "A bright cell that shows nothing, often at an edge, is where deeper layers rest.",
-        "没有内容的亮格（多在边缘）是较深的层停留的地方。",
+        "Layer 1 looks most at what is asked for; deeper ones look around it, and rest on cells that show nothing.",
+        "第 1 层最常看所问的东西；更深的层看它的周围，也会停在没有内容的格子上。",
     )
     inside_map_now = Translation(
         "Bright is where it looks now; no map was noted when it answered.",
