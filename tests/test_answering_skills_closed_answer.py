@@ -1,6 +1,7 @@
 """Questions with few answers: yes or no, counts, colours, positions and alternatives, each in its own words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from photo_turns import region, turn_of
@@ -95,6 +96,15 @@ def test_a_count_is_asked_of_the_witnesses_as_how_many() -> None:
     one = skill("2", 0.6)
     say(one, turn_of("count the dogs", subject="the dogs", kind="count"))
     assert one.decider.asked[0].text == "how many dogs are there?"  # type: ignore[attr-defined]
+
+
+def test_where_the_reader_looked_is_noted_with_the_question_as_it_was_asked() -> None:
+    one, turn = skill("2", 0.6), turn_of("count the dogs", subject="the dogs", kind="count")
+    say(one, turn)
+    assert turn.looks == []  # without a map nobody looked
+    one.decider.verdict = replace(one.decider.verdict, heat=((0.25, 0.75),))  # type: ignore[attr-defined]
+    say(one, turn)
+    assert [(look.question, look.heat) for look in turn.looks] == [("how many dogs are there?", ((0.25, 0.75),))]
 
 
 SHEEP = [region("sheep", (left, 120, left + 20, 140)) for left in (10, 80, 150)]

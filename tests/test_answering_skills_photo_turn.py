@@ -26,3 +26,16 @@ def test_a_pronoun_names_nothing_and_a_phrase_its_thing() -> None:
 def test_a_refusal_is_marked_and_points_at_the_whole_photo() -> None:
     draft = turn_of("x", region("dog", (0, 0, 50, 50))).refuse("I cannot tell that", 0.8)
     assert (draft.refused, draft.chance, draft.claims[0].numbers) == (True, 0.8, (1,))
+
+
+def test_the_look_that_is_kept_is_the_first_with_a_map_or_else_the_last() -> None:
+    turn = turn_of("is it red?")
+    assert turn.best_look is None
+    turn.note_look("is it a car?", ["car"])
+    turn.with_parts(turn.evidence).note_look("what is it?", [])
+    assert (turn.best_look and turn.best_look.question) == "what is it?"
+    turn.note_look("is the car red?", ["car"], ((0.5, 0.5),))
+    turn.note_look("is it blue?", [], ((1.0, 0.0),))
+    look = turn.best_look
+    assert look is not None
+    assert (look.question, look.things, look.path) == ("is the car red?", ("car",), "/photos/here.jpg")
