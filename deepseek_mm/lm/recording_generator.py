@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from threading import Event
+from types import GeneratorType
 
 from deepseek_mm.lm.generator import Generator, TracingGenerator
 from deepseek_mm.types import Message, Role, Trace, Utterance
@@ -35,10 +36,14 @@ class RecordingGenerator:
 
 
 def note_pieces(heard: Iterator[str], pieces: list[str]) -> Iterator[str]:
-    """The pieces as they come; each is noted first."""
-    for piece in heard:
-        pieces.append(piece)
-        yield piece
+    """The pieces as they come; each is noted first. Whoever leaves early ends the model's answer at once."""
+    try:
+        for piece in heard:
+            pieces.append(piece)
+            yield piece
+    finally:
+        if isinstance(heard, GeneratorType):
+            heard.close()
 
 
 def keep_prompt(messages: Sequence[Message]) -> tuple[tuple[Role, str], ...]:
