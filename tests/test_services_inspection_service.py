@@ -105,10 +105,12 @@ def test_words_that_were_dropped_are_told_as_what_was_not_shown(open_house):
 def test_under_another_model_only_what_was_noted_is_told(open_house):
     house = open_house(Mixture("Yes, I can see a kite in kite.png [1]."))
     answer = asked(house)
-    house.lm = Parrot("Hm.")
-    told = inspect(house, answer)
-    assert (told.wording, told.reaches, told.texts[0].trace) == ("changed", (), None)
-    assert told.texts[0].shares == {"coder": 0.5, "witness": 0.5}
+    others = (Parrot("Hm."), Mixture())
+    others[1].fingerprint = "others-1"  # of the same kind, with other weights
+    for house.lm in others:
+        told = inspect(house, answer)
+        assert (told.wording, told.reaches, told.texts[0].trace) == ("changed", (), None)
+        assert told.texts[0].shares == {"coder": 0.5, "witness": 0.5}
 
 
 @pytest.mark.parametrize(("lm", "wording"), [(Parrot, "opaque"), (Mixture, "unkept")])

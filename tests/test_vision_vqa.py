@@ -74,6 +74,7 @@ def test_each_layer_looks_by_itself_and_what_it_saw_elsewhere_changes_where():
     _, by_layer = net.read_by_layer(pictures, torch.tensor([0, 0]), questions)
     assert by_layer.shape == (2, 2, 9)
     assert torch.allclose(by_layer.sum(dim=-1), torch.ones(2, 2), atol=1e-5)
+    assert (by_layer[0] - by_layer[1]).abs().max() > 1e-3
     moved = PictureBatch(pictures.cells_BPC.roll(1, 1), pictures.vectors_BD, pictures.grid_BPD.roll(1, 1))
     net.place.data.zero_()  # cells that differ in their place only
     _, still = net.read_by_layer(pictures, torch.tensor([0, 0]), questions)

@@ -31,7 +31,7 @@ class DrawingTexts:
 
     experts: dict[str, str] = field(default_factory=dict)  # a name of ours -> as it is told
     stages: dict[str, str] = field(default_factory=dict)
-    layers: str = "How far each layer sees"
+    layers: str = "How far each layer sees (* has experts)"
     looked: str = "Where the reader looked"
     all_layers: str = "all layers"
     layer: str = "layer {number}"

@@ -251,7 +251,7 @@ def picture_texts(words: UiTexts) -> DrawingTexts:
     return DrawingTexts(
         experts=dict(zip(EXPERTS, words.expert_names, strict=True)),
         stages=dict(zip(STAGES, words.stage_names, strict=True)),
-        layers=words.inside_layers,
+        layers=words.inside_drawn_layers,
         looked=words.inside_looked,
         all_layers=words.inside_all_maps,
         layer=words.inside_map,

@@ -61,6 +61,7 @@ class InspectionWords:
     expert_kind = Translation("for {domain}, {width} wide", "用于{domain}，宽 {width}")
     stage_names = Translation(("local", "growing", "global", "sparse"), ("局部", "渐宽", "全局", "稀疏"))
     inside_layers = Translation("How far each layer sees", "每一层看多远")
+    inside_drawn_layers = Translation("How far each layer sees (* has experts)", "每一层看多远（* 有专家）")
     inside_layers_hint = Translation(
         "The higher a bar, the further its layer sees; a hollow one chooses blocks; a dot marks experts.",
         "条越高，这一层看得越远；空心的只选取若干块；圆点表示有专家。",
