@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 import pytest
 from PIL import Image
 
-from deepseek_mm.types import Answer, Citation
+from deepseek_mm.types import Act, Answer, Citation, Request
 from index import Label, Region, Source
-from ui.ask.chat import Chat, ChatExchange, Talk, Upload, about
+from ui.ask.chat import Chat, ChatExchange, Talk, Upload, about, hint_of
 from ui.code_html import sentences
 from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
@@ -180,3 +180,20 @@ def test_what_is_said_runs_in_the_direction_of_its_own_letters(chat):
     html = chat.html(talk("نعم [1].", "هل هناك قطة؟"))
     assert '<p class="question" dir="auto">هل هناك قطة؟</p>' in html
     assert '<div class="say" dir="auto">' in html
+
+
+@pytest.mark.parametrize(
+    ("act", "hint"),
+    [
+        ({"kind": "look", "attribute": "colour"}, ENGLISH.right_hint_colour),
+        ({"kind": "look", "form": "yes_no"}, ENGLISH.right_hint_yes_no),
+        ({"kind": "count"}, ENGLISH.right_hint_number),
+        ({"kind": "read"}, ENGLISH.right_hint_text),
+        ({"kind": "look"}, ENGLISH.right_hint_thing),
+        ({"kind": "find"}, ENGLISH.right_hint),
+        (None, ENGLISH.right_hint),
+    ],
+)
+def test_the_field_for_a_right_answer_says_what_such_an_answer_looks_like(act, hint):
+    request = Request(acts=(Act(text="x", **act),)) if act else None
+    assert hint_of(Answer(text="", request=request), ENGLISH) == hint

@@ -66,3 +66,11 @@ def test_a_press_on_what_is_not_there_opens_nothing(part, act, what):
 @pytest.mark.parametrize("sent", [None, 7, "", "x" * (2 * MOST_LETTERS)])
 def test_whatever_a_browser_sends_as_rules_is_answered(part, sent):
     assert 'role="alert"' in checked(part, sent)[part.html]
+
+
+def test_the_button_that_stops_a_check_works_only_while_one_runs(part):
+    assert not part.stop.interactive
+    first, *_, last = part._check(TEXT, LibraryListing(filters=SearchFilter()))
+    assert first[part.stop].interactive
+    assert not last[part.stop].interactive
+    assert not part._rest().interactive

@@ -121,3 +121,13 @@ def test_a_button_opens_what_is_unlikely(pictures):
     matches = (match(1), match(2, likely=False), match(3, likely=False))
     assert "2 more that are unlikely" in grid(results(*matches, num=1), pictures, ENGLISH)
     assert "unlikely" not in grid(results(*matches), pictures, ENGLISH)
+
+
+def test_photos_and_documents_stand_apart_under_headings_where_both_are_found(pictures):
+    page = replace(match(2).region.source, kind="document", path="/docs/2.pdf")
+    mixed = results(match(1), replace(match(2), region=replace(match(2).region, source=page)), match(3))
+    html = grid(mixed, pictures, ENGLISH)
+    assert re.findall(r'<h3 class="of-kind">([^<]+)</h3>', html) == [ENGLISH.photos, ENGLISH.documents]
+    assert [each.citation.number for each in mixed.visible] == [1, 3, 2]
+    assert re.findall(r'data-act="open" data-what="(\d)"', html) == ["0", "1", "2"]
+    assert "of-kind" not in grid(results(match(1), match(2)), pictures, ENGLISH)

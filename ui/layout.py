@@ -244,10 +244,8 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
                 learning = LearningTab.place(LearningHandlers(services=services, words=words))
             with gr.Tab(words.settings, id="settings") as settings_tab:
                 settings = SettingsTab.place(SettingsHandlers(services=services, words=words), shelving)
-        ask.join()
+        ask.join(ask_tab, page)
         offer.join(page, ask_tab)
-        if ask.starters is not None:
-            ask.starters.join(page, ask_tab, ask.parts_by_name)
         code.join(code_tab)
         search.offer(search_tab)
         SavedPart(tab=search, services=services).join(visit.kept, search_tab)

@@ -113,12 +113,12 @@ class CandidateMaker:
 
     def ask_which(self) -> Iterator[Candidate]:
         """Which photos show a thing that several show."""
-        for thing in self._shared()[:MOST_EACH]:
+        for thing in self._find_shared()[:MOST_EACH]:
             yield Candidate(kind="which", text=self._name("which", thing), passes=partial(cites_only, thing.sure, 2))
 
     def ask_many(self) -> Iterator[Candidate]:
         """How many do; of other things than those of `ask_which`, where there are others."""
-        for thing in self._shared()[::-1][:MOST_EACH]:
+        for thing in self._find_shared()[::-1][:MOST_EACH]:
             yield Candidate(kind="many", text=self._name("many", thing), passes=partial(says_number, len(thing.sure)))
 
     def ask_there(self) -> Iterator[Candidate]:
@@ -160,7 +160,7 @@ class CandidateMaker:
             text = self.forms["document"].format(file=source.name)
             yield Candidate(kind="document", text=text, passes=partial(cites_only, [source], 1))
 
-    def _shared(self) -> list[KnownThing]:
+    def _find_shared(self) -> list[KnownThing]:
         return [thing for thing in self.things if thing.is_clear and len(thing.sure) > 1]
 
     def _name(self, kind: str, thing: KnownThing) -> str:

@@ -117,8 +117,8 @@ class AskTab:
         names = ("chat", "notice", "editing", "box", "stop", "board")
         return [self.talk, self.fields.at, self.shown, *(named[name] for name in names)]
 
-    def join(self) -> None:
-        """Connect the components with the handlers."""
+    def join(self, tab: gr.Tab | None = None, page: gr.Blocks | None = None) -> None:
+        """Connect the components with the handlers; questions to begin with are looked for when they are opened."""
         named, asking, visit = self.parts_by_name, self.handlers, self.fields
         who = [self.talk, visit.kept, visit.page, visit.at]
 
@@ -156,6 +156,8 @@ class AskTab:
         )
         if self.starters is not None:
             named["starters"].click(begin, who, **sent, **QUIET)
+        if self.starters is not None and tab is not None and page is not None:
+            self.starters.join(page, tab, named)
         if "camera" in named:
             both = [named["camera"], named["box"]]
             named["camera"].change(_add_photo, both, both[::-1], **QUIET)
@@ -315,7 +317,7 @@ class CodeTab(AskTab):
         has_code = self.handlers.assistant.store.kinds().get("code", 0) > 0
         return self.chat_html.html(talk, self._examples(), lacks="" if has_code else lacks(self.words))
 
-    def join(self, tab: gr.Tab | None = None) -> None:
+    def join(self, tab: gr.Tab | None = None, page: gr.Blocks | None = None) -> None:
         """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""
         super().join()
         if tab is not None:

@@ -261,9 +261,9 @@ class Chat:
         """A field for what the answer should have been; it can be learned from."""
         words = self.words
         name, keep = escape(words.right_answer), button("right", each.answer.turn, words.right_keep)
+        shape = escape(hint_of(each.answer, words))
         field = (
-            f'<input type="text" maxlength="80" placeholder="{escape(words.right_hint)}" aria-label="{name}" '
-            f'value="{escape(each.right)}">'
+            f'<input type="text" maxlength="80" placeholder="{shape}" aria-label="{name}" value="{escape(each.right)}">'
         )
         kept = f'<span class="hint" role="status">{escape(words.right_kept)}</span>' if each.right else ""
         return f'<div class="acts typed right-answer"><span class="hint">{name}</span>{field}{keep}{kept}</div>'
@@ -286,6 +286,19 @@ def wrap_mark(html: str, what: str) -> str:
 def name_example(text: str, words: UiTexts) -> str:
     """A question as its button says it: one of several lines is a traceback."""
     return words.code_crash if "\n" in text else text.replace("`", "")
+
+
+def hint_of(answer: Answer, words: UiTexts) -> str:
+    """What a right answer to such a question looks like."""
+    act = answer.request.acts[0] if answer.request and answer.request.acts else None
+    if act is None:
+        return words.right_hint
+    if act.attribute == "colour":
+        return words.right_hint_colour
+    forms = {"yes_no": words.right_hint_yes_no, "number": words.right_hint_number}
+    kinds = {"count": words.right_hint_number, "sum": words.right_hint_number, "read": words.right_hint_text,
+             "document": words.right_hint_text, "look": words.right_hint_thing}  # fmt: skip
+    return forms.get(act.form) or kinds.get(act.kind) or words.right_hint
 
 
 def about(answer: Answer, words: UiTexts) -> Sequence[str]:

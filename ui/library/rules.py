@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
+from typing import Any
 
 import gradio as gr
 
@@ -199,7 +200,7 @@ class RulesPart:
             piece(hint(words.rules_hint.format(file="rules.txt")), listens="")
             with gr.Row():
                 check = gr.Button(words.rules_check, variant="primary", size="sm", min_width=120)
-                stop = gr.Button(words.stop, size="sm", min_width=120)
+                stop = gr.Button(words.stop, size="sm", min_width=120, interactive=False)
             html = piece(listens="grid", elem_classes="results ruled")
         return cls(
             handlers=ruling, pictures=pictures, viewer=viewer, text=text, check=check, stop=stop, html=html,
@@ -209,17 +210,28 @@ class RulesPart:
     def join(self, listing: gr.State) -> None:
         """Connect it; what is checked is the collection that the list shows."""
         begun = self.check.click(
-            self._check, [self.text, listing], [self.html, self.found], concurrency_limit=AT_ONCE, **QUIET
+            self._check, [self.text, listing], [self.html, self.found, self.stop], concurrency_limit=AT_ONCE, **QUIET
         )
-        self.stop.click(None, None, None, cancels=[begun], **QUIET)
+        self.stop.click(self._rest, None, self.stop, cancels=[begun], **QUIET)
         self.html.click(self._press, self.found, self.viewer.parts, **QUIET)
 
     @needs_right("ask")
     def _check(self, request: gr.Request, text: str, listing: LibraryListing) -> Iterator[Updates]:
         """Results as they come; what is typed comes from the browser, and may be anything."""
         typed, collection = str(text or "")[:MOST_LETTERS], listing.filters.collection
+        yield {self.stop: gr.Button(interactive=True)}
         for found in self.handlers.check(caller_of(request), typed, collection):
-            yield {self.html: render_rules(found, self.pictures, self.handlers.words), self.found: found}
+            stop = gr.Button(interactive=not found.ended)
+            yield {
+                self.html: render_rules(found, self.pictures, self.handlers.words),
+                self.found: found,
+                self.stop: stop,
+            }
+
+    @needs_right("ask")
+    def _rest(self) -> Any:
+        """Nothing runs any more."""
+        return gr.Button(interactive=False)
 
     @needs_right("ask")
     def _press(self, request: gr.Request, found: RuleResults, event: Press) -> Updates:

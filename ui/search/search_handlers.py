@@ -99,8 +99,8 @@ class Results:
 
     @property
     def visible(self) -> tuple[EvidenceItem, ...]:
-        """Those in view, in their order."""
-        return in_order(self.pool, self.order)[: self.num]
+        """Those in view, in their order; each kind of file together."""
+        return tuple(each for _, group in group_kinds(in_order(self.pool, self.order)[: self.num]) for each in group)
 
     @property
     def is_end(self) -> bool:
@@ -140,6 +140,14 @@ def in_order(exhibits: Sequence[EvidenceItem], order: str) -> tuple[EvidenceItem
     dated = [each for each in nearest if when(each) is not None]
     dated.sort(key=lambda each: when(each) or datetime.min, reverse=order == "newest")
     return (*dated, *(each for each in nearest if when(each) is None))
+
+
+def group_kinds(exhibits: Sequence[EvidenceItem]) -> list[tuple[str, list[EvidenceItem]]]:
+    """Photos, documents and code apart, in their order; the kind of the first comes first."""
+    groups: dict[str, list[EvidenceItem]] = {}
+    for each in exhibits:
+        groups.setdefault(each.citation.region.source.kind, []).append(each)
+    return list(groups.items())
 
 
 def when(each: EvidenceItem) -> datetime | None:
@@ -199,11 +207,20 @@ def grid(results: Results, pictures: PagePictures, words: UiTexts) -> str:
     shown = results.visible
     if not shown:
         return ""
-    items = "".join(_item(n, each, pictures, words) for n, each in enumerate(shown))
+    items = {each.citation.number: _item(n, each, pictures, words) for n, each in enumerate(shown)}
+    groups = group_kinds(shown)
+    names = {"photo": words.photos, "document": words.documents, "code": words.code}
+    lists = []
+    for kind, group in groups:
+        label = words.results if len(groups) == 1 else names.get(kind, words.results)
+        head = "" if len(groups) == 1 else f'<h3 class="of-kind">{escape(label)}</h3>'
+        lists.append(
+            f'{head}<ul class="grid{"" if results.certain else " dim"}" data-search="{results.token}" '
+            f'aria-label="{escape(label)}" aria-describedby="grid-keys">'
+            f"{''.join(items[each.citation.number] for each in group)}</ul>"
+        )
     return (
-        f'<p class="hint keys" id="grid-keys">{escape(words.results_keys)}</p>'
-        f'<ul class="grid{"" if results.certain else " dim"}" data-search="{results.token}" '
-        f'aria-label="{escape(words.results)}" aria-describedby="grid-keys">{items}</ul>'
+        f'<p class="hint keys" id="grid-keys">{escape(words.results_keys)}</p>{"".join(lists)}'
         f'<div class="end">{_end(results, len(shown), words)}</div>{_bar(words)}'
     )
 

@@ -217,7 +217,12 @@ class LearningWords:
     """Corrections, versions, and what each of them changed."""
 
     right_answer = Translation("The right answer:", "正确答案：")
-    right_hint = Translation("blue", "例如 blue")
+    right_hint = Translation("in a word or two", "一两个词")
+    right_hint_yes_no = Translation("yes or no", "是或否（yes / no）")
+    right_hint_number = Translation("a number, such as 3", "数字，例如 3")
+    right_hint_colour = Translation("a colour, such as blue", "颜色，例如 blue")
+    right_hint_text = Translation("the words as they stand there", "上面写的原文")
+    right_hint_thing = Translation("what it is, such as kite", "是什么，例如 kite")
     right_keep = Translation("Keep this answer as the right one", "保存为正确答案")
     right_kept = Translation("Kept. It can be learned from, see Learning.", "已保存。可在“学习”中用于训练。")
 
