@@ -140,8 +140,8 @@ VECTORS: Executable = select(VectorRow.region_id, VectorRow.data).where(VectorRo
 SOURCE, *ROWS = (insert(table) for table in (SourceRow, RegionRow, VectorRow, LabelRow, SymbolRow, CallRow))
 ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
     "added": (SourceRow.id.desc(),),
-    "newest": (SourceRow.dated_us.desc(), SourceRow.id.desc()),
-    "oldest": (SourceRow.dated_us.asc(), SourceRow.id.asc()),
+    "newest": (SourceRow.date_us.desc().nulls_last(), SourceRow.id.desc()),  # what has no date comes last in both
+    "oldest": (SourceRow.date_us.asc().nulls_last(), SourceRow.id.asc()),
     "name": (SourceRow.sort_name.asc(), SourceRow.id.asc()),
     "size": (SourceRow.size_bytes.desc(), SourceRow.id.desc()),
 }
@@ -388,7 +388,7 @@ def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter)
 def add_source(session: Session, source: Source) -> Source:
     """A new row for the noun, which comes back with its id."""
     values: dict[str, Any] = {name: getattr(source, name) for name in SOURCE_FIELDS}
-    values |= sort_keys(source.path, source.taken_at, source.modified_ns)
+    values |= sort_keys(source.path, source.kind, source.taken_at, source.modified_ns)
     return replace(source, id=session.connection().execute(SOURCE, values).lastrowid)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from index import queries
 from index.region import FOR_FOLDERS, Filter, Region
-from index.tables import CallRow, RegionRow, SourceRow, SymbolRow, sort_keys
+from index.tables import CallRow, RegionRow, SourceRow, SymbolRow, sortable_name
 
 NAMED = ("function", "method", "class", "module")  # kinds whose names are worth completing
 CALLED = NAMED[:-1]
@@ -59,7 +59,7 @@ def at_line(session: Session, file: str, line: int, where: Filter) -> list[Regio
     """The regions that hold this line of a file of this name, capitals included, the shortest first."""
     columns = (RegionRow.id, SourceRow.path, RegionRow.last_line - RegionRow.first_line)
     query = select(*columns).join(SourceRow, SourceRow.id == RegionRow.source_id)
-    query = query.where(SourceRow.sort_name == sort_keys(file, None, 0)["sort_name"])
+    query = query.where(SourceRow.sort_name == sortable_name(file))
     query = query.where(RegionRow.first_line <= line, RegionRow.last_line >= line)
     rows = session.execute(query.where(RegionRow.id.in_(queries.matching_regions(where)))).all()
     sizes = {region_id: size for region_id, path, size in rows if PurePath(path).name == PurePath(file).name}

@@ -39,7 +39,7 @@ class LibraryRow(StoreBase):
     removals: Mapped[int]  # transactions that deleted or moved something
 
 
-SORTED_BY = ("sort_name", "dated_us", "size_bytes")
+SORTED_BY = ("sort_name", "date_us", "size_bytes")
 
 
 class SourceRow(StoreBase):
@@ -73,7 +73,7 @@ class SourceRow(StoreBase):
     format: Mapped[str]
     note: Mapped[str]
     sort_name: Mapped[str]  # the file's name as `sort_keys` writes it
-    dated_us: Mapped[int]  # when it was taken, or else last changed, in microseconds since 1970
+    date_us: Mapped[int | None]  # when a photo was taken, or another file last changed, in microseconds since 1970
 
 
 class PlaceRow(StoreBase):
@@ -165,20 +165,26 @@ class CallRow(StoreBase):
     name: Mapped[str]
 
 
-def sort_keys(path: str, taken_at: datetime | None, modified_ns: int) -> dict[str, Any]:
-    """The columns of a source by which lists are sorted: capitals do not matter, numbers in names count as numbers.
+def sort_keys(path: str, kind: str, taken_at: datetime | None, modified_ns: int) -> dict[str, Any]:
+    """The columns of a source by which lists are sorted.
 
-    A photo's time is its camera's, which knows no zone; it is compared with the times of files as if it were UTC.
+    A photo's time is its camera's, which knows no zone; it is compared with the times of files as if it were UTC. One
+    that does not say when it was taken has no date, whatever its file's time is.
     """
-    name = re.sub(r"\d+", lambda number: number[0].zfill(DIGITS), PurePath(path).name.casefold())
     taken_us = None if taken_at is None else (taken_at - EPOCH) // timedelta(microseconds=1)
-    return {"sort_name": name, "dated_us": modified_ns // 1000 if taken_us is None else taken_us}
+    changed_us = modified_ns // 1000 if modified_ns and kind != "photo" else None
+    return {"sort_name": sortable_name(path), "date_us": changed_us if taken_us is None else taken_us}
+
+
+def sortable_name(path: str) -> str:
+    """A file's name as lists sort it: capitals do not matter, numbers in names count as numbers."""
+    return re.sub(r"\d+", lambda number: number[0].zfill(DIGITS), PurePath(path).name.casefold())
 
 
 @event.listens_for(SourceRow, "before_insert")
 @event.listens_for(SourceRow, "before_update")
 def _note_sort_keys(mapper: object, connection: object, row: SourceRow) -> None:
-    for name, value in sort_keys(row.path, row.taken_at, row.modified_ns).items():
+    for name, value in sort_keys(row.path, row.kind, row.taken_at, row.modified_ns).items():
         setattr(row, name, value)
 
 
@@ -198,3 +204,18 @@ def create_tables(connection: Connection) -> None:
     for statement in (WORDS, WORDS_ADDED, WORDS_REMOVED):
         connection.exec_driver_sql(statement)
     make_counters(connection, COUNTED)
+
+
+UNDATE = (
+    "DROP INDEX sources_by_dated_us",
+    "ALTER TABLE sources ADD COLUMN date_us INTEGER",
+    "UPDATE sources SET date_us = dated_us WHERE taken_at IS NOT NULL OR (kind != 'photo' AND modified_ns != 0)",
+    "ALTER TABLE sources DROP COLUMN dated_us",
+    "CREATE INDEX sources_by_date_us ON sources (date_us, id, collection, kind, format)",
+)
+
+
+def undate_photos(connection: Connection) -> None:
+    """Photos of an older file that do not say when they were taken lose the date of their file."""
+    for statement in UNDATE:
+        connection.exec_driver_sql(statement)

@@ -31,14 +31,23 @@ def names(store, order, **how) -> list[str]:
 
 def test_sources_are_listed_by_each_order_and_equals_by_the_order_in_which_they_came(store):
     put(store, "/z/10.jpg", taken_at=datetime(1970, 1, 5), modified_ns=9 * DAY_NS, size_bytes=5)
-    put(store, "/a/B.jpg", modified_ns=3 * DAY_NS, size_bytes=9)
+    put(store, "/a/B.txt", kind="document", modified_ns=3 * DAY_NS, size_bytes=9)
     put(store, "/m/2.jpg", taken_at=datetime(1970, 1, 2), modified_ns=8 * DAY_NS, size_bytes=5)
-    put(store, "/y/a.jpg", modified_ns=3 * DAY_NS, size_bytes=1)
-    assert names(store, "added") == ["a.jpg", "2.jpg", "B.jpg", "10.jpg"]
-    assert names(store, "newest") == ["10.jpg", "a.jpg", "B.jpg", "2.jpg"]
-    assert names(store, "oldest") == ["2.jpg", "B.jpg", "a.jpg", "10.jpg"]
-    assert names(store, "name") == ["2.jpg", "10.jpg", "a.jpg", "B.jpg"]
-    assert names(store, "size") == ["B.jpg", "2.jpg", "10.jpg", "a.jpg"]
+    put(store, "/y/a.txt", kind="document", modified_ns=3 * DAY_NS, size_bytes=1)
+    assert names(store, "added") == ["a.txt", "2.jpg", "B.txt", "10.jpg"]
+    assert names(store, "newest") == ["10.jpg", "a.txt", "B.txt", "2.jpg"]
+    assert names(store, "oldest") == ["2.jpg", "B.txt", "a.txt", "10.jpg"]
+    assert names(store, "name") == ["2.jpg", "10.jpg", "a.txt", "B.txt"]
+    assert names(store, "size") == ["B.txt", "2.jpg", "10.jpg", "a.txt"]
+
+
+def test_a_photo_without_a_date_comes_last_whatever_its_file_says_and_whichever_way_it_is_sorted(store):
+    put(store, "/copied today.jpg", modified_ns=20_000 * DAY_NS)
+    put(store, "/1999.jpg", taken_at=datetime(1999, 7, 1), modified_ns=5 * DAY_NS)
+    put(store, "/no time.txt", kind="document")
+    put(store, "/2001.jpg", taken_at=datetime(2001, 7, 1))
+    assert names(store, "newest") == ["2001.jpg", "1999.jpg", "no time.txt", "copied today.jpg"]
+    assert names(store, "oldest") == ["1999.jpg", "2001.jpg", "copied today.jpg", "no time.txt"]
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -70,14 +79,14 @@ def test_a_photo_that_claims_an_impossible_year_is_stored_and_sorted(store):
 
 
 def test_a_file_with_a_new_time_or_a_new_place_is_sorted_by_it(store):
-    first = put(store, "/1.jpg", modified_ns=1 * DAY_NS)
-    put(store, "/2.jpg", modified_ns=2 * DAY_NS)
-    store.touch("/1.jpg", modified_ns=3 * DAY_NS)
-    assert names(store, "newest") == ["1.jpg", "2.jpg"]
-    store.add_place(first.id, "/9.jpg", size_bytes=0, modified_ns=DAY_NS)
-    store.remove_places(["/1.jpg"])
-    assert names(store, "newest") == ["2.jpg", "9.jpg"]
-    assert names(store, "name") == ["2.jpg", "9.jpg"]
+    first = put(store, "/1.txt", kind="document", modified_ns=1 * DAY_NS)
+    put(store, "/2.txt", kind="document", modified_ns=2 * DAY_NS)
+    store.touch("/1.txt", modified_ns=3 * DAY_NS)
+    assert names(store, "newest") == ["1.txt", "2.txt"]
+    store.add_place(first.id, "/9.txt", size_bytes=0, modified_ns=DAY_NS)
+    store.remove_places(["/1.txt"])
+    assert names(store, "newest") == ["2.txt", "9.txt"]
+    assert names(store, "name") == ["2.txt", "9.txt"]
 
 
 def test_a_folder_does_not_hold_a_file_that_is_named_like_the_next_one(store):
@@ -93,8 +102,8 @@ def test_a_folder_does_not_hold_a_file_that_is_named_like_the_next_one(store):
 def test_a_late_page_of_any_order_is_read_from_an_index_without_sorting(store):
     """Sorting 100,000 rows for one page of 60 is what makes a page slow; SQLite says how it would go about it."""
     connection = sqlite3.connect(store.folder / "store.db")
-    columns = {"newest": "dated_us DESC, id DESC", "oldest": "dated_us, id", "name": "sort_name, id"}
-    for order in (*columns.values(), "size_bytes DESC, id DESC"):
+    dates = ("date_us DESC NULLS LAST, id DESC", "date_us NULLS LAST, id")
+    for order in (*dates, "sort_name, id", "size_bytes DESC, id DESC"):
         query = f"SELECT id FROM sources WHERE collection != 'uploads' ORDER BY {order} LIMIT 60 OFFSET 99000"
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
         assert [line.startswith("SCAN sources USING COVERING INDEX sources_by_") for line in plan] == [True]

@@ -22,7 +22,7 @@ from index.store import RegionStore
 ARCHIVE = Path(__file__).parent / "data" / "last_library.tar.xz"  # see make_last_library.py
 DIM = 8
 DATABASES = ("spaces/toy/store.db", "history.db", "jobs.db")
-UNCHANGED = ("spaces/toy/store.db", "jobs.db")  # whose tables are still those of then
+UNCHANGED = ("jobs.db",)  # whose tables are still those of then
 FTS5 = ("words_", "turn_words_", "title_words_")  # begin the names of its own tables
 
 
@@ -77,6 +77,24 @@ def test_opening_the_last_library_changes_no_row_and_no_table(library, name):
     open_all(library)
     assert (read_rows(library / name), read_schema(library / name)) == before
     assert sum(map(len, before[0].values())) > 5
+
+
+def test_sources_of_the_last_library_keep_all_but_the_date_of_a_file_for_a_photo_without_one(library):
+    path = library / "spaces/toy/store.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE sources SET taken_at = NULL WHERE path = '/photos/dog.jpg'")
+    before = read_rows(path)
+    for _ in range(2):  # the second time there is nothing left to do
+        open_all(library)
+        after = read_rows(path)
+        dates = {row[1]: row[-1] for row in after["sources"]}
+        assert [row[:-1] for row in after.pop("sources")] == [row[:-1] for row in before["sources"]]
+        assert dates == {
+            "/photos/kite.jpg": 1_714_979_289_000_000,
+            **dict.fromkeys(("/photos/dog.jpg", "/texts/menu.txt", "/code/fly.py")),
+        }
+        assert (after.pop("alembic_version"), before["alembic_version"]) == ([("0008",)], [("0007",)])
+        assert after == {name: rows for name, rows in before.items() if name not in ("sources", "alembic_version")}
 
 
 def test_turns_of_the_last_library_gain_three_columns_and_lose_nothing(library):
