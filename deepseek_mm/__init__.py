@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from deepseek_mm.library.backup import new_backup as new_backup
     from deepseek_mm.library.backup import size_of as size_of
     from deepseek_mm.library.dropped_files import keep_dropped as keep_dropped
+    from deepseek_mm.library.photo_facts import PhotoFacts as PhotoFacts
     from deepseek_mm.lm.backends.server_model import address_of as address_of
     from deepseek_mm.lm.backends.server_model import models_at as models_at
     from deepseek_mm.lm.expert_trace import ExpertTrace as ExpertTrace
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from deepseek_mm.models.server_trials import TrialResult as TrialResult
     from deepseek_mm.models.states import CardState as CardState
     from deepseek_mm.parse.document import read_photo as read_photo
+    from deepseek_mm.parse.image_metadata import Exposure as Exposure
     from deepseek_mm.retrieval.heat import Heat as Heat
     from deepseek_mm.retrieval.heat import cut as cut
     from deepseek_mm.retrieval.heat import heat_map as heat_map
@@ -144,6 +146,7 @@ _NAMES = {  # of each module of ours
     "library": "Health Library Taken Twins",
     "library.backup": "backups_in new_backup size_of",
     "library.dropped_files": "keep_dropped",
+    "library.photo_facts": "PhotoFacts",
     "lm.backends.server_model": "address_of models_at",
     "lm.expert_trace": "ExpertTrace LayerReach TokenExperts",
     "logic.rules": "Rule read_rules rules_of",
@@ -153,6 +156,7 @@ _NAMES = {  # of each module of ours
     "models.local_servers": "OfferedModel",
     "models.server_trials": "ServerState TrialResult",
     "parse.document": "read_photo",
+    "parse.image_metadata": "Exposure",
     "retrieval.heat": "Heat cut heat_map",
     "retrieval.ranking": "hit_spans",
     "sandbox.records": "Protection Ran",

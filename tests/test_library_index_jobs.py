@@ -274,6 +274,53 @@ def test_somebody_s_own_words_take_the_place_of_the_description(tmp_path, photos
     house.close()
 
 
+def test_own_words_are_taken_back_one_after_the_other_until_the_machine_s_stand_there_again(tmp_path, photos):
+    house = House(tmp_path / "library", describer=Poet(), read_text=False)
+    house.done(house.library.add([photos]))
+    (source,) = (source for source in house.store.sources(limit=9) if source.name == "red.png")
+    with pytest.raises(BadFile, match="nobody has described red.png"):
+        house.library.undo_description(source)
+    for words in ("the sun", "a wall", "a wall"):  # the same once more is no change
+        house.library.describe(source, words)
+    house.library.undo_description(source)
+    assert house.library.description_of(source) == PhotoDescription(text="the sun")
+    house.library.undo_description(source)
+    assert house.library.description_of(source) == PhotoDescription(text="A red kite", machine_made=True)
+    assert house.library.learning.list_descriptions() == {}
+    hits = house.store.search_many(house.space.embed_texts(["kite"]), k=2, where=Filter(kinds=("caption",)))[0]
+    assert {hit.region.source.name for hit in hits} == {"red.png", "yellow.png"}
+    with pytest.raises(BadFile, match="own words"):
+        house.library.undo_description(source)
+    house.close()
+
+
+def test_own_words_of_a_photo_that_nobody_had_described_are_taken_back_to_nothing(tmp_path, photos):
+    house = House(tmp_path / "library", describer=Poet(), read_text=False)
+    house.done(house.library.add([photos]))
+    (source,) = (source for source in house.store.sources(limit=9) if source.name == "blue.png")
+    house.library.describe(source, "the sea")
+    house.library.undo_description(source)
+    assert house.library.description_of(source) == PhotoDescription()
+    house.close()
+
+
+def test_own_words_outlive_a_photo_that_is_read_anew(tmp_path, photos):
+    house = House(tmp_path / "library", describer=Poet(), read_text=False)
+    house.done(house.library.add([photos]))
+    (source,) = (source for source in house.store.sources(limit=9) if source.name == "red.png")
+    house.library.describe(source, "the sun over the sea")
+    house.done(house.library.add([photos], anew=True))
+    (anew,) = (source for source in house.store.sources(limit=9) if source.name == "red.png")
+    assert anew.id != source.id
+    assert house.library.description_of(anew) == PhotoDescription(text="the sun over the sea")
+    assert "red.png" not in captions(house)
+    hits = house.store.search_many(house.space.embed_texts(["sun"]), k=1, where=Filter(kinds=("note",)))[0]
+    assert hits[0].region.source.name == "red.png"
+    house.library.undo_description(anew)
+    assert house.library.description_of(anew) == PhotoDescription(text="A red kite", machine_made=True)
+    house.close()
+
+
 def test_own_words_stay_when_a_document_describes_the_photo_too(tmp_path, photos):
     house = House(tmp_path / "library", describer=Poet(), read_text=False)
     house.done(house.library.add([photos]))

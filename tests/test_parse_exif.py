@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
-from deepseek_mm.parse.image_metadata import Camera, degrees, moment, read_exif
+from deepseek_mm.parse.image_metadata import Camera, Exposure, degrees, moment, read_exif, read_exposure
 
 
 def block(*, orientation=None, taken=None, modified=None, place=None) -> bytes:
@@ -114,3 +114,48 @@ def test_no_damage_makes_reading_fail_and_what_is_whole_is_still_read():
 def test_a_directory_that_points_at_itself_ends():
     entry = struct.pack("<HHII", 0x8769, 4, 1, 8)
     assert read_exif(b"II" + struct.pack("<HIH", 42, 8, 1) + entry) == Camera()
+
+
+def exposed(main: dict[int, object], notes: dict[int, object]) -> Exposure:
+    """What is read of the notes that Pillow writes."""
+    exif = Image.Exif()
+    exif.update(main)
+    exif.get_ifd(0x8769).update(notes)
+    return read_exposure(exif.tobytes())
+
+
+def test_camera_lens_and_exposure_are_read_as_pillow_writes_them():
+    found = exposed(
+        {0x010F: "Canon", 0x0110: "Canon EOS R5"},
+        {
+            0x829A: IFDRational(1, 250), 0x829D: IFDRational(28, 10), 0x8827: 400, 0x920A: IFDRational(35, 1),
+            0xA405: 56, 0xA434: "RF35mm F1.8 MACRO IS STM",
+        },
+    )  # fmt: skip
+    assert (found.camera, found.lens) == ("Canon EOS R5", "RF35mm F1.8 MACRO IS STM")
+    assert (found.seconds, found.f_number, found.iso) == (1 / 250, 2.8, 400)
+    assert (found.focal_mm, found.focal_35_mm) == (35, 56)
+
+
+def test_a_shutter_and_an_aperture_in_powers_of_two_are_told_in_seconds_and_as_a_number():
+    found = exposed({0x010F: "Apple", 0x0110: "iPhone 12"}, {0x9201: IFDRational(6, 1), 0x9202: IFDRational(4, 1)})
+    assert found == Exposure(camera="Apple iPhone 12", seconds=1 / 64, f_number=4.0)  # 2^-6 s, 2^(4/2)
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {0x829A: IFDRational(0, 0)},
+        {0x829D: IFDRational(0, 1)},
+        {0x8827: 0},
+        {0x9201: IFDRational(90_000, 1)},
+        {0x920A: IFDRational(4_000_000_000, 1)},
+        {0xA434: "\0\0\n"},
+    ],
+)
+def test_numbers_that_measure_nothing_and_empty_names_are_left_out(notes):
+    assert exposed({}, notes) == Exposure()
+
+
+def test_what_is_no_block_of_notes_says_nothing_of_the_exposure():
+    assert read_exposure(b"") == read_exposure(b"Exif\0\0II") == read_exposure(bytes(200)) == Exposure()

@@ -10,7 +10,7 @@ The pass is made over photos and over documents: a photo that is new is given it
 gives them to the photos beside it. It needs no pixels, so a library of before is finished in a moment.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os.path import dirname
 
@@ -46,6 +46,7 @@ class PhotoWords:
     space: EmbeddingModel
     config: ParseConfig
     stopping: Callable[[], bool]
+    taught: Mapping[str, str] = field(default_factory=dict)  # path of a photo -> somebody's own words about it
     _beside: dict[str, dict[str, list[str]]] = field(default_factory=dict)  # folder -> file -> what is said of it
 
     def add_all(self) -> int:
@@ -103,12 +104,18 @@ class PhotoWords:
     def _regions(self, source: Source) -> list[Region]:
         box = (0, 0, source.width_px, source.height_px)
         names = [words_of_name(source.name), words_of_folder(source.path)]
-        mine = [region for region in self.store.regions_of([source.id]).get(source.id, ()) if is_own(region)]
+        mine = self._own_words(source)
         inside = self._read_inside(source)
         notes = [*inside.notes, *self._notes_beside(source)][:MOST_NOTES]
         pairs = [(NAME, text) for text in dict.fromkeys(names)] + [(NOTE, text) for text in dict.fromkeys(notes)]
         pairs += [(PLACE, name_place(source)), (CAMERA, describe_camera(inside.camera))]
         return [*(Region(source=source, kind=kind, box_px=box, text=text) for kind, text in pairs if text), *mine]
+
+    def _own_words(self, source: Source) -> list[Region]:
+        """What somebody wrote here; of a photo that was read anew what was written of it before."""
+        mine = [region for region in self.store.regions_of([source.id]).get(source.id, ()) if is_own(region)]
+        told = self.taught.get(source.path, "")
+        return mine or ([write_own_words(source, told)] if told else [])
 
     def _read_inside(self, source: Source) -> PictureTexts:
         """What the file says itself; nothing where it cannot be read now."""

@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL.Image import Image
@@ -35,6 +36,7 @@ from deepseek_mm.vision.vqa_net import VqaQuestion
 YES_NO = ("yes", "no")
 HALF = 0.5  # what a thumb, a box and a description count beside a right answer
 TAUGHT = "taught.jsonl"
+REPLACED = "was"  # field of a description's row: what was said before it, the latest last
 MOST_CHARS = 40  # of an answer that can be learned
 SHAPE = '{"image": "cat.jpg", "question": "What is it?", "answer": "cat"}'
 
@@ -146,7 +148,7 @@ def of_taught(folder: Path, nouns: Collection[str]) -> Iterator[Example]:
             )
 
 
-def taught_rows(file: Path) -> list[dict[str, str]]:
+def taught_rows(file: Path) -> list[dict[str, Any]]:
     """What the file of a library holds. LibraryError if that is not what was written."""
     try:
         rows = [parse_json(line) for line in read_lines(file)]
@@ -160,7 +162,7 @@ def taught_rows(file: Path) -> list[dict[str, str]]:
     return rows
 
 
-def teach(folder: Path, rows: Sequence[dict[str, str]]) -> int:
+def teach(folder: Path, rows: Sequence[dict[str, Any]]) -> int:
     """Keep these rows; a description takes the place of the photo's one before. BadFile where a row lacks something."""
     for row in rows:
         whole = row.get("image") and (
@@ -172,8 +174,23 @@ def teach(folder: Path, rows: Sequence[dict[str, str]]) -> int:
     kept = taught_rows(file)
     anew = {row["image"] for row in rows if "words" in row}
     kept = [row for row in kept if not ("words" in row and row["image"] in anew) and row not in rows]
-    atomic_write(file, "".join(f"{json.dumps(row)}\n" for row in (*kept, *rows)).encode())
+    write_taught(file, [*kept, *rows])
     return len(rows)
+
+
+def untell(folder: Path, image: str) -> dict[str, Any] | None:
+    """Forget the description of a photo, and return its row; None where there is none."""
+    file = folder / TAUGHT
+    rows = taught_rows(file)
+    found = next((row for row in rows if row["image"] == image and "words" in row), None)
+    if found is not None:
+        write_taught(file, [row for row in rows if row is not found])
+    return found
+
+
+def write_taught(file: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """All rows of a library's file."""
+    atomic_write(file, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,6 +29,7 @@ from deepseek_mm.errors import BadCheckpoint, Conflict, DeepSeekMMError, Nothing
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, Task
 from deepseek_mm.learning.examples import (
+    REPLACED,
     TAUGHT,
     CorrectionRows,
     Example,
@@ -37,10 +38,12 @@ from deepseek_mm.learning.examples import (
     read_corrections,
     taught_rows,
     teach,
+    untell,
 )
 from deepseek_mm.learning.memory import ReplayMemory, known_by, read_builtin
 from deepseek_mm.learning.study import Material, Score, StudyResult, chances_of, changes, head_of, study, widen_head
 from deepseek_mm.storage.files import atomic_write, read_json
+from deepseek_mm.types import PhotoDescription
 from deepseek_mm.vision.pipeline import VisionPipeline
 from deepseek_mm.vision.vqa import VqaModel
 
@@ -267,14 +270,24 @@ class Learning:
         self.use()
         return self.answering
 
-    def teach(self, rows: Sequence[dict[str, str]]) -> int:
+    def teach(self, rows: Sequence[dict[str, Any]]) -> int:
         """Keep questions with right answers about photos, or descriptions, to learn from. BadFile."""
         return teach(self.versions.folder, rows)
 
-    def description_of(self, path: str) -> str:
-        """The words in which somebody has described this photo; none where nobody has. LibraryError."""
+    def list_descriptions(self) -> dict[str, str]:
+        """Path of a photo -> the words in which somebody has described it. LibraryError."""
         rows = taught_rows(self.versions.folder / TAUGHT)
-        return next((row["words"] for row in rows if row["image"] == path and "words" in row), "")
+        return {row["image"]: row["words"] for row in rows if "words" in row}
+
+    def list_replaced(self, path: str) -> tuple[PhotoDescription, ...]:
+        """What was said of a photo before somebody's words, the latest last."""
+        rows = taught_rows(self.versions.folder / TAUGHT)
+        found = next((row for row in rows if row["image"] == path and "words" in row), {})
+        return tuple(PhotoDescription(text=text, machine_made=machine) for text, machine in found.get(REPLACED, ()))
+
+    def untell(self, path: str) -> None:
+        """Forget how somebody has described a photo."""
+        untell(self.versions.folder, path)
 
     def _fitting(self, number: int) -> Version:
         version = self.versions.read(number)

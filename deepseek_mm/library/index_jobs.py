@@ -5,7 +5,7 @@ what is there.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import BadFile, Cancelled, MissingPackage, NothingThere
 from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.ingest.pages import code_mark, embed_code, languages_mark
-from deepseek_mm.ingest.photo_words import WORDS_MARK, PhotoWords, is_own, write_own_words
+from deepseek_mm.ingest.photo_words import NOTE, WORDS_MARK, PhotoWords, is_own, write_own_words
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.language.detection import language_of
@@ -57,7 +57,7 @@ class IndexingHandlers:
     read_text: bool  # whether the second pass reads
     describe: bool = False  # whether it describes, if the eyes can
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
-    taught: Callable[[str], str] = lambda path: ""  # the words in which somebody has described this photo, or none
+    taught: Callable[[], Mapping[str, str]] = dict  # path of a photo -> words in which somebody has described it
 
     @property
     def quarantine(self) -> Quarantine:
@@ -114,7 +114,9 @@ class IndexingHandlers:
 
     def _add_words(self, task: Task) -> int:
         space, stopping = self.eyes.index_space, lambda: task.stopping
-        return PhotoWords(store=self.store, space=space, config=self.config, stopping=stopping).add_all()
+        return PhotoWords(
+            store=self.store, space=space, config=self.config, stopping=stopping, taught=self.taught()
+        ).add_all()
 
     def num_without_words(self) -> int:
         """Photos that cannot be found by their words yet."""
@@ -201,6 +203,13 @@ class IndexingHandlers:
         vectors_ND = self.eyes.index_space.embed_texts([region.text for region in regions])
         return self.store.exchange_regions(source.id, regions, vectors_ND, mark=DESCRIBED, without=(CAPTION,))
 
+    def unword(self, source: Source, text: str) -> bool:
+        """Take somebody's own words back; `text` is a machine's sentence to stand there again, or empty."""
+        notes = [region for region in self._regions_of(source) if region.kind == NOTE and not is_own(region)]
+        regions = [*notes, *([caption_of(source, text)] if text else [])]
+        vectors_ND = self.eyes.index_space.embed_texts([region.text for region in regions])
+        return self.store.exchange_regions(source.id, regions, vectors_ND, mark=DESCRIBED, without=(NOTE, CAPTION))
+
     def _regions_of(self, source: Source) -> Sequence[Region]:
         return self.store.regions_of([source.id]).get(source.id, ())
 
@@ -243,10 +252,10 @@ class IndexingHandlers:
         known = self._regions_of(source)
         if any(map(is_own, known)):
             said = Description()
-        elif any(region.kind == CAPTION and region.text == self.taught(source.path) for region in known):
-            self.reword(source, self.taught(source.path))  # from before such words were notes
+        elif any(region.kind == CAPTION and region.text == self.taught().get(source.path) for region in known):
+            self.reword(source, self.taught()[source.path])  # from before such words were notes
             return
-        regions = [caption_of(source, said)] if said.text else []
+        regions = [caption_of(source, said.text)] if said.text else []
         rows_ND = vector_D[None] if said.text else vector_D[:0].reshape(0, len(vector_D))
         self.store.exchange_regions(source.id, regions, rows_ND, mark=DESCRIBED, without=(CAPTION,))
 
@@ -290,9 +299,9 @@ class IndexingHandlers:
         ]
 
 
-def caption_of(source: Source, said: Description) -> Region:
+def caption_of(source: Source, text: str) -> Region:
     """A machine's sentence about a photo, as a region of it."""
-    return Region(source=source, kind=CAPTION, box_px=(0, 0, source.width_px, source.height_px), text=said.text)
+    return Region(source=source, kind=CAPTION, box_px=(0, 0, source.width_px, source.height_px), text=text)
 
 
 def on_original(written: TextBlock, image: Image, size: tuple[int, int]) -> Box:

@@ -19,7 +19,7 @@ from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Handler, Job, Jobs, State, Task, Worker
-from deepseek_mm.learning import LEARN, Learning
+from deepseek_mm.learning import LEARN, REPLACED, Learning
 from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
@@ -27,6 +27,7 @@ from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW, IndexingHandlers, below
+from deepseek_mm.library.photo_facts import PhotoFacts, PhotoFactsReader
 from deepseek_mm.library.trash import Taken, Trash, sweep
 from deepseek_mm.parse.document import absolute, real_path
 from deepseek_mm.types import PhotoDescription
@@ -40,6 +41,8 @@ from index.store import RegionStore
 ACTIVE: tuple[State, ...] = ("waiting", "running")
 OVER: tuple[State, ...] = ("done",)
 MOST_WORDS = 500  # letters of a description
+MOST_REPLACED = 20  # earlier descriptions of a photo that can come back
+UNKNOWN = "the library does not know {name} any more. Index it again"
 REST_S = 30.0  # how long work may take to stop before everything is deleted
 STOP_S = 5.0  # how long a program that ends waits for the work at hand
 
@@ -59,6 +62,7 @@ class Library:
     ) -> None:
         self.config, self.jobs, self.history, self._reader = config, jobs, history, reader
         self._ages, self._others = Ages(), tuple[Worker, ...]()
+        self._facts = PhotoFactsReader(config.parse)
         self._join_parts(eyes, store)
 
     def _join_parts(self, eyes: VisionPipeline, store: RegionStore) -> None:
@@ -73,7 +77,7 @@ class Library:
             read_text=config.library.read_text,
             describe=config.library.describe,
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
-            taught=lambda path: self.learning.description_of(path),
+            taught=lambda: self.learning.list_descriptions(),
         )
         self.quarantine = filling.quarantine
         check = LibraryCheck(store=store, jobs=jobs, history=history, config=config)
@@ -178,12 +182,39 @@ class Library:
 
     def describe(self, source: Source, text: str) -> None:
         """Describe a photo in somebody's own words. BadFile if there are none, NothingThere if the photo is unknown."""
-        words = " ".join(text.split())
+        words = " ".join(text.split())[:MOST_WORDS]
         if not words:
             raise BadFile("a description needs words. Type some, for example: a dog on a beach")
-        if not self.filling.reword(source, words[:MOST_WORDS]):
-            raise NothingThere(f"the library does not know {source.name} any more. Index it again")
-        self.learning.teach([{"image": source.path, "words": words[:MOST_WORDS]}])
+        said = self.description_of(source)
+        if said == PhotoDescription(text=words):
+            return
+        self._reword(source, words, (*self.learning.list_replaced(source.path), said))
+
+    def undo_description(self, source: Source) -> None:
+        """Take somebody's last words about a photo back: what was said before them stands there again.
+
+        BadFile if nobody has described it in own words, NothingThere if the photo is unknown.
+        """
+        said, replaced = self.description_of(source), self.learning.list_replaced(source.path)
+        if said.machine_made or not said.text:
+            raise BadFile(f"nobody has described {source.name} in own words, so there are none to take back")
+        before = replaced[-1] if replaced else PhotoDescription()
+        if before.text and not before.machine_made:
+            self._reword(source, before.text, replaced[:-1])
+            return
+        if not self.filling.unword(source, before.text):
+            raise NothingThere(UNKNOWN.format(name=source.name))
+        self.learning.untell(source.path)
+
+    def _reword(self, source: Source, words: str, replaced: Sequence[PhotoDescription]) -> None:
+        if not self.filling.reword(source, words):
+            raise NothingThere(UNKNOWN.format(name=source.name))
+        rows = [[each.text, each.machine_made] for each in replaced[-MOST_REPLACED:]]
+        self.learning.teach([{"image": source.path, "words": words, REPLACED: rows}])
+
+    def read_facts(self, source: Source) -> PhotoFacts:
+        """All that is known of a photo, for whoever looks at it; of another file where it lies."""
+        return self._facts.read(source, self.store, self.description_of)
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""

@@ -1,4 +1,4 @@
-"""Metadata of image files: the segments of a JPEG file, and what EXIF says of orientation, time and place.
+"""Metadata of image files: the segments of a JPEG file, and what EXIF says of orientation, time, place and exposure.
 
 A decoder fills a missing end with grey and says nothing, so half a picture passes for a whole one; here the end marker
 decides. The camera's notes are taken out before decoding: a damaged note must not cost the picture.
@@ -13,6 +13,7 @@ The tags are those of CIPA DC-008 (EXIF 2.32), tables 3 to 15.
 """
 
 import math
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,13 +102,7 @@ class Camera:
 
 def read_exif(block: bytes) -> Camera:
     """What can be read; anything that is missing or damaged has its default."""
-    tiff = block.removeprefix(NAME)
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None or len(tiff) < 8:
-        return Camera()
-    main = directory(tiff, order, struct.unpack_from(order + "I", tiff, 4)[0])
-    notes = directory(tiff, order, number(main, EXIF_DIRECTORY))
-    place = directory(tiff, order, number(main, GPS_DIRECTORY))
+    main, notes, place = read_directories(block)
     turn = number(main, ORIENTATION)
     times = (moment(notes.get(TAKEN)), moment(notes.get(DIGITISED)), moment(main.get(MODIFIED)))
     return Camera(
@@ -116,6 +111,75 @@ def read_exif(block: bytes) -> Camera:
         latitude=degrees(place.get(GPS_LATITUDE), place.get(GPS_LATITUDE_REF), most=90),
         longitude=degrees(place.get(GPS_LONGITUDE), place.get(GPS_LONGITUDE_REF), most=180),
     )
+
+
+MAKER, MODEL = 0x010F, 0x0110
+SECONDS, F_NUMBER, ISO, FOCAL_MM, FOCAL_35_MM, LENS = 0x829A, 0x829D, 0x8827, 0x920A, 0xA405, 0xA434
+SHUTTER, APERTURE = 0x9201, 0x9202  # the same as the first two, in APEX units: powers of two
+MOST_APEX = 20.0  # beyond it a value is damaged: a shutter of two weeks, or of a microsecond
+MOST_LETTERS = 200  # of a name
+MOST_VALUE = 1e7  # of a number: an ISO of millions exists
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exposure:
+    """With what a photo was taken, and how; empty or None where its file does not say."""
+
+    camera: str = ""  # maker and model
+    lens: str = ""
+    seconds: float | None = None  # how long the shutter was open
+    f_number: float | None = None
+    iso: float | None = None
+    focal_mm: float | None = None
+    focal_35_mm: float | None = None  # what shows as much on film of 35 mm
+
+
+def read_exposure(block: bytes) -> Exposure:
+    """What can be read; anything that is missing or damaged has its default."""
+    main, notes, _ = read_directories(block)
+    return Exposure(
+        camera=name_camera(letters(main.get(MAKER)), letters(main.get(MODEL))),
+        lens=letters(notes.get(LENS)),
+        seconds=positive(notes.get(SECONDS)) or apex(notes.get(SHUTTER), -1.0),
+        f_number=positive(notes.get(F_NUMBER)) or apex(notes.get(APERTURE), 0.5),
+        iso=positive(notes.get(ISO)),
+        focal_mm=positive(notes.get(FOCAL_MM)),
+        focal_35_mm=positive(notes.get(FOCAL_35_MM)),
+    )
+
+
+def read_directories(block: bytes) -> tuple[dict[int, Value], dict[int, Value], dict[int, Value]]:
+    """The first directory, the one that says how a photo was taken, and the one that says where."""
+    tiff = block.removeprefix(NAME)
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or len(tiff) < 8:
+        return {}, {}, {}
+    main = directory(tiff, order, struct.unpack_from(order + "I", tiff, 4)[0])
+    notes, place = (directory(tiff, order, number(main, tag)) for tag in (EXIF_DIRECTORY, GPS_DIRECTORY))
+    return main, notes, place
+
+
+def name_camera(maker: str, model: str) -> str:
+    """Maker and model in one name, the maker once: "Apple iPhone 12", "Canon EOS R5"."""
+    return model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip()
+
+
+def letters(value: Value | None) -> str:
+    """A line of text, up to the zero that ends it."""
+    text = value.partition(b"\0")[0].decode("utf-8", "replace") if isinstance(value, bytes) else ""
+    return re.sub(r"[\s\x00-\x1f]+", " ", text).strip()[:MOST_LETTERS]
+
+
+def positive(value: Value | None) -> float | None:
+    """The first number, if it is one that can be measured."""
+    first = value[0] if isinstance(value, tuple) and value else math.nan
+    return first if 0 < first <= MOST_VALUE else None
+
+
+def apex(value: Value | None, power: float) -> float | None:
+    """Two to the power of an APEX value, times `power`."""
+    first = value[0] if isinstance(value, tuple) and value else math.nan
+    return 2.0 ** (power * first) if abs(first) <= MOST_APEX else None
 
 
 def directory(tiff: bytes, order: str, at: int) -> dict[int, Value]:

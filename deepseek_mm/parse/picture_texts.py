@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from PIL import Image, IptcImagePlugin
 from PIL.ImageFile import ImageFile
 
+from deepseek_mm.parse.image_metadata import name_camera
+
 EXIF_TEXTS = (0x010E,)  # ImageDescription
 MAKER, MODEL = 0x010F, 0x0110
 EXIF_WIDE_TEXTS = (0x9C9B, 0x9C9C, 0x9C9E, 0x9C9F)  # XPTitle, XPComment, XPKeywords, XPSubject; UTF-16
@@ -51,7 +53,7 @@ def camera_in(data: bytes) -> str:
             maker, model = (re.sub(r"[\s\0]+", " ", str(exif.get(tag, ""))).strip() for tag in (MAKER, MODEL))
     except FAULTS:  # as above
         return ""
-    return (model if model.lower().startswith(maker.lower()) else f"{maker} {model}".strip())[:MOST_LETTERS]
+    return name_camera(maker, model)[:MOST_LETTERS]
 
 
 def exif_texts(image: Image.Image) -> Iterator[str]:

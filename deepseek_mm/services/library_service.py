@@ -22,6 +22,7 @@ from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
+from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.space_change import CHANGE_SPACE
 from deepseek_mm.logic.rules import Rule, rules_of
 from deepseek_mm.runtime.preset_measurement import MEASURE
@@ -124,6 +125,17 @@ class LibraryService:
             raise BadFile(f"{found.name} is no photo but {found.kind}, and only photos are described. Choose another")
         self._library.describe(found, text)
         return self._library.description_of(found).text
+
+    def undo_description(self, caller: Caller, source: int) -> PhotoDescription:
+        """Take the last own words about a photo back; returns what is said of it again. BadFile if there are none."""
+        found = known_source(self.assistant, source)
+        self._library.undo_description(found)
+        return self._library.description_of(found)
+
+    @requires("ask")
+    def read_facts(self, caller: Caller, source: Source) -> PhotoFacts:
+        """All that is known of a photo; of another file where it lies."""
+        return self._library.read_facts(source)
 
     @requires("ask")
     def read_description(self, caller: Caller, source: Source) -> PhotoDescription:

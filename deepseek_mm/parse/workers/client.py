@@ -16,6 +16,7 @@ from PIL.Image import Image
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, LimitReached
 from deepseek_mm.parse.formats import File, FileHead, Piece
+from deepseek_mm.parse.image_metadata import Exposure
 from deepseek_mm.parse.workers.pool import Died, TooSlow, shared_pool, unnamed_file
 from deepseek_mm.parse.workers.wire import Nonsense, WorkerReply
 
@@ -73,6 +74,12 @@ def read_picture_texts(file: File, config: ParseConfig) -> PictureTexts:
     with closing(FileRequest(file.path, config, never)) as reading:
         camera, *notes = reading.ask_about(file, "texts").words.split("\n")
     return PictureTexts(camera, tuple(notes))
+
+
+def read_exposure(file: File, config: ParseConfig) -> Exposure:
+    """With what a photo was taken, and how, as far as its file says so. BadFile or LimitReached."""
+    with closing(FileRequest(file.path, config, never)) as reading:
+        return reading.ask_about(file, "exposure").exposure
 
 
 def read_rows(path: str, descriptor: int, config: ParseConfig) -> Sequence[tuple[Any, ...]]:

@@ -19,12 +19,13 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
-from deepseek_mm.parse import picture
+from deepseek_mm.parse import image_metadata, picture
 from deepseek_mm.parse.code.pieces import read_code, read_notebook
 from deepseek_mm.parse.epub import read_epub
 from deepseek_mm.parse.formats import BY_NAME, FORMATS, Contents, File, Piece
@@ -218,6 +219,9 @@ class FileParser:
         file = self._file(request)
         if request["do"] == "texts":
             return {"words": "\n".join([camera_in(file.data), *descriptions_in(file.data)])}
+        if request["do"] == "exposure":
+            opened = picture.OPENERS[file.format.name](file.data)
+            return {"exposure": asdict(image_metadata.read_exposure(opened.exif))}
         if request["do"] == "letters":
             return {"words": decode_text(file.data, name=file.path)[: config.max_chars]}
         if request["do"] == "page":

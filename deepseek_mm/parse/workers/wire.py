@@ -21,7 +21,7 @@ from PIL.Image import Image
 
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.formats import LONG_SIDE_PX, FileHead, Piece, PieceKind
-from deepseek_mm.parse.image_metadata import Camera
+from deepseek_mm.parse.image_metadata import MOST_LETTERS, MOST_VALUE, Camera, Exposure
 from index import Symbol
 
 LENGTH_BYTES = 8
@@ -49,6 +49,7 @@ class WorkerReply:
     pieces: tuple[Piece, ...] = ()
     more: bool = False  # whether there are further pieces, to be asked for
     entries: tuple[tuple[Any, ...], ...] = ()  # of an archive's directory, as `directory` writes them
+    exposure: Exposure = Exposure()  # with what a photo was taken, and how
     peak_mb: int = 0  # memory that the worker had at its largest
 
 
@@ -128,6 +129,7 @@ def reply_of(message: dict[str, Any], size: int, desk: memoryview) -> WorkerRepl
             pieces=tuple(_piece(row, desk) for row in message.get("pieces", ())),
             more=message.get("more") is True,
             entries=tuple(map(tuple, message.get("entries", ()))),
+            exposure=_exposure(message.get("exposure", {})),
             peak_mb=_number(message.get("peak", 0)),
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -162,6 +164,20 @@ def _piece(row: dict[str, Any], desk: memoryview) -> Piece:
 def _symbol(row: dict[str, Any]) -> Symbol:
     names = ("name", "parent", "kind", "signature", "doc")
     return Symbol(calls=tuple(map(_text, row["calls"])), **{name: _text(row[name]) for name in names})
+
+
+def _exposure(row: dict[str, Any]) -> Exposure:
+    """Its names are short, its numbers positive."""
+    names = ("camera", "lens")
+    fields: dict[str, Any] = {name: _text(row[name])[:MOST_LETTERS] for name in names if name in row}
+    fields |= {name: _measure(value) for name, value in row.items() if name not in names}
+    return Exposure(**fields)
+
+
+def _measure(value: Any) -> float | None:
+    if value is not None and (type(value) not in (int, float) or not 0 < value <= MOST_VALUE):
+        raise ValueError(f"{value!r} is no measure")
+    return value  # type: ignore[no-any-return]
 
 
 def _picture(size: list[Any], desk: memoryview) -> Image:
