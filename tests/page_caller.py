@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import LOCAL, Assistant, Caller, PhotoDescription, Services, SettingsFile, build_services
+from deepseek_mm import LOCAL, Assistant, Caller, PhotoFacts, Services, SettingsFile, build_services
 from ui.gateway.events import VISITOR, PageOwners, Visitor
 from ui.gateway.files import FileRegistry
 
@@ -52,6 +52,6 @@ def holder_of(*rights: str) -> Caller:
     return Caller(name="laptop", rights=frozenset(rights), session="key:1")  # type: ignore[arg-type]
 
 
-def undescribed(caller: Caller, source: object) -> PhotoDescription:
-    """What is said of photos where nothing is."""
-    return PhotoDescription()
+def undescribed(caller: Caller, source: object) -> PhotoFacts:
+    """What is known of photos where nothing is."""
+    return PhotoFacts()

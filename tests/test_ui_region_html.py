@@ -1,13 +1,10 @@
 """What stands beside a region."""
 
-from dataclasses import replace
-from datetime import datetime
-
 import pytest
 
 from deepseek_mm.types import Citation
 from index import Label, Region, Source, Symbol
-from ui.region_html import EvidenceItem, caption, chosen, details, evidence, exhibit, list_times, name_region
+from ui.region_html import EvidenceItem, caption, chosen, evidence, exhibit, name_region, passage
 from ui.words import CHINESE, ENGLISH
 
 ASK = Symbol(name="ask", parent="Assistant", kind="method")
@@ -51,7 +48,7 @@ def test_a_caption_has_number_what_file_and_place(cited, said):
 def test_a_machine_s_sentence_is_marked_beside_its_text():
     machine = EvidenceItem(citation=citation(kind="caption", text="A kite"), caption="")
     own = EvidenceItem(citation=citation(kind="note", text="A kite"), caption="")
-    assert [ENGLISH.description_machine in details(each, ENGLISH) for each in (machine, own)] == [True, False]
+    assert [ENGLISH.description_machine in passage(each, ENGLISH) for each in (machine, own)] == [True, False]
 
 
 def test_a_caption_speaks_the_language_of_the_page():
@@ -86,28 +83,14 @@ def test_labels_and_colours_are_named_in_the_language_of_the_page():
     assert caption(cited, CHINESE) == "[1] \u72d7 - beach.jpg"
 
 
-def test_details_escape_text_note_and_paths_and_cut_a_long_text():
-    cited = citation(path="/a/<b>.jpg", text="<script>" + "x" * 5000, note='a "note" & more')
-    twin = Region(source=Source(path="/a/<twin>.jpg"), box_px=(0, 0, 1, 1))
-    html = details(EvidenceItem(citation=cited, caption="c", twins=(twin,)), ENGLISH)
-    for raw in ("<script>", "<b>", "<twin>"):
-        assert raw not in html
+def test_a_passage_is_escaped_and_cut_and_where_nothing_is_written_there_is_none():
+    cited = citation(text="<script>" + "x" * 5000)
+    html = passage(EvidenceItem(citation=cited, caption="c"), ENGLISH)
+    assert "<script>" not in html
     assert "&lt;script&gt;" in html
-    assert "a &quot;note&quot; &amp; more" in html
     assert " ...</pre>" in html
     assert len(html) < 5000
-
-
-def test_details_tell_when_a_photo_was_taken_and_on_another_line_when_its_file_was_changed():
-    at = datetime(2023, 1, 2, 12, 30)
-    changed = Source(path="/a/b.jpg", modified_ns=int(at.timestamp() * 1e9))
-    assert list(list_times(changed, ENGLISH)) == ["Taken: no date", "The file was last changed: 2023-01-02 12:30"]
-    assert list(list_times(replace(changed, taken_at=at, modified_ns=0), ENGLISH)) == ["Taken: 2023-01-02 12:30"]
-    assert list(list_times(replace(changed, kind="document"), ENGLISH)) == [
-        "The file was last changed: 2023-01-02 12:30"
-    ]
-    shown = EvidenceItem(citation=replace(citation(), region=replace(citation().region, source=changed)), caption="c")
-    assert '<p class="hint">Taken: no date</p>' in details(shown, ENGLISH)
+    assert passage(EvidenceItem(citation=citation(), caption="c"), ENGLISH) == ""
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from page_caller import ActingAs, undescribed
 from PIL import Image
 
+from deepseek_mm import PhotoFacts
 from deepseek_mm.types import Citation, PhotoDescription, Query
 from index import Label, Region, Source
 from index.region import UPLOADS
@@ -28,8 +29,8 @@ def shown(number: int = 1, *, kind: str = "part", source_kind: str = "photo", la
     return exhibit(Citation(number=number, region=region, score=0.5), ENGLISH)
 
 
-def drawn(viewed: ViewerState, pictures: PagePictures, words=ENGLISH, described=None) -> str:
-    return content(viewed, pictures, words, lambda source: described or PhotoDescription())
+def drawn(viewed: ViewerState, pictures: PagePictures, words=ENGLISH, facts=PhotoFacts()) -> str:  # noqa: B008
+    return content(viewed, pictures, words, facts)
 
 
 def acts(viewed: ViewerState, pictures: PagePictures) -> list[str]:
@@ -38,7 +39,7 @@ def acts(viewed: ViewerState, pictures: PagePictures) -> list[str]:
 
 def test_the_dialog_offers_to_turn_only_where_there_is_something_to_turn_to(pictures):
     assert acts(ViewerState(exhibits=(shown(),)), pictures) == ["close", "part", "like", "cut", "ask"]
-    both = ["close", "part", "back", "on", "like", "cut", "ask"]
+    both = ["close", "back", "on", "part", "like", "cut", "ask"]
     assert acts(ViewerState(exhibits=(shown(1), shown(2))), pictures) == both
 
 
@@ -74,6 +75,8 @@ def test_a_box_can_be_called_wrong_where_an_answer_cites_it_and_nowhere_else(pic
 def test_the_chosen_box_is_strong_and_the_others_on_the_photo_are_thin(pictures):
     html = drawn(ViewerState(exhibits=(shown(1), shown(2)), index=1), pictures, ENGLISH)
     assert re.findall(r'class="(box[^"]*)" data-number="(\d)"', html) == [("box faint", "1"), ("box", "2")]
+    assert re.findall(r'<input type="checkbox" data-box="(\d)" (\w+)>', html) == [("0", "checked"), ("1", "checked")]
+    assert "data-boxes" in html
 
 
 def test_nothing_to_show_closes_the_dialog(pictures):
@@ -109,14 +112,51 @@ def test_a_photo_of_the_library_is_described_in_a_field_of_its_own_and_an_upload
     source = Source(id=4, path="/a/kite.jpg", width_px=400, height_px=200)
     region = Region(source=source, box_px=(0, 0, 50, 50))
     each = exhibit(Citation(number=1, region=region, score=0.5), ENGLISH)
-    html = drawn(ViewerState(exhibits=(each,)), pictures, described=PhotoDescription(text='A "red" kite'))
-    assert 'value="A &quot;red&quot; kite"' in html
-    assert 'data-act="describe"' in html
+    own = PhotoFacts(said=PhotoDescription(text='A "red" </textarea> kite'))
+    html = drawn(ViewerState(exhibits=(each,)), pictures, facts=own)
+    assert "\nA &quot;red&quot; &lt;/textarea&gt; kite</textarea>" in html
+    assert {"describe", "undescribe"} <= set(re.findall(r'data-act="(\w+)"', html))
     assert ENGLISH.description_machine not in html
-    by_machine = PhotoDescription(text="A red kite", machine_made=True)
-    assert ENGLISH.description_machine in drawn(ViewerState(exhibits=(each,)), pictures, described=by_machine)
+    by_machine = PhotoFacts(said=PhotoDescription(text="A red kite", machine_made=True))
+    html = drawn(ViewerState(exhibits=(each,)), pictures, facts=by_machine)
+    assert ENGLISH.description_machine in html
+    assert "undescribe" not in html
     upload = replace(region, source=replace(source, collection=UPLOADS))
     html = drawn(
         ViewerState(exhibits=(replace(each, citation=Citation(number=1, region=upload, score=0.5)),)), pictures
     )
     assert 'data-act="describe"' not in html
+
+
+def test_what_else_was_found_in_a_photo_has_a_box_that_is_hidden_until_it_is_wanted(pictures):
+    each = shown(label="kite")
+    source = each.citation.region.source
+    parts = tuple(
+        Region(source=source, box_px=box, labels=(Label(name=name, score=0.5),))
+        for name, box in (("<dog>", (100, 50, 200, 100)), ("sky", (0, 0, 400, 200)), ("kite", (0, 0, 50, 50)))
+    )
+    html = drawn(ViewerState(exhibits=(each,)), pictures, facts=PhotoFacts(parts=parts))
+    assert len(re.findall('class="box[ "]', html)) == 2  # not the one of the whole photo, and the cited one once
+    assert 'class="box faint" data-box="1" hidden style="left:25.00%;top:25.00%;width:25.00%;height:25.00%' in html
+    assert "<b>&lt;dog&gt;</b>" in html
+    assert "[1] kite 90 %" in html
+    assert "&lt;dog&gt; 50 %" in html
+    assert "<dog>" not in html
+
+
+def test_a_photo_is_zoomed_one_of_several_is_played_and_the_next_is_fetched_ahead(pictures):
+    alone, several = ViewerState(exhibits=(shown(),)), ViewerState(exhibits=(shown(1), shown(2)))
+    tools = re.compile(r'data-do="(\w+)"')
+    assert tools.findall(drawn(alone, pictures)) == ["out", "in", "fit"]
+    assert tools.findall(drawn(several, pictures)) == ["out", "in", "fit", "play"]
+    assert 'data-ahead=""' in drawn(alone, pictures)
+    assert re.search(r'data-ahead="/picture/[\w.-]+"', drawn(several, pictures))
+    assert '<span class="hint">1 / 2</span>' in drawn(several, pictures)
+
+
+def test_a_text_takes_the_place_of_the_photo_and_is_turned_but_not_zoomed(pictures):
+    text = shown(kind="text", source_kind="document")
+    html = drawn(ViewerState(exhibits=(text, text)), pictures)
+    assert '<div class="seen"><pre class="passage"' in html
+    assert re.findall(r'data-do="(\w+)"', html) == ["play"]
+    assert ENGLISH.file_info in html

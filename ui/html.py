@@ -116,6 +116,11 @@ def icon() -> str:
     return (HERE / "styles" / "icon.svg").read_text()
 
 
+def world() -> str:
+    """The outline of the world, an SVG, for the maps of where a photo was taken."""
+    return (HERE / "styles" / "world.svg").read_text()
+
+
 GRADIO_NAMES = ("Multimedia input field", "Upload a file", "Submit")  # that Gradio says in English only, to ears
 
 

@@ -118,7 +118,7 @@ class TabNavigation:
         entry = entry_about(self.ask.handlers.assistant, regions, folder)
         return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
 
-    @needs_right("ask", {"describe": "library"})
+    @needs_right("ask", {"describe": "library", "undescribe": "library"})
     def _press(self, request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
         """A button in the dialog; what it says comes from the browser, and may be anything. See `join` for `held`."""
         sent, viewed, talk, kept, newest = held
@@ -146,10 +146,12 @@ class TabNavigation:
             return self.viewer.show(caller, replace(viewed, index=index, said=""))
         if act == "ask":
             return {**self.viewer.show(caller, ViewerState()), **self.ask_about([each.citation.region], talk)}
-        if act in ("right", "describe"):
-            keep = self._correct if act == "right" else self._describe
+        if act in ("right", "describe", "undescribe"):
             try:
-                said = keep(caller, viewed, each, kept, event)
+                if act == "right":
+                    said = self._correct(caller, viewed, each, kept, event)
+                else:
+                    said = self._describe(caller, each, event)
             except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
                 said = edges.sentence(error, self.viewer.words)
             return self.viewer.show(caller, replace(viewed, said=said))
@@ -171,10 +173,14 @@ class TabNavigation:
         yield self._to_search(caller)
         yield from self.search.run(newest, lambda: self.search.handlers.part(each, part, before), sent)
 
-    def _describe(self, caller: Caller, viewed: ViewerState, each: EvidenceItem, kept: object, event: Press) -> str:
-        """Keep somebody's own description of a photo, and say so."""
-        self.services.library.describe(caller, each.citation.region.source.id, event.text)
-        return self.viewer.words.description_saved
+    def _describe(self, caller: Caller, each: EvidenceItem, event: Press) -> str:
+        """Keep somebody's own description of a photo, or take the last one back, and say so."""
+        library, source, words = self.services.library, each.citation.region.source.id, self.viewer.words
+        if event.act == "undescribe":
+            library.undo_description(caller, source)
+            return words.description_undone
+        library.describe(caller, source, event.text)
+        return words.description_saved
 
     def _correct(self, caller: Caller, viewed: ViewerState, each: EvidenceItem, kept: object, event: Press) -> str:
         """Keep a corrected box, and say so."""
@@ -226,7 +232,7 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
     with page:
         visit, code_visit = visits(words)
         top = piece(head("", words), listens="")
-        viewer = Viewer.place(pictures, words, services.library.read_description, list_code)
+        viewer = Viewer.place(pictures, words, services.library.read_facts, list_code)
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask") as ask_tab:
                 offer = ModelOffer.place(ModelHandlers(services=services, words=words))

@@ -7,7 +7,7 @@ A box stands over its photo in per cent of the sides, so it fits at any size. Ev
 Which ones are chosen is known to the browser alone: it says so with each press in the bar below them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -23,7 +23,6 @@ from ui.words import UiTexts
 QUOTED = 40  # letters of a text in a caption
 PASSAGE = 4000  # letters of a text that is shown
 LABELS = 4  # of a region, best first
-MINUTE = "%Y-%m-%d %H:%M"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,36 +78,15 @@ def sure(label: Label, words: UiTexts) -> str:
     return f"{words.name(label.name)} {label.score:.0%}".replace("%", " %")
 
 
-def details(each: EvidenceItem, words: UiTexts, marked: Callable[[str], str] = escape, *, listed: str = "") -> str:
-    """HTML: what is written there, what should be known of the file, and which others are much like it.
-
-    `marked` makes the text HTML: it may mark words that were looked for. `listed`: what is shown in its place.
-    """
+def passage(each: EvidenceItem, words: UiTexts, marked: Callable[[str], str] = escape) -> str:
+    """HTML: what is written there; `marked` makes the text HTML: it may mark words that were looked for."""
     region = each.citation.region
-    parts = [listed]
-    if region.text and not listed:
-        text = region.text[:PASSAGE] + (" ..." if len(region.text) > PASSAGE else "")
-        parts.append(
-            f'<pre class="passage" dir="auto" tabindex="0" aria-label="{escape(words.written)}">{marked(text)}</pre>'
-        )
-        parts += [f'<p class="hint">{escape(words.description_machine)}</p>'] if region.machine_made else []
-    if region.source.note:
-        parts.append(f'<p class="hint">{escape(region.source.note)}</p>')
-    parts += [f'<p class="hint">{escape(line)}</p>' for line in list_times(region.source, words)]
-    parts.append(f'<p class="hint path">{escape(region.source.path)}</p>')
-    if each.twins:
-        rows = "".join(f"<li>{escape(twin.source.path)}</li>" for twin in each.twins)
-        parts.append(f'<p class="hint">{escape(words.alike)}:</p><ul class="alike">{rows}</ul>')
-    return "".join(parts)
-
-
-def list_times(source: Source, words: UiTexts) -> Iterator[str]:
-    """When a photo was taken, as far as it says so; and when its file was last changed, which is another thing."""
-    if source.kind == "photo":
-        taken = f"{source.taken_at:{MINUTE}}" if source.taken_at else words.no_date
-        yield words.taken_at.format(when=taken)
-    if changed := find_file_time(source):
-        yield words.file_changed.format(when=f"{changed:{MINUTE}}")
+    if not region.text:
+        return ""
+    text = region.text[:PASSAGE] + (" ..." if len(region.text) > PASSAGE else "")
+    machine = f'<p class="hint">{escape(words.description_machine)}</p>' if region.machine_made else ""
+    name = escape(words.written)
+    return f'<pre class="passage" dir="auto" tabindex="0" aria-label="{name}">{marked(text)}</pre>{machine}'
 
 
 def find_file_time(source: Source) -> datetime | None:
@@ -144,6 +122,9 @@ class Mark:
     number: int
     box_px: Box
     strong: bool = True  # False is a thin line: it is there, but not what was asked for
+    name: str = ""  # in the place of the number, of a box that nothing cites
+    switch: int = -1  # by which the viewer shows and hides it; -1 is always shown
+    shown: bool = True
 
 
 def shot(
@@ -192,9 +173,11 @@ def box(mark: Mark, size: tuple[int, int]) -> str:
     left, top, right, bottom = (100 * share for share in part)
     place = f"left:{left:.2f}%;top:{top:.2f}%;width:{right - left:.2f}%;height:{bottom - top:.2f}%"
     look = "box" if mark.strong else "box faint"
+    number = "" if mark.name else f' data-number="{mark.number}"'
+    switch = f' data-box="{mark.switch}"{"" if mark.shown else " hidden"}' if mark.switch >= 0 else ""
     return (
-        f'<span class="{look}" data-number="{mark.number}" style="{place};--ink:{ink(mark.number)}" aria-hidden="true">'
-        f"<b>{mark.number}</b></span>"
+        f'<span class="{look}"{number}{switch} style="{place};--ink:{ink(mark.number)}" aria-hidden="true">'
+        f"<b>{escape(mark.name) or mark.number}</b></span>"
     )
 
 

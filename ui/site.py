@@ -22,6 +22,7 @@ from ui.gateway.files import FileRegistry
 from ui.gateway.routes import Gateway
 from ui.html import calm
 from ui.layout import build_ui
+from ui.photo_map import WORLD_PATH
 from ui.pictures import PagePictures, make_heat_maps
 from ui.words import LANGUAGES, Language, in_language
 
@@ -59,6 +60,10 @@ def add_page(app: FastAPI, services: Services) -> None:
     @app.get("/favicon.ico", include_in_schema=False)
     def icon() -> Response:
         return Response(html.icon(), media_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
+
+    @app.get(WORLD_PATH, include_in_schema=False)
+    def world() -> Response:
+        return Response(html.world(), media_type="image/svg+xml", headers={"Cache-Control": "max-age=86400"})
 
     @app.get("/", include_in_schema=False)
     def front(request: Request) -> RedirectResponse:

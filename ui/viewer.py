@@ -14,14 +14,15 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Assistant, Caller, PhotoDescription, Query, hit_spans
+from deepseek_mm import Assistant, Caller, PhotoFacts, Query, hit_spans
 from index import Region, Source
-from index.region import UPLOADS, WRITTEN
+from index.region import WRITTEN
 from ui.code_html import Opened, is_listed, listing
 from ui.gateway.events import Updates
 from ui.html import button, piece
-from ui.pictures import PagePictures
-from ui.region_html import EvidenceItem, chosen, details, evidence, is_brought, marks_of, shot
+from ui.photo_info import list_marks, render_description, render_info, render_switches
+from ui.pictures import LARGE_PX, PagePictures
+from ui.region_html import EvidenceItem, chosen, evidence, is_brought, marks_of, passage, shot, sides_of
 from ui.search.search_handlers import Results, verdict
 from ui.words import UiTexts
 
@@ -100,7 +101,7 @@ def _legend(words: UiTexts) -> str:
     )
 
 
-Described = Callable[[Caller, Source], PhotoDescription]
+ReadFacts = Callable[[Caller, Source], PhotoFacts]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,18 +130,18 @@ class Viewer:
     words: UiTexts
     html: gr.HTML
     viewed: gr.State
-    described: Described  # what was said of a photo of the library
+    read_facts: ReadFacts  # what is known of a photo
     opened: Opened | None = None  # the lines of a file of code around those that are cited
     showings: Iterator[int] = field(default_factory=lambda: count(1))
 
     @classmethod
     def place(
-        cls, pictures: PagePictures, words: UiTexts, described: Described, opened: Opened | None = None
+        cls, pictures: PagePictures, words: UiTexts, read_facts: ReadFacts, opened: Opened | None = None
     ) -> "Viewer":
         """Put it on the page that is being built; it is not seen until it shows something."""
-        html = piece(listens="viewer", html_template="", elem_classes="viewer-source")
+        html = piece(listens="zoom viewer", html_template="", elem_classes="viewer-source")
         state = gr.State(ViewerState())
-        return cls(pictures=pictures, words=words, html=html, viewed=state, described=described, opened=opened)
+        return cls(pictures=pictures, words=words, html=html, viewed=state, read_facts=read_facts, opened=opened)
 
     @property
     def parts(self) -> list[Any]:
@@ -153,7 +154,8 @@ class Viewer:
         region, lines = viewed.at.citation.region if viewed.at else None, ""
         if region is not None and self.opened is not None and is_listed(region):
             lines = listing(region, self.opened(region), self.words)
-        html = content(viewed, self.pictures, self.words, partial(self.described, caller), lines=lines)
+        facts = self.read_facts(caller, region.source) if region is not None else PhotoFacts()
+        html = content(viewed, self.pictures, self.words, facts, lines=lines)
         return {self.html: html, self.viewed: viewed}
 
     def open(
@@ -172,61 +174,104 @@ class Viewer:
         return self.show(caller, ViewerState(exhibits=tuple(exhibits), index=index, turn=turn, why=why))
 
 
-def content(
-    viewed: ViewerState,
-    pictures: PagePictures,
-    words: UiTexts,
-    described: Callable[[Source], PhotoDescription],
-    *,
-    lines: str = "",
-) -> str:
+def content(viewed: ViewerState, pictures: PagePictures, words: UiTexts, facts: PhotoFacts, *, lines: str = "") -> str:
     """The dialog's HTML; `lines` is a file of code, where it shows one."""
     each = viewed.at
     if each is None:
         return ""
-    citations = [other.citation for other in viewed.exhibits]
-    region, why = each.citation.region, viewed.why
-    known = details(each, words, partial(mark_hits, why=why), listed=lines)
-    over = heat(why, region, pictures)
-    photo = shot(pictures, region, marks_of(citations, viewed.index), words, large=True, over=over)
-    said = f'<p class="hint" role="status">{escape(viewed.said)}</p>' if viewed.said else ""
-    title = escape(" - ".join(each.caption.splitlines()[:1] if why else each.caption.splitlines()))
+    title = escape(" - ".join(each.caption.splitlines()[:1] if viewed.why else each.caption.splitlines()))
+    said = f'<p class="hint said" role="status">{escape(viewed.said)}</p>' if viewed.said else ""
+    seen, panel = _render_seen(viewed, each, pictures, words, facts, lines)
+    name = words.photo_info if each.citation.region.source.kind == "photo" else words.file_info
     return (
-        f'<header data-showing="{viewed.showing}"><h2>{title}</h2>'
+        f'<header data-showing="{viewed.showing}" data-at="{viewed.index}"><h2>{title}</h2>'
         f'<button type="button" class="small" data-act="close" autofocus>{escape(words.close)}</button></header>'
-        f'{said}<div class="stage">{photo}</div>{_correction(each, words) if viewed.turn else ""}{_cutting(words)}'
-        f'<nav class="acts">{_buttons(viewed, words)}</nav>{section(why, each, words)}'
-        f"{_description(each, words, described)}"
-        f'<p class="hint">{escape(evidence(each, words))}</p>{known}'
+        f'{said}<div class="view"><div class="seen">{seen}{_tools(viewed, each, words)}'
+        f"{_correction(each, words) if viewed.turn else ''}{_cutting(words)}"
+        f'<nav class="acts">{_buttons(viewed, each, words)}</nav></div>'
+        f'<aside class="info" aria-label="{escape(name)}" tabindex="0">'
+        f"{render_description(each.citation.region.source, facts.said, words)}{section(viewed.why, each, words)}"
+        f"{_evidence(each, words)}{panel}{render_info(each, facts, words)}</aside></div>"
     )
 
 
-def _buttons(viewed: ViewerState, words: UiTexts) -> str:
+def _evidence(each: EvidenceItem, words: UiTexts) -> str:
+    """What speaks for it, where something does; its colours are among the facts."""
+    region = each.citation.region
+    said = evidence(replace(each, citation=replace(each.citation, region=replace(region, colours=()))), words)
+    return f'<p class="hint">{escape(said)}</p>' if said else ""
+
+
+def _render_seen(
+    viewed: ViewerState, each: EvidenceItem, pictures: PagePictures, words: UiTexts, facts: PhotoFacts, lines: str
+) -> tuple[str, str]:
+    """What is looked at: a photo, a page, a text or lines of code; and what of it stands in the panel."""
+    region, text = each.citation.region, passage(each, words, partial(mark_hits, why=viewed.why))
+    if not region.is_drawn:
+        return lines or text, ""
+    cited = marks_of([other.citation for other in viewed.exhibits], viewed.index)
+    marks = list_marks(region, cited, facts, sides_of(pictures, region), words)
+    photo = shot(pictures, region, marks, words, large=True, over=heat(viewed.why, region, pictures))
+    ahead = _address_ahead(viewed, pictures)
+    known = [*(other.citation.region for other in viewed.exhibits), *facts.parts]
+    switches = render_switches(marks, [other for other in known if other.source.path == region.source.path], words)
+    return f'<div class="stage" data-ahead="{escape(ahead)}">{photo}</div>', f"{switches}{text}"
+
+
+def _address_ahead(viewed: ViewerState, pictures: PagePictures) -> str:
+    """Of the picture that comes next, so that the browser has it already; empty where none comes."""
+    after = viewed.exhibits[(viewed.index + 1) % len(viewed.exhibits)].citation.region
+    drawn = len(viewed.exhibits) > 1 and after.is_drawn
+    return pictures.address(after.source, after.page, px=LARGE_PX) if drawn else ""
+
+
+PAUSES_S = (3, 5, 10, 30)  # for which a slideshow shows each
+
+
+def _tools(viewed: ViewerState, each: EvidenceItem, words: UiTexts) -> str:
+    """What turns, zooms and plays; viewer.js and zoom.js act on what says data-do."""
     parts = []
     if len(viewed.exhibits) > 1:
         parts += [button("back", "", words.previous), button("on", "", words.following)]
-    each = viewed.at
-    if each is not None and not is_brought(each.citation.region):
+        parts.append(f'<span class="hint">{viewed.index + 1} / {len(viewed.exhibits)}</span>')
+    if each.citation.region.is_drawn:
+        signs = (
+            ("out", "\u2212", words.zoom_out),
+            ("in", "+", words.zoom_in),
+            ("fit", escape(words.fit), words.zoom_fit),
+        )
+        parts += [_tool(what, sign, name) for what, sign, name in signs]
+        parts.append('<span class="hint level" aria-live="polite"></span>')
+    if len(viewed.exhibits) > 1:
+        pauses = "".join(
+            f'<option value="{pause}">{escape(words.slideshow_seconds.format(seconds=pause))}</option>'
+            for pause in PAUSES_S
+        )
+        parts.append(
+            f'<button type="button" class="small" data-do="play" aria-pressed="false" data-stop="'
+            f'{escape(words.slideshow_stop)}">{escape(words.slideshow)}</button>'
+            f'<select class="pause" aria-label="{escape(words.slideshow_pause)}">{pauses}</select>'
+        )
+    return f'<div class="tools" role="group" aria-label="{escape(words.viewer_tools)}">{"".join(parts)}</div>'
+
+
+def _tool(what: str, sign: str, name: str) -> str:
+    return (
+        f'<button type="button" class="small" data-do="{what}" aria-label="{escape(name)}" title="{escape(name)}">'
+        f"{sign}</button>"
+    )
+
+
+def _buttons(viewed: ViewerState, each: EvidenceItem, words: UiTexts) -> str:
+    parts, region = [], each.citation.region
+    if not is_brought(region):
         parts.append(button("like", viewed.index, words.more_like))
-    if each is not None and each.citation.region.is_drawn:
+    if region.is_drawn:
         parts.append(button("cut", viewed.index, words.part_search))
     parts.append(button("ask", viewed.index, words.ask_about))
-    if viewed.turn and each is not None and each.citation.region.kind not in ("text", "code", "page"):
+    if viewed.turn and region.kind not in ("text", "code", "page"):
         parts.append(button("wrong", viewed.index, words.box_wrong))
     return "".join(parts)
-
-
-def _description(each: EvidenceItem, words: UiTexts, described: Callable[[Source], PhotoDescription]) -> str:
-    """The sentence that describes a photo of the library, to be read and to be changed; a machine's is marked."""
-    source = each.citation.region.source
-    if source.kind != "photo" or not source.id or source.collection == UPLOADS:
-        return ""
-    said = described(source)
-    machine = f'<p class="hint">{escape(words.description_machine)}</p>' if said.machine_made else ""
-    return (
-        f'<div class="described"><label>{escape(words.description)} <input type="text" maxlength="500" '
-        f'value="{escape(said.text)}"></label>{button("describe", "", words.description_save)}{machine}</div>'
-    )
 
 
 def _cutting(words: UiTexts) -> str:

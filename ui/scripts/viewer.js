@@ -1,50 +1,114 @@
-// The dialog that shows a photo large. Its content comes as HTML from the server; the dialog itself lives outside of
-// Gradio's tree, so that drawing anew never closes it. While "the box is wrong" is pressed, a drag draws the right one.
-// The last value of an event may arrive twice, the second time when the dialog was closed or turned already: each value
-// is numbered, and what was shown once is not shown again.
-const dialog = document.createElement("dialog");
-dialog.className = "viewer";
-document.body.append(dialog);
-let opener = null, drawn = null, from = null, latest = 0;
+// The dialog that shows a photo large (after zoom.js). Its content comes as HTML from the server; the dialog itself lives
+// outside of Gradio's tree, so that drawing anew never closes it. While "the box is wrong" is pressed, a drag draws the
+// right one. The last value of an event may arrive twice, the second time when the dialog was closed or turned already:
+// each value is numbered, and what was shown once is not shown again.
+let opener = null, from = null, latest = 0, shown = "";
+let playing = 0, every = null;  // the timer of the slideshow; whether all boxes were wanted last, or none
 
 const send = (act, what, more = {}) => trigger("click", { act, what, ...more });
+const find = (selector) => dialog.querySelector(selector);
 
 watch("value", () => {
   const html = props.value ?? "";
   if (!html) { if (dialog.open) dialog.close(); return; }
   const next = document.createElement("template");
   next.innerHTML = html;
-  const showing = Number(next.content.querySelector("[data-showing]").dataset.showing);
-  if (showing <= latest) return;
-  latest = showing;
-  if (!dialog.open) opener = document.activeElement;
+  const { showing, at } = next.content.querySelector("[data-showing]").dataset;
+  if (Number(showing) <= latest) return;
+  latest = Number(showing);
+  if (!dialog.open) { opener = document.activeElement; every = null; }
+  const held = focused(), same = dialog.open && at === shown, kept = same ? ticked() : null;
+  if (!same) { level = 1; shift = [0, 0]; }
+  shown = at;
+  drawn = from = null;
+  dialog.classList.remove("drawing");
   dialog.replaceChildren(next.content);
   glow();
-  dialog.setAttribute("aria-label", dialog.querySelector("h2")?.textContent ?? "");
+  if (kept) tick((box) => kept.has(box.dataset.box));
+  else if (every !== null) tick(() => every);
+  dialog.setAttribute("aria-label", find("h2")?.textContent ?? "");
   if (!dialog.open) dialog.showModal();
-  dialog.querySelector("[autofocus]")?.focus();
-  turn();
+  (held && find(held) || find("[autofocus]"))?.focus();
+  look();
 });
 
-// A file of code is turned to the lines that are cited.
-function turn() {
-  const list = dialog.querySelector(".listing"), hits = dialog.querySelectorAll(".listing .hit");
+// What is focused is focused again in the content that comes: a press on "next" is followed by another one.
+function focused() {
+  const { act, do: what } = dialog.contains(document.activeElement) ? document.activeElement.dataset : {};
+  return act ? `[data-act="${CSS.escape(act)}"]` : what ? `[data-do="${CSS.escape(what)}"]` : null;
+}
+
+// What was turned to: a photo in its place, or a file of code at the lines that are cited; the next one is fetched.
+function look() {
+  place();
+  const ahead = stage()?.dataset.ahead;
+  if (ahead) new Image().src = ahead;
+  const pause = find(".pause");
+  if (pause) pause.value = KEPT.get("deepseek-mm-pause") ?? "5";
+  if (playing) play();
+  const list = find(".listing"), hits = dialog.querySelectorAll(".listing .hit");
   if (!hits.length) return;
   const top = hits[0].offsetTop - list.offsetTop, high = hits[hits.length - 1].offsetTop + hits[hits.length - 1].offsetHeight - hits[0].offsetTop;
   list.scrollTop = top - Math.max(24, (list.clientHeight - high) / 2);
 }
 
+// The slideshow: after a pause the next one, again and again, until it is stopped, something is done to the photo, or the
+// dialog closes. It waits while the page is hidden. Without motion (prefers-reduced-motion) photos change at once.
+function play() {
+  clearTimeout(playing);
+  const button = find("[data-do=play]");
+  if (!button) { rest(); return; }
+  playing = setTimeout(() => (document.hidden ? play() : find("[data-act=on]")?.click()), 1000 * (find(".pause")?.value || 5));
+  dialog.classList.add("playing");
+  button.ariaPressed = "true";
+  button.dataset.name ??= button.textContent;
+  button.textContent = button.dataset.stop;
+  place();
+}
+function rest() {
+  clearTimeout(playing);
+  playing = 0;
+  dialog.classList.remove("playing");
+  const button = find("[data-do=play]");
+  if (button?.dataset.name) { button.textContent = button.dataset.name; button.ariaPressed = "false"; }
+  place();
+}
+
+// Boxes, one by one and all together.
+const boxes = () => [...dialog.querySelectorAll("input[data-box]")];
+const ticked = () => new Set(boxes().filter((box) => box.checked).map((box) => box.dataset.box));
+function tick(wanted) {
+  for (const box of boxes()) box.checked = wanted(box);
+  paint();
+}
+function paint() {
+  const on = ticked(), all = find("[data-boxes]");
+  for (const mark of dialog.querySelectorAll(".stage .box[data-box]")) mark.hidden = !on.has(mark.dataset.box);
+  if (!all) return;
+  all.checked = on.size === boxes().length;
+  all.indeterminate = on.size > 0 && !all.checked;
+}
+dialog.addEventListener("change", (event) => {
+  if (event.target.matches("[data-boxes]")) { every = event.target.checked; tick(() => every); }
+  if (event.target.matches("[data-box]")) paint();
+  if (event.target.matches(".pause")) { KEPT.set("deepseek-mm-pause", event.target.value); if (playing) play(); }
+});
+
 dialog.addEventListener("close", () => {
   drawn = from = null;
+  shown = "";
+  rest();
+  fingers.clear();
   if (props.value) { props.value = ""; send("closed", ""); }
   if (opener?.isConnected) opener.focus();
 });
 
 // The heat map over the photo, on or off as it was chosen last; off while somebody draws.
 function glow() {
-  const button = dialog.querySelector("[data-heat]"), on = KEPT.get("deepseek-mm-heat") !== "off";
+  const button = find("[data-heat]"), on = KEPT.get("deepseek-mm-heat") !== "off";
   if (button) button.ariaPressed = String(on);
   dialog.classList.toggle("cool", !on);
+  paint();
 }
 
 function isBeside(event) {
@@ -53,29 +117,33 @@ function isBeside(event) {
 }
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog && isBeside(event)) { dialog.close(); return; }
-  const heat = event.target.closest("[data-heat]");
+  const heat = event.target.closest("[data-heat]"), tool = event.target.closest("[data-do]")?.dataset.do;
   if (heat) { KEPT.set("deepseek-mm-heat", heat.ariaPressed === "true" ? "off" : "on"); glow(); return; }
+  if (tool === "play") playing ? rest() : play();
+  else if (tool) { if (playing) rest(); ZOOMS[tool](); }
   const button = event.target.closest("[data-act]");
   if (!button) return;
   const { act, what } = button.dataset;
+  if (playing && act !== "on" && act !== "back") rest();
   if (act === "close") dialog.close();
   else if (act === "wrong" || act === "cut") begin(act);
   else if (act === "right" || act === "part") finish(act, what);
-  else if (act === "describe") send(act, what, { text: dialog.querySelector(".described input").value });
+  else if (act === "describe") send(act, what, { text: find(".described textarea").value });
   else send(act, what);
 });
 
 dialog.addEventListener("keydown", (event) => {
-  if (event.target.matches("input, textarea")) return;
+  if (event.target.matches("input:not([type=checkbox]), textarea, select") || event.ctrlKey || event.altKey || event.metaKey) return;
   if (drawn && event.key.startsWith("Arrow")) { event.preventDefault(); nudge(event); return; }
-  if (event.key === "ArrowLeft") dialog.querySelector("[data-act=back]")?.click();
-  if (event.key === "ArrowRight") dialog.querySelector("[data-act=on]")?.click();
+  if (pan(event)) { event.preventDefault(); return; }
+  if (ZOOM_KEYS[event.key]) { if (playing) rest(); ZOOM_KEYS[event.key](); }
+  if (event.key === "ArrowLeft") find("[data-act=back]")?.click();
+  if (event.key === "ArrowRight") find("[data-act=on]")?.click();
 });
 
 // Drawing: `drawn` is [left, top, right, bottom] as shares of the photo's sides.
-const photo = () => dialog.querySelector(".shot");
 function begin(act) {
-  const box = dialog.querySelector(".box:not(.faint)");
+  const box = dialog.querySelector(".stage .box:not(.faint)");
   const share = (name) => (box ? parseFloat(box.style[name]) / 100 : null);
   drawn = box
     ? [share("left"), share("top"), share("left") + share("width"), share("top") + share("height")]

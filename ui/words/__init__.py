@@ -16,6 +16,7 @@ from ui.words.search import SearchWords
 from ui.words.servers import ServerWords
 from ui.words.settings import LearningWords, SettingsWords
 from ui.words.translation import LANGUAGES, Language, Translation, count_noun
+from ui.words.viewer import ViewerWords
 
 __all__ = [
     "CHINESE",
@@ -46,6 +47,7 @@ class UiTexts(
     SettingsWords,
     ModelWords,
     ServerWords,
+    ViewerWords,
 ):
     """The table, read in one language."""
 

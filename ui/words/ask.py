@@ -67,8 +67,6 @@ class AskWords:
     )
     evidence_idle = Translation("The photos behind an answer appear here.", "回答所依据的照片会显示在这里。")
     score = Translation("score {score:.2f}", "得分 {score:.2f}")
-    previous = Translation("Previous", "上一个")
-    following = Translation("Next", "下一个")
     ask_about = Translation("Ask about this", "就此提问")
     box_wrong = Translation("The box is wrong", "框画错了")
     box_draw = Translation(
@@ -83,15 +81,7 @@ class AskWords:
     )
     box_saved = Translation("Thank you: the right box is kept as feedback.", "谢谢：正确的框已作为反馈保存。")
     no_date = Translation("no date", "无日期")
-    taken_at = Translation("Taken: {when}", "拍摄时间：{when}")
     file_of = Translation("file of {date}", "文件日期 {date}")
-    file_changed = Translation("The file was last changed: {when}", "文件最后修改：{when}")
-    description = Translation("Description", "描述")
-    description_machine = Translation("Said by a machine, which may be wrong", "由机器描述，可能有误")
-    description_save = Translation("Save the description", "保存描述")
-    description_saved = Translation(
-        "The description is kept, and the photo is found by it.", "描述已保存，可据此搜索到照片。"
-    )
     why = Translation("Why this answer", "为何这样回答")
     why_none = Translation("This answer makes no claim that needs checking.", "这个回答没有需要核对的断言。")
     claim = Translation("Claim", "断言")
