@@ -33,6 +33,7 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.learning import Learning
 from deepseek_mm.library import Taken
+from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.types import (
     Act,
     Answer,
@@ -128,6 +129,12 @@ class Shelves:
         if not text.strip():
             raise BadFile("a description needs words. Type some, for example: a dog on a beach")
         self.said[source.path] = PhotoDescription(text=text)
+
+    def undo_description(self, source: Source) -> None:
+        del self.said[source.path]
+
+    def read_facts(self, source: Source) -> PhotoFacts:
+        return PhotoFacts(said=self.description_of(source), paths=(source.path,))
 
     def list_taken(self) -> tuple[()]:
         return ()

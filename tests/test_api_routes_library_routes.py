@@ -138,6 +138,14 @@ def test_a_photo_is_described_in_somebodys_own_words(me):
     told = me.put("/library/sources/1/description", json={"text": "A  kite\nhigh up"})
     assert told.json() == {"text": "A kite high up"}
     assert me.get("/library/sources/1").json()["described"] == "A kite high up"
+    assert me.delete("/library/sources/1/description").json() == {"text": ""}
+    assert me.get("/library/sources/1").json()["described"] == ""
+    assert me.delete("/library/sources/1/description").status_code == 422
+
+
+def test_a_photo_tells_how_it_was_taken_as_far_as_its_file_says(me):
+    known = me.get("/library/sources/1").json()
+    assert (known["place"], known["exposure"]["camera"], known["exposure"]["seconds"]) == ("", "", None)
 
 
 def test_a_check_is_a_job_that_is_followed_to_its_end(house, me):

@@ -138,11 +138,6 @@ class LibraryService:
         return self._library.read_facts(source)
 
     @requires("ask")
-    def read_description(self, caller: Caller, source: Source) -> PhotoDescription:
-        """What was said of a photo; empty where nothing was."""
-        return self._library.description_of(source)
-
-    @requires("ask")
     def find_source(self, caller: Caller, source: int) -> Source:
         """A file of the library by its id. NothingThere if there is none: pictures of questions are somebody's own."""
         return known_source(self.assistant, source)

@@ -29,52 +29,58 @@ from ui.viewer import Viewer
 from ui.words import UiTexts
 
 
+def fold(name: str, title: str, *, is_open: bool = True) -> gr.Accordion:
+    """A section that folds, by a name under which the page remembers whether it is open."""
+    return gr.Accordion(title, open=is_open, elem_id=f"fold-{name}", elem_classes="fold")
+
+
 def place_add(words: UiTexts) -> dict[str, Any]:
     """Where files come in."""
-    piece(heading(words.add), listens="")
-    parts: dict[str, Any] = {
-        "files": gr.File(label=words.add_files, file_count="multiple", height=120, elem_classes="drop"),
-        "path": gr.Textbox(label=words.add_path, placeholder=words.folder_hint, max_lines=1),
-        "collection": gr.Textbox(label=words.add_collection, placeholder=words.add_collection_hint, max_lines=1),
-    }
-    with gr.Row():
-        parts["index"] = gr.Button(words.add_index, variant="primary", size="sm", min_width=120)
-        parts["watch"] = gr.Button(words.add_watch, size="sm", min_width=120)
+    with fold("add", words.add):
+        parts: dict[str, Any] = {
+            "files": gr.File(label=words.add_files, file_count="multiple", height=120, elem_classes="drop"),
+            "path": gr.Textbox(label=words.add_path, placeholder=words.folder_hint, max_lines=1),
+            "collection": gr.Textbox(label=words.add_collection, placeholder=words.add_collection_hint, max_lines=1),
+        }
+        with gr.Row():
+            parts["index"] = gr.Button(words.add_index, variant="primary", size="sm", min_width=120)
+            parts["watch"] = gr.Button(words.add_watch, size="sm", min_width=120)
     return parts
 
 
 def place_state(words: UiTexts) -> dict[str, Any]:
     """What is being done, which folders are watched, and how much there is."""
-    piece(heading(words.work), listens="")
-    parts = {"running": piece(elem_classes="work-list"), "news": piece(listens="")}
-    with gr.Accordion(words.ended, open=True):
+    with fold("work", words.work):
+        parts = {"running": piece(elem_classes="work-list"), "news": piece(listens="")}
+    with fold("ended", words.ended):
         parts["ended"] = piece(elem_classes="work-list")
-    piece(heading(words.watched), listens="")
-    parts["watched"] = piece(elem_classes="work-list")
-    piece(heading(words.held), listens="")
-    return parts | {"facts": piece(listens="")}
+    with fold("watched", words.watched):
+        parts["watched"] = piece(elem_classes="work-list")
+    with fold("held", words.held):
+        parts["facts"] = piece(listens="")
+    return parts
 
 
 def place_care(words: UiTexts) -> dict[str, Any]:
     """What can be done to the library as a whole."""
     piece(heading(words.look_after), listens="")
     parts: dict[str, Any] = {}
-    with gr.Accordion(words.care, open=False):
+    with fold("care", words.care, is_open=False):
         parts["gone"] = gr.Checkbox(label=words.repair_gone)
         with gr.Row():
             parts["verify"] = gr.Button(words.verify, size="sm", min_width=120)
             parts["repair"] = gr.Button(words.repair, size="sm", min_width=120)
-    with gr.Accordion(words.health, open=False):
+    with fold("health", words.health, is_open=False):
         parts["gone_text"] = gr.Textbox(label=words.health_gone_text, placeholder=words.health_gone_hint, max_lines=1)
         parts["measure"] = gr.Button(words.health_measure, size="sm")
         parts["health"] = piece(listens="")
-    with gr.Accordion(words.keep, open=False):
+    with fold("keep", words.keep, is_open=False):
         parts["backup_path"] = gr.Textbox(label=words.backup_path, max_lines=1)
         parts["backup"] = gr.Button(words.backup, size="sm")
         parts["backups"] = piece(elem_classes="work-list")
         parts["restore_path"] = gr.Textbox(label=words.restore_path, max_lines=1)
         parts["restore"] = gr.Button(words.restore, size="sm")
-    with gr.Accordion(words.take_out, open=False):
+    with fold("take-out", words.take_out, is_open=False):
         parts["take_out_path"] = gr.Textbox(label=words.take_out_path, max_lines=1)
         parts["take_out"] = gr.Button(words.take_out_selected, size="sm")
     return parts
@@ -136,7 +142,7 @@ CHANGING: Mapping[str, Right] = dict.fromkeys(
     ("take_out", "assign", "leave", "rename", "bundled"), "library"
 )  # what a press in the list changes the library by
 PRESSED = ("running", "ended", "watched", "taken", "backups")  # those that have buttons
-LIST = "library-list"  # name of the place where the list of files begins
+CARE = "library-care"  # name of the place where the list of files ends and what is done to the library begins
 SOON_S, LATER_S = 1.0, 5.0  # between two looks: while something runs and the tab is open, and otherwise
 
 
@@ -170,17 +176,18 @@ class LibraryTab:
         parts: dict[str, Any] = {}
         with gr.Column(elem_classes="library-said"):
             parts |= {"said": piece(listens="", visible=False), "taken": piece(elem_classes="takings")}
-        piece(f'<a class="to-list" href="#{LIST}">{escape(words.state)} &darr;</a>', listens="")  # in a narrow window
-        with gr.Row(elem_classes="library"):
-            with gr.Column(scale=1, min_width=300, elem_classes="library-side"):
-                parts |= place_add(words) | place_state(words) | place_care(words)
-            with gr.Column(scale=3, min_width=300):
-                services = handlers.services
-                rules = RulesPart.place(RuleHandlers(services=services, words=words), pictures, viewer)
-                twins = TwinsPart.place(DuplicateHandlers(services=services, words=words), pictures)
-                piece(heading(words.state), listens="", elem_id=LIST)
+        piece(f'<a class="to-care" href="#{CARE}">{escape(words.to_care)} &darr;</a>', listens="")  # in a narrow window
+        services = handlers.services
+        with gr.Row(elem_classes="library"):  # photos come first, for eyes on a phone and for whoever goes by Tab
+            with gr.Column(scale=3, min_width=300, elem_classes="library-list"):
+                piece(heading(words.state), listens="")
                 lister = LibraryLister(services=services, words=words)
                 shelf = LibraryGrid.place(lister, pictures, viewer, offer=services.library.photos is not None)
+            with gr.Column(scale=1, min_width=300, elem_classes="library-side", elem_id=CARE):
+                parts |= place_add(words) | place_state(words)
+                twins = TwinsPart.place(DuplicateHandlers(services=services, words=words), pictures)
+                rules = RulesPart.place(RuleHandlers(services=services, words=words), pictures, viewer)
+                parts |= place_care(words)
         return cls(
             handlers=handlers, shelf=shelf, rules=rules, twins=twins, parts=parts, top=top, head=head,
             timer=gr.Timer(LATER_S, active=False), seen=gr.State(LibraryState()), opened=gr.State(False),

@@ -35,9 +35,10 @@ function settle() {
   const now = talk();
   if (!now) return;
   const exchanges = now.querySelectorAll(".exchange").length;
-  if (end || exchanges !== count) now.scrollTop = now.scrollHeight;
+  if (!exchanges) now.scrollTop = 0;  // a welcome is read from its beginning
+  else if (end || exchanges !== count) now.scrollTop = now.scrollHeight;
   count = exchanges;
 }
 watch("value", () => { settle(); if (talk()) KEPT.note(talk().dataset.kept, talk().dataset.at); });
-element.addEventListener("load", () => { if (end && talk()) talk().scrollTop = talk().scrollHeight; }, true);  // pictures
+element.addEventListener("load", () => { if (end && count && talk()) talk().scrollTop = talk().scrollHeight; }, true);  // pictures
 settle();

@@ -132,7 +132,23 @@ function names() {
     for (const part of document.querySelectorAll(`[aria-label="${english}"]`)) part.setAttribute("aria-label", name);
 }
 
-new MutationObserver(() => { names(); sendEarly(); THEME.show(); })
+// Sections that fold stay as they were left, as long as this page is visited; ears hear whether one is open.
+function folds() {
+  for (const head of document.querySelectorAll(".label-wrap")) {
+    const open = head.classList.contains("open"), part = head.closest(".fold");
+    if (head.ariaExpanded !== String(open)) head.ariaExpanded = String(open);
+    if (!part || head.dataset.known) continue;
+    head.dataset.known = "yes";
+    const kept = KEPT.here(`deepseek-mm-${part.id}`);
+    if (kept && kept !== String(open)) setTimeout(() => head.click(), 200);  // once Gradio listens
+    head.addEventListener("click", () => setTimeout(() => KEPT.note(`deepseek-mm-${part.id}`, String(head.classList.contains("open"))), 50));
+  }
+}
+document.addEventListener("click", (event) => {  // of tabs that do not all fit the one that was chosen is seen whole
+  event.target.closest?.('[role="tab"]')?.scrollIntoView({ block: "nearest", inline: "center" });
+});
+
+new MutationObserver(() => { names(); folds(); sendEarly(); THEME.show(); })
   .observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
 
 // What a page tells the server when it loads: the browser's secret, this page's own name, where it was with its

@@ -67,6 +67,7 @@ class LibraryWords:
     retry = Translation("Retry the failed", "重试失败的")
     retried = Translation("The failed ones are tried again.", "正在重试失败的文件。")
     state = Translation("What is in it", "图库内容")
+    to_care = Translation("Add files and look after them", "添加与维护")
     list_empty = Translation(
         "The library is empty. Drop files, or name a folder, and press Index. Or begin with the bundled photos.",
         "图库是空的。请拖入文件或填写文件夹，然后按“建立索引”。也可以先用自带的照片。",

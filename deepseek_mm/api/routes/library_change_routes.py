@@ -215,6 +215,12 @@ def describe(services: OurServices, source: Number, asked: DescriptionIn, caller
     return DescribedOut(text=services.library.describe(caller, source, asked.text))
 
 
+@router.delete("/library/sources/{source}/description")
+def undescribe(services: OurServices, source: Number, caller: Librarian) -> DescribedOut:
+    """Take the last own words about a photo back; what was said before them is said again."""
+    return DescribedOut(text=services.library.undo_description(caller, source).text)
+
+
 def paths_of(chosen: Chosen, assistant: Assistant) -> list[str]:
     """Every place of the chosen files. NothingThere if an id is none of the library's."""
     store = assistant.store

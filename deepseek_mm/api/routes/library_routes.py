@@ -9,6 +9,7 @@ import io
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -61,12 +62,26 @@ class ListedOut(SourceOut):
     region: RegionOut | None = Field(description="what stands for it: the whole picture, or what was added first")
 
 
+class ExposureOut(BaseModel):
+    """With what a photo was taken, and how; empty or null where its file does not say."""
+
+    camera: Text = Field(description="maker and model", examples=["Canon EOS R5"])
+    lens: Text
+    seconds: float | None = Field(description="how long the shutter was open", examples=[0.004])
+    f_number: float | None = Field(examples=[2.8])
+    iso: float | None = Field(examples=[400])
+    focal_mm: float | None = Field(examples=[35])
+    focal_35_mm: float | None = Field(description="what shows as much on film of 35 mm")
+
+
 class KnownOut(SourceOut):
     """Everything that is known of one file, but for its regions."""
 
     paths: list[Text] = Field(description="every place where its bytes lie")
     described: Text = Field(description="what was said of a photo, by a model or by somebody")
     machine_made: bool = Field(description="true where a model said it, false of somebody's own words")
+    place: Text = Field(description="the city where a photo was taken, what it lies in, and its country")
+    exposure: ExposureOut
     num_regions: int
 
 
@@ -109,12 +124,14 @@ def sources(
 def source(services: OurServices, assistant: OurAssistant, source: Number, caller: Asker) -> KnownOut:
     """One file."""
     found = services.library.find_source(caller, source)
-    said = services.library.read_description(caller, found)
+    facts = services.library.read_facts(caller, found)
     return KnownOut.of(
         found,
-        paths=list(assistant.store.places_of([source])[source]),
-        described=said.text,
-        machine_made=said.machine_made,
+        paths=list(facts.paths),
+        described=facts.said.text,
+        machine_made=facts.said.machine_made,
+        place=facts.place,
+        exposure=ExposureOut(**asdict(facts.exposure)),
         num_regions=len(assistant.store.regions_of([source])[source]),
     )
 
