@@ -134,9 +134,9 @@ def test_files_are_looked_at_sorted_collected_asked_about_and_taken_out(chromium
 
     page.get_by_role("button", name="green.png", exact=True).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading")).to_have_text("green.png")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text("green.png")
     page.keyboard.press("ArrowRight")
-    expect(dialog.get_by_role("heading")).not_to_have_text("green.png")
+    expect(dialog.get_by_role("heading", level=2)).not_to_have_text("green.png")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
 
@@ -271,8 +271,8 @@ def test_dropped_files_are_kept_and_a_folder_is_watched_on_a_phone(chromium, ser
     one.holds(2)
     expect(row).to_contain_text("1 file known - last change taken in 20")
     expect(one.names).to_have_text(["new.png", "Sommer (1).png"])
-    page.get_by_role("link", name=ENGLISH.state).click()
-    expect(one.names.first).to_be_in_viewport()
+    page.get_by_role("link", name=ENGLISH.to_care).click()
+    expect(page.get_by_role("button", name="Index", exact=True)).to_be_in_viewport()
     one.pick("new.png")
     expect(page.locator(".picked .count")).to_have_text("1 selected")
     assert one.no_sideways()

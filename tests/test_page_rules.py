@@ -58,10 +58,10 @@ def test_the_photos_in_which_a_rule_holds_are_shown_and_open_with_its_boxes(visi
     assert grave(visit.page) == []
     ruled.get_by_role("button", name="desk.png: <b>careful</b>").click()
     dialog = visit.page.get_by_role("dialog")
-    expect(dialog.get_by_role("heading")).to_have_text("[1] cup - desk.png - <b>careful</b>")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text("[1] cup - desk.png - <b>careful</b>")
     expect(dialog.locator(".box")).to_have_count(2)
     dialog.get_by_role("button", name=ENGLISH.following).click()
-    expect(dialog.get_by_role("heading")).to_have_text("[2] laptop - desk.png - <b>careful</b>")
+    expect(dialog.get_by_role("heading", level=2)).to_have_text("[2] laptop - desk.png - <b>careful</b>")
 
 
 def test_a_wrong_rule_is_pointed_at_and_what_was_right_stays_for_the_next_visit(visit):

@@ -278,7 +278,7 @@ def _cutting(words: UiTexts) -> str:
     """What appears when a part shall be looked for."""
     return (
         f'<div class="correct" data-for="cut" hidden><p class="hint">{escape(words.part_draw)}</p>'
-        f"{button('part', '', words.part_go)}</div>"
+        f"{button('part', '', words.part_go)}{_cancel(words)}</div>"
     )
 
 
@@ -288,5 +288,10 @@ def _correction(each: EvidenceItem, words: UiTexts) -> str:
     return (
         f'<div class="correct" data-for="wrong" hidden><p class="hint">{escape(words.box_draw)}</p>'
         f'<label>{escape(words.box_label)} <input type="text" maxlength="80" value="{name}"></label>'
-        f"{button('right', each.citation.number, words.box_save)}</div>"
+        f"{button('right', each.citation.number, words.box_save)}{_cancel(words)}</div>"
     )
+
+
+def _cancel(words: UiTexts) -> str:
+    """A button that ends drawing."""
+    return f'<button type="button" class="small" data-do="cancel">{escape(words.cancel)}</button>'

@@ -119,7 +119,8 @@ dialog.addEventListener("click", (event) => {
   if (event.target === dialog && isBeside(event)) { dialog.close(); return; }
   const heat = event.target.closest("[data-heat]"), tool = event.target.closest("[data-do]")?.dataset.do;
   if (heat) { KEPT.set("deepseek-mm-heat", heat.ariaPressed === "true" ? "off" : "on"); glow(); return; }
-  if (tool === "play") playing ? rest() : play();
+  if (tool === "cancel") quit();
+  else if (tool === "play") playing ? rest() : play();
   else if (tool) { if (playing) rest(); ZOOMS[tool](); }
   const button = event.target.closest("[data-act]");
   if (!button) return;
@@ -150,6 +151,7 @@ function begin(act) {
     : [0.25, 0.25, 0.75, 0.75];
   dialog.classList.add("drawing");
   for (const panel of dialog.querySelectorAll(".correct")) panel.hidden = panel.dataset.for !== act;
+  place();
   photo().tabIndex = 0;
   photo().focus();
   show();
@@ -193,6 +195,13 @@ function nudge(event) {
 function finish(act, what) {
   const label = dialog.querySelector(".correct input")?.value ?? "";
   send(act, what, { box: drawn, label });
+  quit();
+}
+function quit() {
   dialog.classList.remove("drawing");
   drawn = null;
+  for (const panel of dialog.querySelectorAll(".correct")) panel.hidden = true;
+  photo().querySelector(".mine")?.remove();
+  place();
+  find("[data-act=cut]")?.focus();
 }

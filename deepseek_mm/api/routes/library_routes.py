@@ -111,7 +111,9 @@ def library(services: OurServices, assistant: OurAssistant, caller: Asker) -> Li
 def sources(
     assistant: OurAssistant, page: Paged, where: Where, caller: Asker, order: Order = "added"
 ) -> Page[ListedOut]:
-    """The files, page by page: "added" is the latest first, "size" the largest."""
+    """The files, page by page: "added" is the latest first, "size" the largest.
+
+    By date, what has none comes last: a photo that does not say when it was taken, whatever its file's time is."""
     store = assistant.store
     total = sum(store.kinds(where=where).values())
     found = store.sources(where, order=order, limit=page.limit, offset=page.offset)
