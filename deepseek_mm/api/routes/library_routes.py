@@ -113,7 +113,8 @@ def sources(
 ) -> Page[ListedOut]:
     """The files, page by page: "added" is the latest first, "size" the largest.
 
-    By date, what has none comes last: a photo that does not say when it was taken, whatever its file's time is."""
+    By date, what has none comes last: a photo that does not say when it was taken, whatever its file's time is.
+    """
     store = assistant.store
     total = sum(store.kinds(where=where).values())
     found = store.sources(where, order=order, limit=page.limit, offset=page.offset)
