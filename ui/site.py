@@ -22,7 +22,7 @@ from ui.gateway.files import FileRegistry
 from ui.gateway.routes import Gateway
 from ui.html import calm
 from ui.layout import build_ui
-from ui.photo_map import WORLD_PATH
+from ui.photo_info import WORLD_PATH
 from ui.pictures import PagePictures, make_heat_maps
 from ui.words import LANGUAGES, Language, in_language
 

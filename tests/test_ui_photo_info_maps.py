@@ -6,7 +6,7 @@ import make_world_map
 import pytest
 
 from ui import html
-from ui.photo_map import MapWindow, project, render_maps, window_around
+from ui.photo_info import MapWindow, project, render_maps, window_around
 from ui.words import ENGLISH
 
 MOST_BYTES = 50_000
