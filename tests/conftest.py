@@ -16,6 +16,20 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it 
 LABORATORY = re.compile(r"test_(benchmarks|evaluation|experiments|train|training|main_eval|main_quantize)(_\w+)?\.py")
 
 
+def pytest_configure():
+    """Processes that take files apart outlive the assistant of a test: one for each test took a third of all time."""
+    from deepseek_mm.parse.workers import client
+
+    client.close_workers = lambda: None  # what an assistant calls at its end
+
+
+def pytest_sessionfinish():
+    """They end with the process that tests."""
+    from deepseek_mm.parse.workers.pool import shared_pool
+
+    shared_pool().close()
+
+
 @pytest.fixture
 def campaign_run(request):
     """Which repetition this is; counted from 0."""
