@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -45,21 +46,24 @@ class ColourSpace:
         return np.array(vectors, np.float32).reshape(len(vectors), self.dim)
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
-        return np.array([self._text(text) for text in texts], np.float32).reshape(len(texts), self.dim)
+        return np.array([look_up_words(text, self.dim) for text in texts], np.float32).reshape(len(texts), self.dim)
 
     embed_code = embed_code_questions = embed_texts
     code_fingerprint, languages_fingerprint = hashlib.sha256(b"colours of code").hexdigest(), ""
 
-    def _text(self, text: str) -> Floats:
-        words = [w.strip(".,?!'\"").lower() for w in text.split()]
-        known = [THINGS.get(word, word) for word in words if THINGS.get(word, word) in COLOURS]
-        vector = np.zeros(self.dim, np.float32)
-        for colour in known:
-            vector[list(COLOURS).index(colour)] += 1
-        if not known:  # noise in the dimensions that no picture uses
-            seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-            vector[len(COLOURS) : -1] = np.random.default_rng(seed).normal(size=self.dim - len(COLOURS) - 1)
-        return unit(vector[None])[0]
+
+@cache
+def look_up_words(text: str, dim: int) -> Floats:
+    """The colours of what a text names; of a vocabulary the same words come again in every house."""
+    words = [w.strip(".,?!'\"").lower() for w in text.split()]
+    known = [THINGS.get(word, word) for word in words if THINGS.get(word, word) in COLOURS]
+    vector = np.zeros(dim, np.float32)
+    for colour in known:
+        vector[list(COLOURS).index(colour)] += 1
+    if not known:  # noise in the dimensions that no picture uses
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+        vector[len(COLOURS) : -1] = np.random.default_rng(seed).normal(size=dim - len(COLOURS) - 1)
+    return unit(vector[None])[0]
 
 
 class BlankPaper(TextReader):

@@ -243,6 +243,7 @@ def test_what_is_pressed_before_the_last_press_is_answered_is_done_as_well(reade
     expect(reader.page.get_by_role("button", name="Unpin")).to_be_visible()
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.campaign(only=True)), "dark"])
 def test_axe_finds_nothing_serious_on_the_tab(chromium, served, tmp_path, scheme):
     reader = Reader(chromium, served.url, color_scheme=scheme, bypass_csp=True)

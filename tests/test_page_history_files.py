@@ -52,6 +52,7 @@ def test_a_conversation_exported_deleted_and_imported_looks_the_same(reader, tmp
     assert [len(part) for part in before] == [2, 2, 1, 2]
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_an_export_to_read_is_saved_as_a_file(reader, served, tmp_path):
     reader.talked(served, "What flies?", turn("What flies?", cites=[kite(tmp_path)]))
     reader.past(rows=1)
@@ -63,6 +64,7 @@ def test_an_export_to_read_is_saved_as_a_file(reader, served, tmp_path):
     expect(reader.page.get_by_text("Saved as What flies_.html.")).to_be_visible()
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize(("name", "data"), [("notes.json", b"{}"), ("photo.png", b"\x89PNG"), ("empty.json", b"")])
 def test_a_file_that_is_no_export_gets_a_sentence(reader, tmp_path, name, data):
     (tmp_path / name).write_bytes(data)

@@ -129,6 +129,7 @@ def pause_and_resume(visitor: Visitor, hub: HubServer) -> None:
     assert hub.num_asked("evil.bin") == 0
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_keyboard_downloads_and_removes_and_a_removal_is_pressed_twice(visitor, hub, served):
     visitor.press(ENGLISH.models_space)
     title = "TinyCLIP 8M"
@@ -146,6 +147,7 @@ def test_the_keyboard_downloads_and_removes_and_a_removal_is_pressed_twice(visit
     assert list((served.data.parent / "hub").glob("models--wkcn*")) == []
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_hub_that_does_not_have_a_model_says_so_on_its_card(visitor):
     title = "SmolVLM 500M"
     press(visitor, ENGLISH.model_download, title)
@@ -172,6 +174,7 @@ def test_a_phone_shows_every_card_without_scrolling_sideways(chromium, served, w
     visitor.context.close()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_an_offer_that_is_put_off_comes_back_at_no_later_visit(starter, served):
     offer(starter).get_by_role("button", name=ENGLISH.offer_not_now).click()
     expect(offer(starter)).to_have_count(0)

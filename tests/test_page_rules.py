@@ -64,6 +64,7 @@ def test_the_photos_in_which_a_rule_holds_are_shown_and_open_with_its_boxes(visi
     expect(dialog.get_by_role("heading", level=2)).to_have_text("[2] laptop - desk.png - <b>careful</b>")
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_wrong_rule_is_pointed_at_and_what_was_right_stays_for_the_next_visit(visit):
     visit.check(NOTE)
     visit.says("checked. As far")
@@ -102,6 +103,7 @@ def test_a_long_check_says_how_far_it_is_and_can_be_stopped(visit):
     visit.says(re.compile("^204 photos checked"))
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_rules_are_there_in_chinese_on_a_phone(chromium, served):
     words = in_language("zh")
     one = Inspector(chromium, f"{served.url}/zh/", width=390, photos=None, color_scheme="dark", bypass_csp=True)

@@ -306,6 +306,7 @@ def test_a_phone_searches_scrolls_opens_and_turns(chromium, served):
     visitor.context.close()
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.campaign(only=True)), "dark"])
 def test_axe_finds_nothing_grave_among_results_that_are_chosen(chromium, served, scheme):
     visitor = Visitor(chromium, served.url, photos=PHOTOS, color_scheme=scheme, bypass_csp=True)

@@ -57,6 +57,7 @@ window.fetch = async (...args) => {
 """
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_box_is_empty_after_a_question_whose_views_all_come_at_once(chromium, served, tmp_path):
     visitor = Visitor(chromium, served.url)
     visitor.context.add_init_script(LATE_ANSWER)
@@ -80,6 +81,7 @@ def test_edits_make_the_new_value_without_a_path_into_the_old():
     assert edits({"text": ""}, {"text": ""}) == []
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_page_that_is_left_may_complain_of_that_and_of_nothing_else(chromium, served):
     visitor = Visitor(chromium, served.url)
     visitor.ask("Is it red?")

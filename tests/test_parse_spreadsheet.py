@@ -137,6 +137,7 @@ def test_what_is_no_workbook_is_refused_with_the_next_step(tmp_path: Path, data:
     assert "Save" in message
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_million_empty_rows_cost_a_few_seconds_and_no_letters(tmp_path: Path) -> None:
     many = b"".join(b'<row r="%d"><c r="A%d" s="0"/></row>' % (n, n) for n in range(3, 1_000_000)) + b"</sheetData>"
     data = with_sheet(workbook_bytes(("S", [["a", "b"], [1, 2]])), b"</sheetData>", many)
