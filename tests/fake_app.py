@@ -24,6 +24,7 @@ if __name__ == "__main__":  # as a script
 from fakes import COLOURS, ColourSpace, picture
 from inspections import WROTE, Mixture
 from nasty import TEXTS
+from starters_help import tell_starters
 
 import app
 from deepseek_mm.answering.scene_programs import rerun_program
@@ -62,6 +63,11 @@ class Shelf:
         self.folder, self.space = folder, ColourSpace()
         folder.mkdir(parents=True, exist_ok=True)
         self.regions: tuple[Region, ...] = tuple(self._add(colour, name) for colour, name in NAMES.items())
+
+    read_only = False
+
+    def latest(self) -> int:
+        return len(NAMES)
 
     def counts(self) -> Counts:
         return Counts(sources=len(NAMES), regions=len(self.regions))
@@ -161,11 +167,13 @@ class PaperAssistant:
     lm: ClassVar[Any] = Mixture()  # paper writes its words itself, but shows experts for them
     hub_permission: None = None  # and downloads nothing
     planned: None = None  # paper needs no engine
-    hub_permission: None = None  # and no hub
     notices: tuple[Notice, ...] = ()
     retriever: ClassVar[Any] = SimpleNamespace(
         search=SimpleNamespace(measured_errors=None)
     )  # nobody measured its searches
+
+    def __post_init__(self) -> None:
+        tell_starters(self.library.jobs, self.store, questions=["Show me something red."], searches=["red"])
 
     def about(self) -> dict[str, Any]:
         return {"model": "paper", "space": "colours"}

@@ -15,6 +15,7 @@ from fakes import COLOURS, picture
 from playwright.sync_api import Locator, Page, expect
 from rag_house import build, paint, put
 from serving import ROOT, Served, serving
+from starters_help import tell_starters
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHOTOS = len(COLOURS) * (len(COLOURS) - 1)
@@ -28,6 +29,7 @@ def served(tmp_path_factory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("served")
     with build(home / "library", home="spaces/colours") as assistant:
         put(assistant, *(paint(home / "photos", f"{a}-{b}.png", a, b) for a, b in permutations(COLOURS, 2)))
+        tell_starters(assistant.library.jobs, assistant.store, searches=["red fruit"])
     with serving(home / "library", script=ROOT / "tests" / "library_app.py", SECONDS="0") as server:
         yield server
 

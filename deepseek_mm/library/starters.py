@@ -257,7 +257,7 @@ def find_starters(jobs: Jobs, store: RegionStore, language: str) -> Starters:
 
     While files are taken in nothing is begun: their end changes what is right.
     """
-    library = _describe_library(store)
+    library = describe_library(store)
     if not library:
         return Starters()
     ours = [job for job in jobs.find(kinds=(STARTERS,), limit=-1) if job.payload.get("language") == language]
@@ -272,7 +272,7 @@ def find_starters(jobs: Jobs, store: RegionStore, language: str) -> Starters:
     return replace(known, is_trying=True)
 
 
-def _describe_library(store: RegionStore) -> list[int]:
+def describe_library(store: RegionStore) -> list[int]:
     """What changes when files come or go; empty of a library without files."""
     counts = store.counts()
     return [counts.sources, store.latest()] if counts.sources else []
