@@ -6,6 +6,7 @@ They are known by their words and by the documents that are there; whatever does
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from deepseek_mm.answering.documents.amounts import answer_limit, answer_sum
 from deepseek_mm.answering.documents.comparison import compare_documents
 from deepseek_mm.answering.documents.document_search import DOCUMENTS, DocumentFinder
 from deepseek_mm.answering.documents.pages import answer_page
@@ -44,7 +45,9 @@ class WholeDocuments:
             return None
         language, before = case.request.language if case.request else "en", sources_of(case.turns)
         return (
-            answer_page(act.text, finder, before, language)
+            answer_limit(act.text, finder, language)
+            or answer_sum(act.text, finder, language)
+            or answer_page(act.text, finder, before, language)
             or compare_documents(act.text, finder, before, language)
             or self._answer_speakers(act.text, finder, before, language)
         )
