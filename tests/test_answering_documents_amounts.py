@@ -79,6 +79,16 @@ def test_amounts_in_another_unit_are_not_compared(finder):
     assert answer_limit("which receipts are over 10 dollars?", finder, "en") is None
 
 
+def test_a_total_is_read_as_a_till_prints_it(tmp_path):
+    tills = {
+        "receipt-a.txt": "Miller\nDrill  59.00\nTotal  63.20 EUR\nPaid by card",
+        "receipt-b.txt": "Books\nTotal  41.40 EUR",
+    }
+    with fill_documents(tmp_path, tills) as store:
+        lines = told(answer_limit("Which receipt is above 50?", DocumentFinder(store=store), "en"))
+    assert lines == ["1 of 2 documents [1].", "receipt-a.txt: 63.20 EUR [1]."]
+
+
 def test_what_all_come_to_is_added_up_with_every_amount(finder):
     lines = told(answer_sum("How much do all my receipts come to in total?", finder, "en"))
     assert lines[0] == "116.40 EUR in 3 documents [1][2][3]."

@@ -16,7 +16,7 @@ from deepseek_mm.answering.documents.facts import DocumentFact, read_facts
 from deepseek_mm.answering.documents.question_words import document_words, kinds_in
 from deepseek_mm.language.wording import say
 from deepseek_mm.language.words import quote_title
-from deepseek_mm.retrieval.quantities import MONEY_UNITS, read_numbers, show_number
+from deepseek_mm.retrieval.quantities import MONEY_UNITS, read_conventions, read_numbers, show_number
 from deepseek_mm.types import Draft
 
 ABOVE = re.compile(
@@ -115,15 +115,36 @@ def answer_sum(text: str, finder: DocumentFinder, language: str) -> Draft | None
 
 
 def read_amount(match: DocumentMatch, unit: str) -> DocumentAmount | None:
-    """What a document comes to, in this unit where one is asked for; None where it does not say."""
-    facts = {fact.key: fact for fact in read_facts(match.regions)}
-    for key in AMOUNTS:
-        fact = facts.get(key)
-        measure = fact.measure if fact else None
-        if fact is None or measure is None or measure[0] in ("date", "days"):
+    """What a document comes to, in this unit where one is asked for; None where it does not say.
+
+    A label or a row says it, or a line that ends in it, or else a sentence.
+    """
+    facts = [fact for key in AMOUNTS for fact in read_facts(match.regions) if fact.key == key]
+    labelled = (read_fact_amount(match, fact, unit) for fact in facts if not fact.is_sentence)
+    told = (read_fact_amount(match, fact, unit) for fact in facts if fact.is_sentence)
+    return next(filter(None, labelled), None) or read_total_line(match, unit) or next(filter(None, told), None)
+
+
+def read_fact_amount(match: DocumentMatch, fact: DocumentFact, unit: str) -> DocumentAmount | None:
+    """The amount of a fact, if it is one in this unit."""
+    measure = fact.measure
+    if measure is None or measure[0] in ("date", "days") or (unit and measure[0] not in ("", unit)):
+        return None
+    return DocumentAmount(document=match, fact=fact, amount=measure[1], unit=measure[0])
+
+
+def read_total_line(match: DocumentMatch, unit: str) -> DocumentAmount | None:
+    """The last line that speaks of a total and ends in an amount: "Total  63.20 EUR", as tills print it."""
+    style = read_conventions(region.text for region in match.regions)
+    total = document_words().facts["total"]
+    lines = [(region, line.strip()) for region in match.regions for line in region.text.splitlines()]
+    for region, line in reversed(lines):
+        numbers = [number for number in read_numbers(line, style) if number.unit in ("", *MONEY_UNITS)]
+        if not total.search(line) or not numbers or (unit and numbers[-1].unit not in ("", unit)):
             continue
-        if not unit or measure[0] in ("", unit):
-            return DocumentAmount(document=match, fact=fact, amount=measure[1], unit=measure[0])
+        number = numbers[-1]
+        fact = DocumentFact(key="total", label=line.split()[0], value=number.text, region=region, style=style)
+        return DocumentAmount(document=match, fact=fact, amount=number.value, unit=number.unit)
     return None
 
 
