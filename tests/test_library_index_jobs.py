@@ -216,6 +216,9 @@ def test_files_go_into_a_collection_and_stay_there_when_they_are_read_again(hous
 class Poet:
     """Describes pictures by their middle, and has nothing to say of blue ones."""
 
+    def use_beams(self, beams: int) -> None:
+        """It follows one sentence."""
+
     def __init__(self):
         self.seen = 0
 
