@@ -53,13 +53,14 @@ from deepseek_mm.models.rankers import replace_ranker
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.act_filters import narrow_by_typed_words
-from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers
+from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers, with_timeline
 from deepseek_mm.retrieval.passages import Scorer
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.runtime.machine_plan import MachinePlan
 from deepseek_mm.runtime.planner import LOOKS, PRESETS_BY_NAME, apply_preset
 from deepseek_mm.settings_file import with_values
+from deepseek_mm.stage_clock import AnswerTimeline, StageClock, in_stage
 from deepseek_mm.types import Act, ActKind, Answer, Found, Query, Question, Request, State, Verdict, Worked
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index import EVERYTHING, LIBRARY, Filter, Source
@@ -334,6 +335,13 @@ class Assistant:
 
     def _understand(self, questions: Sequence[Question]) -> list[PendingTurn]:
         """Each question understood, with its pictures, written into the history before it is answered."""
+        with StageClock().run("understood") as clock:
+            asked = self._read_questions(questions)
+        timeline = clock.read(together=len(asked))
+        return [replace(turn, case=replace(turn.case, timeline=timeline)) for turn in asked]
+
+    def _read_questions(self, questions: Sequence[Question]) -> list[PendingTurn]:
+        """As what they were understood, with their pictures and a turn of the history each."""
         clear = [validate_question(question, self.config.rag) for question in questions]
         earlier = [self._earlier(question) for question in clear]
         with self._placing:  # of two that bring the same new picture at once, one looks at it
@@ -386,8 +394,12 @@ class Assistant:
 
     def _retrieve(self, turns: Sequence[PendingTurn]) -> list[QuestionContext]:
         """What was found for all acts of each case, and what is certain about it."""
+        clock = StageClock()
         try:
-            return self._answer_acts(turns)
+            with clock.run("weighed"):
+                cases = self._answer_acts(turns)
+            timeline = clock.read(together=len(turns))
+            return [with_timeline(case, timeline) for case in cases]
         except BaseException as error:
             failed = Answer(text="", found=False, state="failed", checks=(failure_check(error),))
             for turn in turns:  # whatever happened, no question may stay "running"
@@ -399,7 +411,8 @@ class Assistant:
         states, answered = [turn.state for turn in turns], [list[QuestionContext]() for _ in turns]
         for place in range(max(len(turn.request.acts) for turn in turns)):
             rows = [n for n, turn in enumerate(turns) if place < len(turn.request.acts)]
-            asked = [self._resolve(turns[n], turns[n].request.acts[place], states[n]) for n in rows]
+            with in_stage("understood"):
+                asked = [self._resolve(turns[n], turns[n].request.acts[place], states[n]) for n in rows]
             for n, case in zip(rows, self.skills.answer_many(asked), strict=True):
                 answered[n].append(case)
                 states[n] = states[n].after(case)
@@ -416,11 +429,11 @@ class Assistant:
 
     def _compose(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
         """Growing answers, kept in the history on the way; a reader who leaves early leaves a stopped one."""
-        written, state = time.monotonic(), "stopped"
+        written, state, clock = time.monotonic(), "stopped", StageClock()
         answer = Answer(text="", state="running", conversation=case.conversation, turn=case.turn)
         try:
             yield answer
-            for answer in self._grow(case, stop):
+            for answer in clock.time_each(lambda: self._grow(case, stop), "said"):
                 if time.monotonic() - written > 1 / WRITES_PER_S:
                     self.history.progress(case.turn, answer.text)
                     written = time.monotonic()
@@ -433,6 +446,7 @@ class Assistant:
             seconds = time.monotonic() - case.began_s
             answer = replace(answer, state=cast(State, state), seconds=seconds, unread=case.unread)
             answer = told_with(answer, case)
+            answer = replace(answer, timeline=with_words(answer, case.timeline.followed_by(clock.read())))
             self.history.finish(case.turn, answer)
         yield answer
 
@@ -473,3 +487,10 @@ def told_with(answer: Answer, case: QuestionContext) -> Answer:
         offers=case.offers,
         signals=case.signals,
     )
+
+
+def with_words(answer: Answer, timeline: AnswerTimeline) -> AnswerTimeline:
+    """The stages of a finished answer, with who worded it and how many of its claims stood."""
+    kept = sum(check.kept for check in answer.checks)
+    said = timeline.with_stage("said", kept=kept, by=(answer.model,) if answer.model else ())
+    return said.with_stage("verified", kept=kept, among=len(answer.checks))

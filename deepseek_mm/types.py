@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from PIL.Image import Image
 
+from deepseek_mm.stage_clock import AnswerTimeline
 from index import Region, Source
 
 State = Literal["running", "done", "stopped", "failed"]
@@ -441,8 +442,9 @@ class Answer:
     seconds: float = 0.0
     trace: Trace | None = None  # experts that worked on it; the history does not keep it
     unread: int = 0  # earlier turns of the conversation that were too long ago to be read; not kept either
-    verdict: Verdict | None = None  # of a closed question about one picture; not kept either
-    worked: Worked | None = None  # the same question as a program, where it can be one; not kept either
+    verdict: Verdict | None = None  # of a closed question about one picture; its map is kept with `looked` only
+    worked: Worked | None = None  # the same question as a program, where it can be one
+    timeline: AnswerTimeline | None = None  # which stage took how long, and what was looked through
     offers: tuple[Offer, ...] = ()  # what a button would do; not kept either
     signals: tuple[tuple[str, float], ...] = ()  # what the confidence rests on, by names; not kept either
     request: Request | None = None  # as which it was understood

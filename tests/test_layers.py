@@ -49,6 +49,7 @@ FLOORS = (
         "deepseek_mm.dates",
         "deepseek_mm.deltas",
         "deepseek_mm.machine",
+        "deepseek_mm.stage_clock",
         "deepseek_mm.threads",
     ),
 )

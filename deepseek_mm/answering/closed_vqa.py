@@ -29,6 +29,7 @@ from deepseek_mm.lm.generator import YesNoModel
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.logic.programs import Scene, run
 from deepseek_mm.retrieval.evidence import same_kind
+from deepseek_mm.stage_clock import note_model
 from deepseek_mm.types import Evidence, Said, Verdict
 from deepseek_mm.vision.colours import colours_looked_at
 from deepseek_mm.vision.people import PEOPLE
@@ -214,6 +215,7 @@ class Decider:
         names = sorted({thing for thing in things if thing})
         if not names:
             return [{}] * len(things)
+        note_model("likeness")
         deque(add_features(self.eyes.space, only_once(pictures)), maxlen=0)
         witness = self.eyes.witness
         if witness and any(find_names(name) for name in names):
@@ -222,7 +224,9 @@ class Decider:
         told: list[dict[str, float]] = []
         for n, (thing, picture, reading) in enumerate(zip(things, pictures, readings, strict=False)):
             told.append({"likeness": float(presence_NT[n, names.index(thing)])} if thing else {})
-            told[n] |= by_labels(self.eyes.labels(picture), thing) if thing and reading else {}
+            if thing and reading:
+                note_model("labels")
+                told[n] |= by_labels(self.eyes.labels(picture), thing)
             if thing and reading and thing in reading.noticed:
                 told[n]["notice"] = reading.noticed[thing]
             found = witness.chance_of(thing, picture.detections) if witness and thing else None
@@ -233,6 +237,8 @@ class Decider:
         """What the language model sees, if it looks at pictures and says yes or no. One that fails keeps silent here:
         it is asked again for the words of the answer, and named there.
         """
+        if self.model:
+            note_model("model")
         with suppress(DeepSeekMMError):
             if self.model and (p_yes := self.model.chance_of_yes(one.text, picture.image)) is not None:
                 return {"model": min(MODEL_SURE, max(1 - MODEL_SURE, p_yes))}

@@ -10,6 +10,7 @@ from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from PIL.Image import Image
 
@@ -25,6 +26,7 @@ from deepseek_mm.lm.generator import Generator, YesNoModel
 from deepseek_mm.logic.english import program_of
 from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.retrieval.retriever import Retriever
+from deepseek_mm.stage_clock import in_stage, note_picture
 from deepseek_mm.types import Evidence
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index import Source
@@ -72,12 +74,18 @@ class PhotoPipeline:
         for case in cases:
             self._read(case)
         found = self.retriever.retrieve_many(cases, k=self.config.rag.num_regions)
+        return self._look_at(cases, found)
+
+    @in_stage("looked")
+    def _look_at(self, cases: Sequence[QuestionContext], found: Sequence[Sequence[Evidence]]) -> list[QuestionContext]:
+        """What was found, as it looks."""
         found = [self._judge_pictures(case, entries) for case, entries in zip(cases, found, strict=True)]
         pairs = enumerate(zip(cases, found, strict=True))
         looked = {n: picture for n, (c, entries) in pairs if (picture := self._looked_at(c, entries)) is not None}
         cases = self._decide_closed(cases, found, looked)
         pointed = [*found]
         for n, picture in looked.items():
+            note_picture(Path(path_of(picture)).name)
             pointed[n] = self.finger.point(cases[n], picture, found[n])
         claims = [
             build_claims(c.program, entries, self.config, c.verdict) for c, entries in zip(cases, pointed, strict=True)
@@ -102,6 +110,8 @@ class PhotoPipeline:
         if not things or len(case.pictures) < 2 or case.program.library or self.eyes.reader is None:
             return list(entries)
         opened = {path_of(picture): picture for picture in case.analyses if open_image(picture) is not None}
+        for path in opened:
+            note_picture(Path(path).name)
         return self.decider.judge_presence(entries, things, opened)
 
     def _run_as_program(self, case: QuestionContext) -> QuestionContext:

@@ -9,7 +9,7 @@ import hashlib
 import io
 import re
 import shutil
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -23,6 +23,7 @@ from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.language.words import clean
 from deepseek_mm.parse.document import read_photo, real_path, stat_file
 from deepseek_mm.parse.links import open_plain, resolve_path
+from deepseek_mm.stage_clock import in_stage, note_picture
 from deepseek_mm.storage.files import atomic_write, sync_file
 from deepseek_mm.types import Picture, Question
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
@@ -121,10 +122,17 @@ class UploadStore:
                 known[path] = self.analyses.add(picture)
             else:
                 new[path] = picture
-        for path, picture in zip(new, self.eyes.see_many(new.values()), strict=True):
+        return known | (self._look_at_new(new) if new else {})
+
+    @in_stage("looked")
+    def _look_at_new(self, pictures: Mapping[str, ImageAnalysis]) -> dict[str, ImageAnalysis]:
+        """By path, as the store knows them from now on."""
+        seen = dict[str, ImageAnalysis]()
+        for path, picture in zip(pictures, self.eyes.see_many(pictures.values()), strict=True):
+            note_picture(Path(path).name)
             picture.source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND)
-            known[path] = self.analyses.add(picture)
-        return known
+            seen[path] = self.analyses.add(picture)
+        return seen
 
     def _is_old(self, path: Path, older_s: float) -> bool:
         """Whether it is a file, and too old for a question that is only about to be written down."""

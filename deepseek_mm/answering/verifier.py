@@ -24,6 +24,7 @@ from deepseek_mm.language.words import (
     singular,
 )
 from deepseek_mm.retrieval.evidence import MAX_NAME, spot
+from deepseek_mm.stage_clock import in_stage
 from deepseek_mm.types import Check, Claim, Evidence
 
 CITED = re.compile(r"\[(\d{1,4})\]")
@@ -72,6 +73,7 @@ def tidy(sentence: str) -> str:
     return f"{body.strip()}{' ' if cited else ''}{cited}{end}" if body.strip() else ""
 
 
+@in_stage("verified")
 def check(sentence: str, evidence: Sequence[Evidence], claims: Sequence[Claim], config: Config) -> Check:
     """Whether a sentence may be shown, and why. A missing citation is put in where only one entry carries all of it."""
     line = tidy(sentence)
@@ -204,6 +206,7 @@ PLAIN = frozenset(["None", "True", "False", "self", "cls", "null", "true", "fals
 Knows = Callable[[str], bool]
 
 
+@in_stage("verified")
 def check_code(sentence: str, evidence: Sequence[Evidence], claims: Sequence[Claim], knows: Knows) -> Check:
     """Whether a sentence may be shown, and why. A missing citation is put in where one piece alone has its names."""
     line = tidy(sentence)
@@ -260,6 +263,7 @@ def words_of(entry: Evidence) -> set[str]:
     return set(WORD.findall(f"{region.text} {told} {region.source.path}"))
 
 
+@in_stage("verified")
 def check_seen(sentence: str, evidence: Sequence[Evidence], config: Config) -> Check:
     """Whether what a larger model sees in a photo may be shown, and why: it cites what it was shown, and no box that it
     cites is of something else. A missing citation is put in where only one box has what the sentence names.

@@ -1,5 +1,6 @@
 """What the history gives back, and how it becomes rows and is read from them. Nobody outside sees a database row."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
@@ -10,8 +11,21 @@ from sqlalchemy import Select, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from deepseek_mm.history.tables import CheckRow, CitationRow, ConversationRow, CorrectionRow, HistoryBase, TurnRow
+from deepseek_mm.stage_clock import AnswerTimeline
 from deepseek_mm.storage.schema import convert
-from deepseek_mm.types import About, Answer, Check, Citation, ReaderLook, Request, Trace, Utterance
+from deepseek_mm.types import (
+    About,
+    Answer,
+    Check,
+    Citation,
+    ReaderLook,
+    Request,
+    Said,
+    Trace,
+    Utterance,
+    Verdict,
+    Worked,
+)
 from index import Box, Label, Region, Source, Symbol
 
 Rating = Literal["", "up", "down"]
@@ -154,19 +168,36 @@ def inside_values(answer: Answer) -> dict[str, Any] | None:
     if answer.looked:
         heat = [[round(share, HEAT_DIGITS) for share in row] for row in answer.looked.heat]
         kept["looked"] = asdict(answer.looked) | {"heat": heat}
+    if answer.verdict:
+        kept["verdict"] = plain_values(replace(answer.verdict, heat=()))
+    if answer.worked:
+        kept["worked"] = plain_values(answer.worked)
+    if answer.timeline:
+        kept["timeline"] = answer.timeline.as_json()
     return kept or None
 
 
 def read_inside(kept: dict[str, Any] | None) -> dict[str, Any]:
     """The fields of an Answer that were kept so."""
     told = kept or {}
-    looked = told.get("looked")
+    looked, verdict, worked = (told.get(name) for name in ("looked", "verdict", "worked"))
     return {
         "utterances": tuple(read_utterance(each) for each in told.get("utterances", ())),
         "looked": ReaderLook(**looked | {"things": tuple(looked["things"]), "heat": tuple(map(tuple, looked["heat"]))})
         if looked
         else None,
+        "verdict": Verdict(**verdict | {"said": tuple(Said(**each) for each in verdict["said"]), "heat": ()})
+        if verdict
+        else None,
+        "worked": Worked(**worked | {"steps": tuple(map(tuple, worked["steps"]))}) if worked else None,
+        "timeline": AnswerTimeline.of_json(told["timeline"]) if told.get("timeline") else None,
     }
+
+
+def plain_values(record: Verdict | Worked) -> dict[str, Any]:
+    """Its fields as JSON knows them; numbers may come from numpy."""
+    fields_of: dict[str, Any] = json.loads(json.dumps(asdict(record), default=plain))
+    return fields_of
 
 
 def read_utterance(kept: dict[str, Any]) -> Utterance:

@@ -20,6 +20,7 @@ from deepseek_mm.history import Turn
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import content, names_the_same, quotable, quote_title
 from deepseek_mm.retrieval.sentences import split_sentences
+from deepseek_mm.stage_clock import AnswerTimeline
 from deepseek_mm.types import Act, Claim, Draft, Evidence, Offer, Question, ReaderLook, Request, Verdict, Worked
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from deepseek_mm.vision.regions import overlap
@@ -342,6 +343,7 @@ class QuestionContext:
     conversation: int = 0  # ids in the history
     turn: int = 0
     began_s: float = 0.0  # on the monotonic clock
+    timeline: AnswerTimeline = AnswerTimeline()  # how long it took so far
     evidence: tuple[Evidence, ...] = ()
     claims: tuple[Claim, ...] = ()
     verdict: Verdict | None = None  # of a closed question about the photo at hand
@@ -431,6 +433,12 @@ def with_draft(case: QuestionContext, draft: Draft) -> QuestionContext:
         looked=draft.looked,
         knows=draft.knows or case.knows,
     )
+
+
+def with_timeline(case: QuestionContext, measured: AnswerTimeline) -> QuestionContext:
+    """The case with the stages so far, and how much evidence it has in the end."""
+    whole = case.timeline.followed_by(measured).with_stage("retrieved", kept=len(case.evidence))
+    return replace(case, timeline=whole)
 
 
 def place_of(region: Region) -> tuple[object, ...]:

@@ -35,6 +35,7 @@ from deepseek_mm.retrieval.witnesses import (
     witnesses_of,
     words_said,
 )
+from deepseek_mm.stage_clock import in_stage, note_candidates, note_left_out
 from deepseek_mm.types import Act
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Region, Source
@@ -54,6 +55,7 @@ BY_SUBJECT = (0.6, 0.25, 0.15)  # what counts of a photo that is meant: the subj
 BELIEVED, BESIDES = 0.45, 0.5  # relevance from which a photo counts as found, and of the best one's what others need
 
 
+MOST_UNLIKELY = 3  # photos that are named among what was not likely enough
 LABELLED = 0.3  # score of a label from which eyes saw it, though nobody wrote it
 
 
@@ -111,6 +113,14 @@ def keep_believed(found: Sequence[PhotoMatch]) -> list[PhotoMatch]:
     return [m for m in fitting if m.witnesses.fully or m.witnesses.wordless or is_labelled(m)]
 
 
+def note_unlikely(found: Sequence[PhotoMatch], fitting: Sequence[PhotoMatch]) -> None:
+    """Note which of those that were found, in order, were not likely enough: the nearest ones."""
+    least = max(BELIEVED, BESIDES * found[0].relevance) if found else BELIEVED
+    kept = {match.source.id for match in fitting}
+    near = [match for match in found if match.source.id not in kept and match.relevance < least]
+    note_left_out([(match.name, match.relevance) for match in near[:MOST_UNLIKELY]], least)
+
+
 def is_labelled(match: PhotoMatch) -> bool:
     """Do eyes see what is asked for, though nobody wrote it, nor that it is something else?"""
     return match.witnesses.label >= LABELLED and not match.otherwise
@@ -127,16 +137,20 @@ class PhotoFinder:
         bounds = replace(where, source_kinds=("photo",), source_ids=tuple(among) or where.source_ids)
         return self.find_subject(subject_of(act), k, where=bounds)
 
+    @in_stage("retrieved")
     def find_subject(self, words: str, k: int, *, where: Filter = PHOTOS) -> list[PhotoMatch]:
         """At most k photos that these words may mean, best first."""
         subject = SoughtSubject(words)
         return self.weigh(subject, self.candidates(subject, where))[:k]
 
+    @in_stage("retrieved")
     def list_photos(self, where: Filter, k: int) -> list[PhotoMatch]:
         """At most k photos that a filter allows, whatever they show."""
         regions = self.store.regions_of([source.id for source in self.store.sources(where, limit=k)])
+        note_candidates("photo", regions)
         return [PhotoMatch(own[0].source, 1.0, regions=own) for own in regions.values() if own]
 
+    @in_stage("retrieved")
     def find_in_rows(self, act: Act, *, names: Sequence[str] | None = None) -> list[PhotoMatch]:
         """The photos of which a row of a document says a word that no name or note does: "Cantaloupe_030"; or a name
         as it is.
@@ -163,6 +177,7 @@ class PhotoFinder:
                     return tuple(cells_of(line))
         return ()
 
+    @in_stage("retrieved")
     def find_meant(self, act: Act, *, among: Sequence[int] = (), where: Filter = PHOTOS) -> list[PhotoMatch]:
         """The photos that an act may be about, best first: by its subject, then by all of its words."""
         bounds = replace(where, source_kinds=("photo",), source_ids=tuple(among) or where.source_ids)
@@ -218,6 +233,7 @@ class PhotoFinder:
     def weigh(self, subject: SoughtSubject, ids: Sequence[int], vector_D: Floats | None = None) -> list[PhotoMatch]:
         """These photos with their relevance, best first; `vector_D` is the subject's, where it is known."""
         photos = {each: regions for each, regions in self.store.regions_of(ids).items() if regions}
+        note_candidates("photo", photos)
         if vector_D is None or subject.kind:
             vector_D = self.texts.vectors([subject.phrase])[0]
         heard = self.hear(subject, list(photos.values()), vector_D)

@@ -24,6 +24,7 @@ from deepseek_mm.retrieval.passages import Rerankers, rank_passages, reorder_pas
 from deepseek_mm.retrieval.query_vectors import nearest
 from deepseek_mm.retrieval.ranking import search_by_words
 from deepseek_mm.retrieval.search import Search
+from deepseek_mm.stage_clock import in_stage, note_candidates
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Evidence, Found, Query
 from deepseek_mm.vision.pipeline import VisionPipeline, look_in_index
@@ -70,6 +71,7 @@ class Retriever:
         other.rerankers = rerankers
         return other
 
+    @in_stage("retrieved")
     def retrieve_many(self, cases: Sequence[QuestionContext], *, k: int) -> list[list[Evidence]]:
         """Evidence for each question, numbered from 1: the whole photo at hand and at most k parts, or k regions."""
         examples = {n: case.example for n, case in enumerate(cases) if case.example}
@@ -85,6 +87,7 @@ class Retriever:
         filters = [replace(where, label=thing.name) for thing in things]
         return [hit for only in filters for hit in self.store.search_many(vector_D[None], k=k, where=only)[0]]
 
+    @in_stage("retrieved")
     def find_many(self, queries: Sequence[Query], *, k: int, where: Filter = EVERYTHING) -> list[Found]:
         """What the library has for each query, photo by photo, and whether it has it at all."""
         return self.search.find_many(queries, k=k, where=where)
@@ -123,6 +126,7 @@ class Retriever:
         chosen = [entry for shot in rank_photos(shots, case.program) for entry in pointing(shot, case.program)]
         return number_evidence([*chosen[: k - len(told)], *told])
 
+    @in_stage("retrieved")
     def find_passages(self, text: str, *, sources: Sequence[int] = (), k: int = CANDIDATES) -> list[Evidence]:
         """Passages that may answer, by meaning and by words, best first: of these sources, or of the library.
 
@@ -136,11 +140,13 @@ class Retriever:
         bounds = [where, *(replace(where, formats=(name,)) for name in formats_mentioned(text))]
         found = [entry for each in bounds for entry in rank_passages(self.store, text, meant, k=k, where=each)]
         first = {entry.region.id: entry for entry in found}
+        note_candidates("region", first)
         return number_evidence(self._reorder(text, sorted(first.values(), key=lambda entry: -entry.score)))
 
     def _reorder(self, question: str, passages: Sequence[Evidence]) -> list[Evidence]:
         return reorder_passages(question, passages, self.rerankers.passages)
 
+    @in_stage("retrieved")
     def find_named_documents(self, text: str, passages: Sequence[Evidence]) -> NamedDocuments:
         """Those documents of the passages that a question names, and whether it asks of these alone."""
         sources = {entry.region.source.id: entry.region.source for entry in passages}
@@ -158,6 +164,7 @@ class Retriever:
         hits = nearest(self.store, meant, k=READ, where=PASSAGES)[0]
         written = search_by_words(self.store, words, meant[0], k=READ, where=PASSAGES).hits
         hits = list({hit.region.id: hit for hit in (*hits, *written)}.values())
+        note_candidates("region", [hit.region.id for hit in hits])
         best = best_worded([Evidence(number=1, region=hit.region, score=hit.score) for hit in hits], words)
         if not best:  # they were removed a moment ago
             return []
@@ -195,6 +202,7 @@ class Retriever:
         regions = self.store.regions_of([source.id])[source.id]
         passages = [region for region in regions if region.kind in WRITTEN]
         (meant,) = self.search.query_vectors([Query(text=program.text)], vector_D[None])
+        note_candidates("region", [region.id for region in passages])
         vectors_ND = self.store.vectors_of([region.id for region in passages])
         scores = meant.scores([region.kind for region in passages], vectors_ND)
         scored = [Evidence(number=1, region=r, score=s) for r, s in zip(passages, scores, strict=True)]
@@ -217,6 +225,7 @@ class Retriever:
         photos = [shown for regions in known if (shown := tuple(r for r in regions if r.kind in PHOTOS.kinds))]
         if not photos:
             return []
+        note_candidates("region", [r.id for regions in photos for r in regions])
         vectors_ND = self.store.vectors_of([r.id for regions in photos for r in regions])
         scores = iter((vectors_ND @ vector_D).tolist())
         wholes_ND = vectors_ND[np.cumsum([0, *map(len, photos[:-1])])]

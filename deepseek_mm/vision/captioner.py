@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from deepseek_mm.config import between
 from deepseek_mm.embeddings.default import DefaultSpace, SpaceModel, maps_of_many, places_of
 from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
+from deepseek_mm.stage_clock import note_model
 from deepseek_mm.vision.small_nets import Attention, Drop, Feed, Seen, read_weights, write_weights
 
 LONGEST = 4  # words of a run
@@ -300,6 +301,7 @@ class Captioner:
 
     def describe_maps(self, maps: Iterable[Tensor]) -> Iterator[Caption]:
         """The same from what the tower makes of the pictures, (P, C) each."""
+        note_model("captioner")
         for some in prefetch_batches(maps, size=self.batch):
             cells_BPC = torch.stack(some)
             with autocast_bf16():

@@ -23,6 +23,7 @@ from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share, area
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.language.words import names_the_same
+from deepseek_mm.stage_clock import note_model
 from deepseek_mm.vision.box_scorer import BoxScorer, covered_shares
 from deepseek_mm.vision.colours import colour_mask
 from deepseek_mm.vision.detector.detector import NAMES, Detections
@@ -88,6 +89,7 @@ class Localizer:
         Boxes that are about as likely, and of about the same size, are all of the thing. Where no box fits well, or it
         is no thing that has an end (sky, water), it is the extent of what is hot in a closer look.
         """
+        note_model("pointer")
         found: list[list[FoundPlace]] = [[] for _ in things]
         if self.scorer and detections and detections.boxes and look is not None:
             chances_NT = self.scorer.score([thing.name for thing in things], detections, look)

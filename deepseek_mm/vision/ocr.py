@@ -21,6 +21,7 @@ import numpy as np
 from PIL.Image import Image, Resampling
 
 from deepseek_mm.errors import MissingPackage
+from deepseek_mm.stage_clock import note_model
 from deepseek_mm.vision.misreadings import Lexicon, mend_text
 from index import Box
 
@@ -106,6 +107,7 @@ class TextReader:
 
     def _find_lines(self, image: Image) -> list[TextBlock]:
         """All that the engine finds, whatever it thinks of it."""
+        note_model("text")
         with self._lock:
             self._engine = self._engine or _open_engine()
             found = self._engine(np.asarray(image.convert("RGB"))[:, :, ::-1], use_cls=False)

@@ -26,6 +26,7 @@ from deepseek_mm.embeddings.default import SeeingSpace
 from deepseek_mm.embeddings.inference import autocast_bf16, to_autocast_dtype
 from deepseek_mm.embeddings.towers import GRID
 from deepseek_mm.language.words import singular
+from deepseek_mm.stage_clock import note_model
 from deepseek_mm.threads import single_threaded_for
 from deepseek_mm.types import Outcome, Said, Verdict
 from deepseek_mm.vision.box_reader import BoxBatch, BoxReader
@@ -277,6 +278,7 @@ class VqaModel:
 
     def read_many(self, asked: Sequence[tuple[VqaQuestion, ImageAnalysis]]) -> list[VqaPrediction]:
         """One for each question and its picture; what was read before, by the same head, is not read again."""
+        note_model("reader")
         head = self.head
         keys = [(head, self.is_glancing, question.text.lower(), question.things) for question, _ in asked]
         known = [picture.reading(key) for (_, picture), key in zip(asked, keys, strict=True)]
@@ -374,6 +376,7 @@ class VqaModel:
         new = [picture for picture in pictures if picture.noticed is None]
         if self.noticer is None or not new:
             return
+        note_model("notice")
         vectors_BD = torch.from_numpy(np.stack([picture.look.vector_D for picture in new]))
         for picture, noticed in zip(new, self.noticer.notice(cells_of(new).float(), vectors_BD), strict=True):
             picture.noticed = noticed
@@ -385,6 +388,7 @@ class VqaModel:
         asked = [n for n, reading in enumerate(readings) if reading.family != THERE]
         if self.glance is None or not self.is_glancing or not asked:
             return readings
+        note_model("glance")
         options = [list(readings[n].chances) for n in asked]
         found = self.glance.weigh([questions[n] for n in asked], photo_Q[asked], cells_BPC, options)
         for n, glanced in zip(asked, found, strict=True):

@@ -41,6 +41,7 @@ from deepseek_mm.retrieval.passages import order_readings
 from deepseek_mm.retrieval.photo_finder import BELIEVED, PhotoFinder
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.retrieval.sentences import split_sentences
+from deepseek_mm.stage_clock import note_left_out, note_model
 from deepseek_mm.types import Act, Claim, Draft, Evidence
 from deepseek_mm.vision.ocr import order_lines
 from index import Region, Source
@@ -50,6 +51,7 @@ UNDERSTOOD = 0.5  # probability of the act from which the question is about docu
 FEWEST = 2  # words of a sentence that is read in a photo
 FEWEST_READ = 5  # words of a photo that is read as a document
 READ = 6  # passages that the reader reads
+MOST_UNLIKELY = 3  # of these that are named among what was left out
 COMPARED = 12  # those whose sentences are compared where it is not sure
 SAID = 0.7  # probability that a passage answers, from which it is told outright
 PERHAPS_SAID, NEARLY_SAID = 0.5, 0.35  # it is told as perhaps so; its sentence is, as what comes nearest
@@ -179,10 +181,13 @@ class DocumentSkill:
         elsewhere = meant and worked and not meant & {region.source.id for region in worked.regions}
         if worked is not None and worked.kind not in LOOKED_UP and not elsewhere:
             return draft_calculation(worked, language)
+        note_model("passages")
         readings = self.reader.read_many(question, [entry.region.text for entry in read])
         order = order_readings([entry.score for entry in read], [reading.said for reading in readings])
         order.sort(key=lambda n: read[n].region.source.id not in meant or readings[n].said < PERHAPS_SAID)
         answer = choose_answer(question, read, readings, order)
+        unlikely = [(read[n].region.source.name, readings[n].said) for n in order if readings[n].said < NEARLY_SAID]
+        note_left_out(unlikely[:MOST_UNLIKELY], NEARLY_SAID)
         if worked is not None and is_rather(worked, answer):
             return draft_calculation(worked, language)
         if answer is not None and answer.said >= SAID:

@@ -57,7 +57,15 @@ from deepseek_mm.config import Config
 from deepseek_mm.language.kinds import is_known_name
 from deepseek_mm.language.words import COLOURS, tokens
 from deepseek_mm.retrieval.act_filters import read_bounds, with_subject_of_words
-from deepseek_mm.retrieval.photo_finder import BELIEVED, PHOTOS, PhotoFinder, PhotoMatch, keep_believed
+from deepseek_mm.retrieval.photo_finder import (
+    BELIEVED,
+    MOST_UNLIKELY,
+    PHOTOS,
+    PhotoFinder,
+    PhotoMatch,
+    keep_believed,
+    note_unlikely,
+)
 from deepseek_mm.retrieval.subject import (
     POINTS_AT,
     SoughtSubject,
@@ -71,6 +79,7 @@ from deepseek_mm.retrieval.subject import (
     with_measured,
 )
 from deepseek_mm.retrieval.witnesses import colours_of
+from deepseek_mm.stage_clock import note_left_out
 from deepseek_mm.types import Act, Claim, Draft
 from index import Filter, Source
 
@@ -171,6 +180,7 @@ class LibrarySkill:
             return self._list_all(act, where, excluded, left)
         found = self.finder.find_photos(asked, MOST_FOUND, where=where)
         fitting = self._leave_out(excluded, self._fitting(asked, found, where))
+        note_unlikely(found, fitting)
         if not fitting and (told := self.finder.find_in_rows(asked, names=names_in(asked))):
             fitting, left = told, f"{left} {BY_DOCUMENTS}".strip()
         if not fitting:
@@ -245,6 +255,7 @@ class LibrarySkill:
         """The photos that may be meant, best first; none where none is near."""
         ranked = self.finder.find_meant(act, where=where)
         if not where.source_ids and (not ranked or ranked[0].relevance < ABOUT):
+            note_left_out([(match.name, match.relevance) for match in ranked[:MOST_UNLIKELY]], ABOUT)
             return self.finder.find_in_rows(act)[:1]
         if where.source_ids and (not act.subject or SEVERAL.search(act.reference)):
             return ranked[:MOST_TOLD]

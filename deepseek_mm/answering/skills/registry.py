@@ -44,6 +44,7 @@ from deepseek_mm.retrieval.evidence import (
 )
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.subject import ASKING, POINTS_AT
+from deepseek_mm.stage_clock import in_stage, note_picture
 from deepseek_mm.types import Act, ActKind, Claim, Draft, Question
 from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
@@ -133,7 +134,9 @@ class PhotosSkill:
         if not evidence or is_drawn(evidence[0].siblings) or open_image(picture) is None:
             return draft_of(self.photos.look_up_many([case])[0])
         shot = shots_of(evidence, config.see.min_tag)[0]
-        return self.one.answer(with_shown(act_of(case), shot), picture, evidence)
+        with in_stage("looked"):
+            note_picture(shot.source.name)
+            return self.one.answer(with_shown(act_of(case), shot), picture, evidence)
 
     def _find(self, case: QuestionContext) -> Draft:
         photos = [source.id for source in case.among if source.kind == "photo"]
@@ -214,6 +217,7 @@ class CodeSkill:
         """From the index of definitions and calls."""
         return [self._answer(case) for case in cases]
 
+    @in_stage("retrieved")
     def _answer(self, case: QuestionContext) -> Draft:
         done = self.coder.look_up(case)
         return Draft(

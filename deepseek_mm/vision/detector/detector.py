@@ -27,6 +27,7 @@ from deepseek_mm.embeddings.inference import autocast_bf16, prefetch_batches
 from deepseek_mm.embeddings.space import Floats, Share
 from deepseek_mm.embeddings.towers import fingerprint
 from deepseek_mm.errors import MissingWeights
+from deepseek_mm.stage_clock import note_model
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.vision.detector.net import NUM_DISTANCES, NUM_NAMES, SIDE_PX, STRIDES, load_net
 
@@ -83,6 +84,7 @@ class Detector:
 
     def detect_many(self, images: Iterable[Image], *, tiled_px: int = TILED_PX) -> Iterator[Detections]:
         """Of each picture, in order; in tiles as well where a side is as long as `tiled_px`, never where that is 0."""
+        note_model("detector")
         for some in prefetch_batches((views_of(image, tiled_px) for image in images), size=self.batch):
             yield from self._detect(some)
 
