@@ -102,8 +102,16 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing import Exported as Exported
     from deepseek_mm.sharing import Sharing as Sharing
     from deepseek_mm.sharing import here_in as here_in
+    from deepseek_mm.sharing.answer_differences import AnswerDifference as AnswerDifference
+    from deepseek_mm.sharing.answer_differences import WordChange as WordChange
+    from deepseek_mm.sharing.answer_differences import compare_answers as compare_answers
+    from deepseek_mm.sharing.answer_differences import compare_texts as compare_texts
     from deepseek_mm.sharing.zip_export import Packed as Packed
     from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
+    from deepseek_mm.stage_clock import STAGES as STAGES
+    from deepseek_mm.stage_clock import AnswerStage as AnswerStage
+    from deepseek_mm.stage_clock import AnswerTimeline as AnswerTimeline
+    from deepseek_mm.stage_clock import StageName as StageName
     from deepseek_mm.types import About as About
     from deepseek_mm.types import Act as Act
     from deepseek_mm.types import ActKind as ActKind
@@ -168,7 +176,9 @@ _NAMES = {  # of each module of ours
     "services.model_trial": "TrialAnswer TrialRow TrialState",
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
+    "sharing.answer_differences": "AnswerDifference WordChange compare_answers compare_texts",
     "sharing.zip_export": "Packed pack_chosen",
+    "stage_clock": "STAGES AnswerStage AnswerTimeline StageName",
     "vision.small_nets": "AttentionMap",
     "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer PhotoDescription Picture Query "
     "Question Request Said Trace Verdict Worked",

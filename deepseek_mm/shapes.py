@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from deepseek_mm.stage_clock import AnswerStage, AnswerTimeline
 from deepseek_mm.types import Answer, Citation, Found, Match, Request
 from index import Region, Symbol
 
@@ -52,8 +53,22 @@ def answer_shape(answer: Answer) -> dict[str, Any]:
         "unread": answer.unread,
         "trace": answer.trace and answer.trace.as_json(),  # which experts worked, if the model has any
         "understood": answer.request and request_shape(answer.request),
+        "timeline": answer.timeline and timeline_shape(answer.timeline),
         "offers": [pick(o, "action", "text", "targets", "value") | {"targets": list(o.targets)} for o in answer.offers],
     }
+
+
+def timeline_shape(timeline: AnswerTimeline) -> dict[str, Any]:
+    """Its stages, in order, and how many questions shared the time of the first ones."""
+    return {"together": timeline.together, "stages": [stage_shape(stage) for stage in timeline.stages]}
+
+
+def stage_shape(stage: AnswerStage) -> dict[str, Any]:
+    """One stage: its time, what it kept, who was asked."""
+    told = pick(stage, "name", "kept", "among") | {"by": list(stage.by), "files": list(stage.files)}
+    left_out = [{"name": name, "chance": round_score(chance)} for name, chance in stage.left_out]
+    needed = round_score(stage.needed)
+    return told | {"seconds": round_score(stage.seconds), "left_out": left_out, "needed": needed}
 
 
 def request_shape(request: Request) -> dict[str, Any]:

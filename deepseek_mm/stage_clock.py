@@ -79,13 +79,14 @@ class AnswerTimeline:
 
 def join_stages(one: AnswerStage, other: AnswerStage) -> AnswerStage:
     """The same stage, entered twice."""
+    files = tuple(dict.fromkeys((*one.files, *other.files)))
     return replace(
         one,
         seconds=one.seconds + other.seconds,
-        kept=one.kept + other.kept,
+        kept=max(one.kept, other.kept, len(files)),
         among=one.among + other.among,
         by=tuple(dict.fromkeys((*one.by, *other.by))),
-        files=tuple(dict.fromkeys((*one.files, *other.files)))[:MOST_NAMED],
+        files=files[:MOST_NAMED],
         left_out=(*one.left_out, *other.left_out),
         needed=max(one.needed, other.needed),
     )

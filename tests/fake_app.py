@@ -35,6 +35,7 @@ from deepseek_mm.jobs import Jobs
 from deepseek_mm.learning import Learning
 from deepseek_mm.library import Taken
 from deepseek_mm.library.photo_facts import PhotoFacts
+from deepseek_mm.stage_clock import AnswerStage, AnswerTimeline
 from deepseek_mm.types import (
     Act,
     Answer,
@@ -54,6 +55,16 @@ from deepseek_mm.types import (
 from index import EVERYTHING, Counts, Filter, Hit, Label, LabelCount, Region, Source
 
 NAMES = {"red": "kite.jpg", "green": "grass.jpg", "blue": "<img src=x onerror=alert(1)>.jpg"}  # file names
+TIMELINE = AnswerTimeline(
+    stages=(
+        AnswerStage(name="understood", seconds=0.01),
+        AnswerStage(name="retrieved", seconds=0.04, kept=1, among=3, left_out=(("sky.jpg", 0.2),), needed=0.45),
+        AnswerStage(name="looked", seconds=0.1, kept=1, by=("reader",), files=("kite.jpg",)),
+        AnswerStage(name="weighed", seconds=0.02),
+        AnswerStage(name="said", seconds=0.03, by=("paper",)),
+        AnswerStage(name="verified", seconds=0.002),
+    )
+)
 
 
 class Shelf:
@@ -239,6 +250,7 @@ class PaperAssistant:
         )
         told = self._settled(answer) if question.startswith("How many") else {}
         told |= {"offers": offers_of(question, answer), "utterances": (replace(WROTE, text=text),)}
+        told |= {"timeline": TIMELINE}
         yield replace(answer, state="done", seconds=0.2, model="paper", checks=checks if answer.found else (), **told)
 
     def _settled(self, answer: Answer) -> dict[str, Any]:

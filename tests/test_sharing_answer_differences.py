@@ -11,7 +11,6 @@ from deepseek_mm.sharing.answer_differences import (
     name_citation,
     split_words,
 )
-from deepseek_mm.sharing.renderers import CHINESE
 from deepseek_mm.types import Act, Answer, Citation, Request
 from index import Region, Source
 
@@ -116,7 +115,7 @@ def test_a_citation_is_named_by_its_file_and_where_in_it(fields: dict, name: str
 def test_places_are_told_in_the_language_that_is_asked_for():
     after = Answer(text="", citations=(cite("offer.pdf", kind="passage", page=3),))
 
-    told = compare_answers(Answer(text=""), after, wording=CHINESE)
+    told = compare_answers(Answer(text=""), after, language="zh")
 
     assert told.citations_added == ("offer.pdf, \u7b2c 3 \u9875",)
 

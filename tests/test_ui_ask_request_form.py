@@ -7,7 +7,6 @@ import pytest
 
 from deepseek_mm.types import Act, ActFilters, Answer, Request
 from ui import edges
-from ui.ask.evidence_board import why
 from ui.ask.request_form import correct_act, read_meant, render_understanding
 from ui.words import CHINESE, ENGLISH
 
@@ -26,15 +25,15 @@ def sent(*rows: tuple[str, str, str]) -> str:
 
 def test_each_act_is_told_in_plain_words_of_the_pages_language():
     assert lines(BOTH) == [
-        "Understood as: find (the library): &lt;b&gt;dogs&lt;/b&gt;, 97 %",
-        "Understood as: look and answer (what was found last): what colour are they, 100 %",
+        "As: find (the library): &lt;b&gt;dogs&lt;/b&gt;, 97 %",
+        "As: look and answer (what was found last): what colour are they, 100 %",
     ]
     assert lines(Request(acts=(LOOK,)), CHINESE) == ["理解为：看图回答（上次找到的内容）：what colour are they，100 %"]
 
 
 @pytest.mark.parametrize(
     ("by", "said"),
-    [("person", "As you said: look and answer"), ("rules", "Understood as: look and answer")],
+    [("person", "As you said: look and answer"), ("rules", "As: look and answer")],
 )
 def test_no_probability_is_told_where_no_model_understood(by, said):
     (line,) = lines(Request(acts=(LOOK,), by=by))
@@ -55,11 +54,6 @@ def test_the_form_has_the_fields_of_every_act_as_they_were_understood():
 def test_what_nobody_noted_is_not_told_and_what_is_no_turn_has_no_form():
     assert render_understanding(Answer(text="", turn=7), ENGLISH) == ""
     assert "data-fields" not in render_understanding(Answer(text="", request=BOTH), ENGLISH)
-
-
-def test_the_reasons_of_an_answer_begin_with_what_was_understood():
-    html = why(Answer(text="", request=BOTH, turn=7), ENGLISH)
-    assert html.index(ENGLISH.why) < html.index("Understood as") < html.index(ENGLISH.why_none)
 
 
 def test_what_a_person_means_is_without_doubt_and_keeps_what_was_not_changed():

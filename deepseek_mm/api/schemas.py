@@ -28,6 +28,7 @@ from deepseek_mm.shapes import (
     request_shape,
     round_score,
 )
+from deepseek_mm.stage_clock import StageName
 from deepseek_mm.types import ActForm, ActKind, ActScope, Answer, Found, Request, Understanding, Worked
 from index import Region, Source
 from index.region import UPLOADS
@@ -278,6 +279,33 @@ class ExpertsOut(BaseModel):
     visits: list[str] = Field(description="one a layer, in the order of the tokens", examples=[["aab", "abb"]])
 
 
+class LeftOutOut(BaseModel):
+    """A file that was near and not likely enough."""
+
+    name: Text = Field(examples=["dog.jpg"])
+    chance: Score
+
+
+class StageOut(BaseModel):
+    """One stage of an answer."""
+
+    name: StageName
+    seconds: float = Field(description="of this stage alone", examples=[0.078])
+    kept: int = Field(description="evidence, pictures, or sentences, by the stage", examples=[3])
+    among: int = Field(description="that were looked through or weighed; 0 where nobody counted", examples=[70])
+    by: list[str] = Field(description="models that were asked", examples=[["reader", "detector"]])
+    files: list[Text] = Field(description="pictures that were looked at", examples=[["cat.jpg"]])
+    left_out: list[LeftOutOut] = Field(description="the nearest files that were not likely enough")
+    needed: Score = Field(description="the chance that they needed", examples=[0.45])
+
+
+class TimelineOut(BaseModel):
+    """How an answer came about, stage by stage."""
+
+    together: int = Field(description="questions that shared the time of the stages before said", examples=[1])
+    stages: list[StageOut]
+
+
 class AnswerOut(BaseModel):
     """An answer, whole or, while `state` is "running", as far as it has come."""
 
@@ -296,6 +324,7 @@ class AnswerOut(BaseModel):
     verdict: VerdictOut | None = None
     worked: WorkedOut | None = None
     understood: UnderstoodOut | None = Field(default=None, description="as what the question was understood")
+    timeline: TimelineOut | None = Field(default=None, description="how long each stage of a finished answer took")
     offers: list[OfferOut] = Field(default=[], description="what the answer offers to do")
 
     @classmethod

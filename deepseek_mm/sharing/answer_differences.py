@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Literal
 
-from deepseek_mm.sharing.renderers import ENGLISH, Wording, place
+from deepseek_mm.sharing.files import Language
+from deepseek_mm.sharing.renderers import ENGLISH, WORDINGS, Wording, place
 from deepseek_mm.types import Answer, Citation, Request
 
 WordChange = Literal["same", "removed", "added"]
@@ -35,8 +36,9 @@ class AnswerDifference:
         return not (changed or self.citations_added or self.citations_removed)
 
 
-def compare_answers(before: Answer, after: Answer, *, wording: Wording = ENGLISH) -> AnswerDifference:
-    """The second answer against the first; `wording` is that of places in files."""
+def compare_answers(before: Answer, after: Answer, *, language: Language = "en") -> AnswerDifference:
+    """The second answer against the first; `language` is that of places in files."""
+    wording = WORDINGS[language]
     cited, cites = ([name_citation(one, wording) for one in each.citations] for each in (before, after))
     return AnswerDifference(
         words=compare_texts(before.text, after.text),

@@ -44,6 +44,7 @@ class View:
     busy: bool = False
     entry: Entry | None = None  # of the question box
     shown: Answer | None = None  # whose evidence the board shows
+    before: Answer | None = None  # the answer in whose place that one came: what differs is told
     deleted: int = 0  # a conversation that was deleted just now and can be brought back; 0 is none
 
 
@@ -99,7 +100,8 @@ class AskHandlers(Handlers):
         except Exception as error:  # noqa: BLE001 - as above
             yield View(talk=talk, notice=edges.sentence(error, self.words))
             return
-        yield from self._answer(asked, kept_talk, page)
+        for view in self._answer(asked, kept_talk, page):
+            yield replace(view, before=exchange.answer)
 
     def try_test(self, caller: Caller, turn: int, talk: Talk, kept: object, page: str) -> Iterator[View]:
         """Ask for a test again, which is tried in the sandbox this time, if the caller may have programs run."""

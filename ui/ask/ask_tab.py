@@ -94,16 +94,17 @@ class AskTab:
         if view.entry is not None:
             updates[named["box"]] = dict(view.entry)
         if view.shown is not None or view.deleted:
-            updates |= self.evidence(view.shown)
+            updates |= self.evidence(view.shown, view.before)
         return updates
 
     def chat(self, talk: Talk) -> str:
         """The conversation as HTML."""
         return self.chat_html.html(talk)
 
-    def evidence(self, answer: Answer | None) -> Updates:
-        """Updates that put an answer's evidence on the board."""
-        return {self.parts_by_name["board"]: board(answer, self.chat_html.pictures, self.words), self.shown: answer}
+    def evidence(self, answer: Answer | None, before: Answer | None = None) -> Updates:
+        """Updates that put an answer's evidence on the board, with what differs from the one before it."""
+        shown = board(answer, self.chat_html.pictures, self.words, before=before)
+        return {self.parts_by_name["board"]: shown, self.shown: answer}
 
     @property
     def box(self) -> Any:
@@ -190,8 +191,8 @@ class AskTab:
     def _render_program(self, caller: Caller, answer: Answer, program: str) -> Updates:
         """Updates for a program that the reader wrote: what it gives, or what is wrong with it."""
         again, trouble = self.handlers.work_out(caller, answer, program)
-        shown = board(again, self.chat_html.pictures, self.words, trouble=trouble)
-        return {self.parts_by_name["board"]: shown, self.shown: again}
+        shown = board(again, self.chat_html.pictures, self.words, before=answer, trouble=trouble)
+        return {self.parts_by_name["board"]: shown, self.shown: answer if trouble else again}
 
     @needs_right("ask")
     def restore(self, request: gr.Request, secret: object, at: str) -> Iterator[Updates]:

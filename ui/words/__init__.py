@@ -15,6 +15,7 @@ from ui.words.page import HistoryWords, PageWords
 from ui.words.search import SearchWords
 from ui.words.servers import ServerWords
 from ui.words.settings import LearningWords, SettingsWords
+from ui.words.timeline import TimelineWords
 from ui.words.translation import LANGUAGES, Language, Translation, count_noun
 from ui.words.viewer import ViewerWords
 
@@ -36,6 +37,7 @@ class UiTexts(
     AskWords,
     RequestWords,
     InspectionWords,
+    TimelineWords,
     CodeWords,
     SearchWords,
     LibraryWords,

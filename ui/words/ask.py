@@ -82,7 +82,6 @@ class AskWords:
     box_saved = Translation("Thank you: the right box is kept as feedback.", "谢谢：正确的框已作为反馈保存。")
     no_date = Translation("no date", "无日期")
     file_of = Translation("file of {date}", "文件日期 {date}")
-    why = Translation("Why this answer", "为何这样回答")
     why_none = Translation("This answer makes no claim that needs checking.", "这个回答没有需要核对的断言。")
     claim = Translation("Claim", "断言")
     verdict = Translation("Shown?", "采用？")
@@ -91,12 +90,11 @@ class AskWords:
     dropped = Translation("left out", "略去")
     yes = Translation("yes", "是")
     no = Translation("no", "否")
-    settled = Translation("How it was settled", "如何得出结论")
     is_sure = Translation("sure", "确定")
     is_unsure = Translation("not certain", "不确定")
     is_unknown = Translation("too uncertain to say", "无法判断")
     else_ = Translation("or else: {answer} ({percent:.0f} %)", "其次：{answer}（{percent:.0f} %）")
-    witness = Translation("{by} says {answer} ({percent:.0f} %)", "{by}认为：{answer}（{percent:.0f} %）")
+    witness = Translation("{by}: {answer} ({percent:.0f} %)", "{by}认为：{answer}（{percent:.0f} %）")
     by_reader = Translation("the reader of the picture", "图像阅读器")
     by_likeness = Translation("likeness to the words", "与词语的相似度")
     by_labels = Translation("the picture's labels", "图片标签")
@@ -125,7 +123,6 @@ class AskWords:
         "Not read with this question, for they are too long ago: the first {count} of this conversation.",
         "本次对话最早的 {count} 个问题相隔已久，未与此问题一起读取。",
     )
-    experts = Translation("The model's experts that worked most on it: {shares}", "参与最多的模型专家：{shares}")
     done = Translation("Answered in {seconds:.1f} s", "用时 {seconds:.1f} 秒")
     stopped = Translation("Stopped after {seconds:.1f} s", "{seconds:.1f} 秒后停止")
     failed = Translation("Not finished: it failed after {seconds:.1f} s", "未完成：{seconds:.1f} 秒后失败")
@@ -138,12 +135,10 @@ class RequestWords:
     """As what a question was understood, what was meant instead, and what an answer offers to do."""
 
     understood = Translation(
-        "Understood as: {kind} ({scope}): {subject}, {percent:.0f} %",
+        "As: {kind} ({scope}): {subject}, {percent:.0f} %",
         "理解为：{kind}（{scope}）：{subject}，{percent:.0f} %",
     )
-    understood_by_rules = Translation(
-        "Understood as: {kind} ({scope}): {subject}", "理解为：{kind}（{scope}）：{subject}"
-    )
+    understood_by_rules = Translation("As: {kind} ({scope}): {subject}", "理解为：{kind}（{scope}）：{subject}")
     understood_by_person = Translation(
         "As you said: {kind} ({scope}): {subject}", "按你所说：{kind}（{scope}）：{subject}"
     )

@@ -138,7 +138,8 @@ class ClosedSkill:
         many = count >= MANY and chance < LIKELY
         text = f"I count {count} {plural(things[0].phrase)}, perhaps not all of them" if many else ""
         claim = Claim(text or tell_count(count, things[0].phrase, chance), numbers, chance)
-        counted = replace(verdict, answer=str(count), chance=chance)
+        worked = run_question(asked, pointed.shot.regions, str(count), least=turn.shot.min_label)
+        counted = settle_on(verdict, str(count), chance)
         return replace(pointed.draft(claim, grounds="seen", verdict=counted), worked=worked)
 
     def colour(self, turn: PhotoTurn) -> Draft:
@@ -266,6 +267,15 @@ class ClosedSkill:
             told = replace(told, numbers=numbers) if parts else told
             claims.insert(0 if told.certainty >= LIKELY else len(claims), told)
         return pointed.draft(*claims, grounds="seen") if claims else None
+
+
+def settle_on(verdict: Verdict, answer: str, chance: float) -> Verdict:
+    """The verdict with another answer, beside which the one of the witnesses is the next."""
+    if answer == verdict.answer:
+        return replace(verdict, chance=chance)
+    return replace(
+        verdict, answer=answer, chance=chance, runner_up=verdict.answer, runner_chance=min(verdict.chance, 1 - chance)
+    )
 
 
 def things_asked_for(turn: PhotoTurn) -> tuple[ThingPhrase, ...]:

@@ -103,7 +103,7 @@ class PhotosSkill:
         sought = {n for n, case in enumerate(cases) if is_sought(case)}
         alone = {n for n, case in enumerate(cases) if is_alone(case)}
         others = [case for n, case in enumerate(cases) if n not in sought | alone]
-        looked = iter(self.photos.look_up_many(others))
+        looked = iter(self.photos.look_up_many(others) if others else ())
         answers = {n: self._find(cases[n]) for n in sought} | {n: self._look_at(cases[n]) for n in alone}
         return [answers[n] if n in answers else draft_of(next(looked)) for n in range(len(cases))]
 

@@ -1,0 +1,62 @@
+"""What differs between two answers to one question, or between two programs, as HTML.
+
+What went is struck through and what came is underlined: colour never stands alone.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+from deepseek_mm import Answer, AnswerDifference, WordChange, compare_answers, compare_texts
+from ui.html import hint
+from ui.words import UiTexts
+
+TAGS = {"removed": "del", "added": "ins"}
+
+
+def render_difference(before: Answer | None, answer: Answer, words: UiTexts) -> str:
+    """What became of an answer that was given again; empty where it was not, or is not whole."""
+    if before is None or before.turn == answer.turn or answer.state != "done":
+        return ""
+    told = compare_answers(before, answer, language=words.language)
+    lines = "".join(map(hint, list_changes(told, before, answer, words)))
+    same = hint(words.changed_nothing) if told.is_same else ""
+    text = render_words(told.words, words.changed_text) if any(kind != "same" for kind, _ in told.words) else ""
+    return f'<section class="changed"><h3>{escape(words.changed)}</h3>{same}{text}{lines}</section>'
+
+
+def list_changes(told: AnswerDifference, before: Answer, answer: Answer, words: UiTexts) -> list[str]:
+    """Beside the words: evidence, what the witnesses say, how sure it is."""
+    lines = []
+    if told.citations_added:
+        lines.append(words.changed_added.format(files=words.join(told.citations_added)))
+    if told.citations_removed:
+        lines.append(words.changed_removed.format(files=words.join(told.citations_removed)))
+    verdicts = [each.verdict.answer if each.verdict else "" for each in (before, answer)]
+    if all(verdicts) and verdicts[0] != verdicts[1]:
+        lines.append(words.changed_verdict.format(before=words.name(verdicts[0]), after=words.name(verdicts[1])))
+    was, now = (tell_certainty(each, words) for each in told.confidence)
+    return lines if was == now else [*lines, words.changed_certainty.format(before=was, after=now)]
+
+
+def tell_certainty(chance: float | None, words: UiTexts) -> str:
+    """In per cent, or that nobody knows."""
+    return words.changed_unknown if chance is None else f"{100 * chance:.0f} %"
+
+
+def render_words(pieces: Sequence[tuple[WordChange, str]], name: str) -> str:
+    """A text with what went and what came."""
+    told = "".join(
+        f"<{TAGS[kind]}>{escape(text)}</{TAGS[kind]}>" if kind in TAGS else escape(text) for kind, text in pieces
+    )
+    return f'<p class="words" dir="auto" role="group" aria-label="{escape(name)}">{told}</p>'
+
+
+def render_program_difference(before: Answer | None, answer: Answer, words: UiTexts) -> str:
+    """What a program gave before it was changed and what it gives now; empty where none was run again."""
+    was, now = before.worked if before else None, answer.worked
+    if before is None or was is None or now is None or before.turn != answer.turn:
+        return ""
+    values = [words.name(each.answer) if each.answer else words.changed_no_value for each in (was, now)]
+    told = words.changed_value.format(before=values[0], after=values[1])
+    pieces = compare_texts(was.program, now.program)
+    return render_words(pieces, words.changed_program) + hint(told)
