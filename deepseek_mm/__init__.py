@@ -106,6 +106,7 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.answer_differences import WordChange as WordChange
     from deepseek_mm.sharing.answer_differences import compare_answers as compare_answers
     from deepseek_mm.sharing.answer_differences import compare_texts as compare_texts
+    from deepseek_mm.sharing.answer_differences import name_citation as name_citation
     from deepseek_mm.sharing.zip_export import Packed as Packed
     from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
     from deepseek_mm.stage_clock import STAGES as STAGES
@@ -176,7 +177,7 @@ _NAMES = {  # of each module of ours
     "services.model_trial": "TrialAnswer TrialRow TrialState",
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
-    "sharing.answer_differences": "AnswerDifference WordChange compare_answers compare_texts",
+    "sharing.answer_differences": "AnswerDifference WordChange compare_answers compare_texts name_citation",
     "sharing.zip_export": "Packed pack_chosen",
     "stage_clock": "STAGES AnswerStage AnswerTimeline StageName",
     "vision.small_nets": "AttentionMap",

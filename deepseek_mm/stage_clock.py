@@ -67,6 +67,10 @@ class AnswerTimeline:
         changed = (replace(stage, **values) if stage.name == name else stage for stage in self.stages)
         return replace(self, stages=tuple(changed))
 
+    def without_left_out(self) -> Self:
+        """Without names of files that the answer has nothing to do with, as it is kept."""
+        return replace(self, stages=tuple(replace(stage, left_out=(), needed=0.0) for stage in self.stages))
+
     def as_json(self) -> dict[str, Any]:
         """Values that JSON knows."""
         return asdict(self)
@@ -136,7 +140,7 @@ class StageClock:
         """What was measured. Of several questions nobody knows whose files they were: none is named, nor counted."""
         own = together == 1
         found = {name: AnswerStage(name=name, seconds=round(seconds, 6), by=tuple(self._by.get(name, ())))
-                 for name, seconds in self._seconds.items()}  # fmt: skip
+                 for name, seconds in self._list_seconds().items()}  # fmt: skip
         if own and "looked" in found:
             looked = {"kept": len(self._pictures), "files": tuple(self._pictures)[:MOST_NAMED]}
             found["looked"] = replace(found["looked"], **looked)  # type: ignore[arg-type]
@@ -169,6 +173,13 @@ class StageClock:
         """What was found and not likely enough."""
         self._left_out |= dict(files)
         self._needed = needed
+
+    def _list_seconds(self) -> dict[StageName, float]:
+        """Of each stage; where nothing was looked at in the end, that was weighing."""
+        seconds = dict(self._seconds)
+        if "looked" in seconds and not self._pictures and "looked" not in self._by:
+            seconds["weighed"] = seconds.get("weighed", 0.0) + seconds.pop("looked")
+        return seconds
 
     def _count(self) -> None:
         now_s = self._now()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from deepseek_mm.history import Corrected, History
+from deepseek_mm.stage_clock import AnswerStage, AnswerTimeline
 from deepseek_mm.types import (
     Act,
     ActFilters,
@@ -16,8 +17,11 @@ from deepseek_mm.types import (
     Question,
     ReaderLook,
     Request,
+    Said,
     Trace,
     Utterance,
+    Verdict,
+    Worked,
 )
 from index import Label, Region, Source, Symbol
 
@@ -81,6 +85,17 @@ ANSWER = Answer(
         ),
     ),
     looked=ReaderLook(question="what flies?", things=("kite",), path=KITE.source.path, heat=((0.25, 0.5), (0.0, 0.25))),
+    verdict=Verdict(
+        answer="2", chance=0.75, outcome="unsure", runner_up="3", said=(Said(by="reader", answer="2", chance=0.5),)
+    ),
+    worked=Worked(program="count(all())", answer="2", steps=(("all()", "[1] [2]"),), agrees="agrees"),
+    timeline=AnswerTimeline(
+        stages=(
+            AnswerStage(name="retrieved", seconds=0.25, kept=2, among=70),
+            AnswerStage(name="looked", seconds=0.5, kept=1, by=("reader",), files=("kite.jpg",)),
+        ),
+        together=2,
+    ),
 )
 BOX = Corrected(number=2, box_px=(1, 2, 30, 40), label="a red kite", made_at=datetime(2026, 11, 25, 8, tzinfo=UTC))
 

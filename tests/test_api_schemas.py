@@ -11,6 +11,7 @@ from deepseek_mm import shapes
 from deepseek_mm.api.schemas import AnswerOut, FilterName, FoundOut, JobOut, Number, RegionOut, SourceOut, Typed
 from deepseek_mm.api.task_schemas import UnderstoodIn
 from deepseek_mm.jobs import Jobs
+from deepseek_mm.stage_clock import AnswerStage, AnswerTimeline
 from deepseek_mm.types import (
     Act,
     ActFilters,
@@ -41,6 +42,9 @@ def answer() -> Answer:
         verdict=Verdict(answer="yes", chance=0.9, outcome="sure", said=said, heat=((1.0,),)),
         worked=Worked(program="exist(all())", answer="yes", steps=(("all()", "1 thing"),), agrees="agrees"),
         request=Request(acts=(Act(kind="find", text="a kite", subject="kite", chance=0.93456),), chance=0.93456),
+        timeline=AnswerTimeline(
+            stages=(AnswerStage(name="retrieved", seconds=0.25, kept=1, among=70, left_out=(("dog.jpg", 0.31),)),)
+        ),
         offers=(Offer(action="move", text="Put it into kites", targets=("/photos/kite.jpg",), value="kites"),),
     )
 

@@ -43,6 +43,7 @@ def test_time_counts_for_the_innermost_stage_and_stages_stand_in_their_order(pas
     with clock.run("weighed"):
         passing.spend(1)
         with in_stage("looked"):
+            note_model("reader")
             passing.spend(2)
             with in_stage("retrieved"):
                 passing.spend(4)
@@ -74,14 +75,21 @@ def test_a_stage_that_fails_ends_where_it_failed(passing):
     clock = StageClock(passing)
 
     def fail() -> None:
-        with clock.run("weighed"), in_stage("looked"):
+        with clock.run("weighed"), in_stage("retrieved"):
             passing.spend(3)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
     passing.spend(5)
-    assert seconds(clock.read()) == {"looked": 3, "weighed": 0}
+    assert seconds(clock.read()) == {"retrieved": 3, "weighed": 0}
+
+
+def test_who_looked_at_nothing_weighed(passing):
+    clock = StageClock(passing)
+    with clock.run("weighed"), in_stage("looked"):
+        passing.spend(3)
+    assert seconds(clock.read()) == {"weighed": 3}
 
 
 def test_what_was_asked_looked_at_and_looked_through_is_noted_once_each(passing):

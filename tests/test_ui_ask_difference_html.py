@@ -8,8 +8,8 @@ from ui.ask.difference_html import render_difference
 from ui.words import CHINESE, ENGLISH
 
 
-def cite(name: str) -> Citation:
-    region = Region(source=Source(path=f"/a/{name}"), kind="whole", box_px=(0, 0, 9, 9))
+def cite(name: str, **fields) -> Citation:
+    region = Region(source=Source(path=f"/a/{name}"), **{"kind": "whole", "box_px": (0, 0, 9, 9)} | fields)
     return Citation(number=1, region=region, score=0.5)
 
 
@@ -37,6 +37,13 @@ def test_words_evidence_number_and_certainty_are_told_before_and_after():
     assert "No longer cited: cat.jpg" in html
     assert "The witnesses: 2 before, 3 now" in html
     assert "How sure: 75 % before, 40 % now" in html
+
+
+def test_another_box_of_the_same_photo_is_told_without_its_numbers():
+    first, second = (cite("cat.jpg", kind="part", box_px=(n, 0, 50, 50)) for n in (1, 2))
+    html = render_difference(replace(BEFORE, citations=(first,)), replace(BEFORE, turn=7, citations=(second,)), ENGLISH)
+    assert "Another place in: cat.jpg</p>" in html
+    assert "New evidence" not in html
 
 
 def test_the_same_answer_is_said_to_be_the_same_and_its_text_is_not_told_again():

@@ -173,7 +173,7 @@ def inside_values(answer: Answer) -> dict[str, Any] | None:
     if answer.worked:
         kept["worked"] = plain_values(answer.worked)
     if answer.timeline:
-        kept["timeline"] = answer.timeline.as_json()
+        kept["timeline"] = answer.timeline.without_left_out().as_json()
     return kept or None
 
 

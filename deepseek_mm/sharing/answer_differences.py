@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from typing import Literal
 
 from deepseek_mm.sharing.files import Language
-from deepseek_mm.sharing.renderers import ENGLISH, WORDINGS, Wording, place
+from deepseek_mm.sharing.renderers import WORDINGS, place
 from deepseek_mm.types import Answer, Citation, Request
 
 WordChange = Literal["same", "removed", "added"]
@@ -38,8 +38,7 @@ class AnswerDifference:
 
 def compare_answers(before: Answer, after: Answer, *, language: Language = "en") -> AnswerDifference:
     """The second answer against the first; `language` is that of places in files."""
-    wording = WORDINGS[language]
-    cited, cites = ([name_citation(one, wording) for one in each.citations] for each in (before, after))
+    cited, cites = ([name_citation(one, language) for one in each.citations] for each in (before, after))
     return AnswerDifference(
         words=compare_texts(before.text, after.text),
         citations_added=leave_out(cites, cited),
@@ -62,9 +61,9 @@ def split_words(text: str) -> list[str]:
     return WORD.findall(text)
 
 
-def name_citation(citation: Citation, wording: Wording = ENGLISH) -> str:
+def name_citation(citation: Citation, language: Language = "en") -> str:
     """The file and where in it: "offer.pdf, page 3", "cat.jpg, box 4, 8, 120, 90"."""
-    region = citation.region
+    region, wording = citation.region, WORDINGS[language]
     where = place(region, wording)
     if not where and region.kind != "whole" and any(region.box_px):
         where = wording.box.format(box=", ".join(map(str, region.box_px)))

@@ -6,8 +6,9 @@ What went is struck through and what came is underlined: colour never stands alo
 from collections.abc import Sequence
 from html import escape
 
-from deepseek_mm import Answer, AnswerDifference, WordChange, compare_answers, compare_texts
+from deepseek_mm import Answer, AnswerDifference, WordChange, compare_answers, compare_texts, name_citation
 from ui.html import hint
+from ui.region_html import name_region
 from ui.words import UiTexts
 
 TAGS = {"removed": "del", "added": "ins"}
@@ -26,16 +27,25 @@ def render_difference(before: Answer | None, answer: Answer, words: UiTexts) -> 
 
 def list_changes(told: AnswerDifference, before: Answer, answer: Answer, words: UiTexts) -> list[str]:
     """Beside the words: evidence, what the witnesses say, how sure it is."""
-    lines = []
-    if told.citations_added:
-        lines.append(words.changed_added.format(files=words.join(told.citations_added)))
-    if told.citations_removed:
-        lines.append(words.changed_removed.format(files=words.join(told.citations_removed)))
+    added = name_files(told.citations_added, answer, words)
+    removed = name_files(told.citations_removed, before, words)
+    cited = {
+        words.changed_added: [name for name in added if name not in removed],
+        words.changed_removed: [name for name in removed if name not in added],
+        words.changed_places: [name for name in added if name in removed],
+    }
+    lines = [line.format(files=words.join(names)) for line, names in cited.items() if names]
     verdicts = [each.verdict.answer if each.verdict else "" for each in (before, answer)]
     if all(verdicts) and verdicts[0] != verdicts[1]:
         lines.append(words.changed_verdict.format(before=words.name(verdicts[0]), after=words.name(verdicts[1])))
     was, now = (tell_certainty(each, words) for each in told.confidence)
     return lines if was == now else [*lines, words.changed_certainty.format(before=was, after=now)]
+
+
+def name_files(names: Sequence[str], answer: Answer, words: UiTexts) -> list[str]:
+    """What an answer cites under these names, as the page calls it: a box has no numbers there."""
+    known = {name_citation(each, words.language): name_region(each.region, words) for each in answer.citations}
+    return list(dict.fromkeys(known[name] for name in names))
 
 
 def tell_certainty(chance: float | None, words: UiTexts) -> str:

@@ -46,11 +46,12 @@ class TimelineWords:
     changed_text = Translation("Its words, gone and new", "文字：删去的与新增的")
     changed_added = Translation("New evidence: {files}", "新增依据：{files}")
     changed_removed = Translation("No longer cited: {files}", "不再引用：{files}")
+    changed_places = Translation("Another place in: {files}", "同一文件的另一处：{files}")
     changed_certainty = Translation("How sure: {before} before, {after} now", "把握：之前 {before}，现在 {after}")
     changed_verdict = Translation("The witnesses: {before} before, {after} now", "判断：之前 {before}，现在 {after}")
     changed_unknown = Translation("unknown", "未知")
     changed_program = Translation("The program, gone and new", "程序：删去的与新增的")
     changed_value = Translation(
-        "It gave {before} before, and gives {after} now.", "之前结果是 {before}，现在是 {after}。"
+        "It gave {before} before, and gives {after} now.", "之前结果是“{before}”，现在是“{after}”。"
     )
     changed_no_value = Translation("nothing", "无结果")
