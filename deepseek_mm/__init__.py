@@ -109,7 +109,6 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.answer_differences import name_citation as name_citation
     from deepseek_mm.sharing.zip_export import Packed as Packed
     from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
-    from deepseek_mm.stage_clock import STAGES as STAGES
     from deepseek_mm.stage_clock import AnswerStage as AnswerStage
     from deepseek_mm.stage_clock import AnswerTimeline as AnswerTimeline
     from deepseek_mm.stage_clock import StageName as StageName
@@ -179,7 +178,7 @@ _NAMES = {  # of each module of ours
     "sharing": "Exported Sharing here_in",
     "sharing.answer_differences": "AnswerDifference WordChange compare_answers compare_texts name_citation",
     "sharing.zip_export": "Packed pack_chosen",
-    "stage_clock": "STAGES AnswerStage AnswerTimeline StageName",
+    "stage_clock": "AnswerStage AnswerTimeline StageName",
     "vision.small_nets": "AttentionMap",
     "types": "About Act ActKind ActScope Answer Check Citation Found Match Offer PhotoDescription Picture Query "
     "Question Request Said Trace Verdict Worked",

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from deepseek_mm.types import Answer, Citation, Verdict
+from deepseek_mm.types import Act, Answer, Citation, Request, Verdict
 from index import Region, Source
 from ui.ask.difference_html import render_difference
 from ui.words import CHINESE, ENGLISH
@@ -51,6 +51,13 @@ def test_the_same_answer_is_said_to_be_the_same_and_its_text_is_not_told_again()
     assert ENGLISH.changed_nothing in html
     assert "cups" not in html
     assert "before" not in html
+
+
+def test_another_understanding_is_told():
+    acts = [Request(acts=(Act(kind=kind, text="cups", subject="cups"),)) for kind in ("find", "count")]
+    html = render_difference(replace(BEFORE, request=acts[0]), replace(AFTER, request=acts[1]), ENGLISH)
+    assert ENGLISH.changed_request in html
+    assert ENGLISH.changed_request not in render_difference(BEFORE, AFTER, ENGLISH)
 
 
 def test_nothing_is_told_of_an_answer_that_came_first_or_did_not_end():

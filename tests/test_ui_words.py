@@ -7,7 +7,6 @@ from typing import get_args
 
 import pytest
 
-from deepseek_mm.stage_clock import STAGES
 from deepseek_mm.types import ActKind, ActScope
 from ui.words import CHINESE, ENGLISH, LANGUAGES, TextsOfCode, Translation, UiTexts, in_language
 from ui.words.ask import OfCode
@@ -62,7 +61,6 @@ def test_every_word_is_used_somewhere_on_the_page():
     indirect = {"done", "running", "stopped", "failed"}  # named by an answer's state
     indirect |= {"is_sure", "is_unsure", "is_unknown", "yes", "no"}  # by a verdict
     indirect |= {name for name in TABLE if name.startswith("part_") and name.count("_") == 1}  # by a folder's part
-    indirect |= {f"stage_{name}" for name in STAGES}
     indirect |= {name for name in TABLE if name.startswith("asked_")}  # by a report's set of questions
     indirect |= {name for name in TABLE if name.startswith(("act_", "scope_"))}  # by an act
     witnesses = [

@@ -6,8 +6,9 @@ where they stand and run again; `before` is the answer that was shown until then
 
 from collections.abc import Sequence
 from html import escape
+from typing import get_args
 
-from deepseek_mm import STAGES, Answer, AnswerStage, AnswerTimeline, AttentionMap, Check, StageName, Verdict
+from deepseek_mm import Answer, AnswerStage, AnswerTimeline, AttentionMap, Check, StageName, Verdict
 from index import Region
 from ui.ask.difference_html import render_program_difference
 from ui.ask.request_form import render_understanding
@@ -34,7 +35,7 @@ def render_timeline(
         "said": hint(tell_wording(answer, words)),
         "verified": render_checks(answer, words),
     }
-    rows = "".join(render_stage(name, bodies[name], timeline.find(name), words) for name in STAGES if bodies[name])
+    rows = "".join(render_stage(name, bodies[name], timeline.find(name), words) for name in bodies if bodies[name])
     took = f' <span class="took">{escape(tell_time(timeline.seconds, words))}</span>' if timeline.stages else ""
     again = " open" if trouble or (before is not None and before.turn == answer.turn) else ""
     return (
@@ -46,7 +47,7 @@ def render_timeline(
 def render_stage(name: StageName, body: str, stage: AnswerStage | None, words: UiTexts) -> str:
     """A stage with its time, where it was measured."""
     took = f'<span class="took">{escape(tell_time(stage.seconds, words))}</span>' if stage else ""
-    title = escape(getattr(words, f"stage_{name}"))
+    title = escape(dict(zip(get_args(StageName), words.answer_stages, strict=True))[name])
     return f'<li data-stage="{name}"><div class="head"><h3>{title}</h3>{took}</div>{body}</li>'
 
 

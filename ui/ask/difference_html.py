@@ -34,7 +34,8 @@ def list_changes(told: AnswerDifference, before: Answer, answer: Answer, words: 
         words.changed_removed: [name for name in removed if name not in added],
         words.changed_places: [name for name in added if name in removed],
     }
-    lines = [line.format(files=words.join(names)) for line, names in cited.items() if names]
+    lines = [words.changed_request] if told.requests_differ else []
+    lines += [line.format(files=words.join(names)) for line, names in cited.items() if names]
     verdicts = [each.verdict.answer if each.verdict else "" for each in (before, answer)]
     if all(verdicts) and verdicts[0] != verdicts[1]:
         lines.append(words.changed_verdict.format(before=words.name(verdicts[0]), after=words.name(verdicts[1])))

@@ -7,12 +7,10 @@ class TimelineWords:
     """The stages of an answer, and the difference between two answers."""
 
     why = Translation("Why this answer", "为何这样回答")
-    stage_understood = Translation("Understood", "理解")
-    stage_retrieved = Translation("Retrieved", "检索")
-    stage_looked = Translation("Looked", "看图")
-    stage_weighed = Translation("Weighed", "权衡")
-    stage_said = Translation("Said", "表述")
-    stage_verified = Translation("Verified", "核对")
+    answer_stages = Translation(
+        ("Understood", "Retrieved", "Looked", "Weighed", "Said", "Verified"),
+        ("理解", "检索", "看图", "权衡", "表述", "核对"),
+    )  # in the order of StageName
     stage_ms = Translation("{ms:.0f} ms", "{ms:.0f} 毫秒")
     stage_blink = Translation("under 1 ms", "不到 1 毫秒")
     stage_s = Translation("{seconds:.1f} s", "{seconds:.1f} 秒")
@@ -49,6 +47,7 @@ class TimelineWords:
     changed_places = Translation("Another place in: {files}", "同一文件的另一处：{files}")
     changed_certainty = Translation("How sure: {before} before, {after} now", "把握：之前 {before}，现在 {after}")
     changed_verdict = Translation("The witnesses: {before} before, {after} now", "判断：之前 {before}，现在 {after}")
+    changed_request = Translation("It was understood as something else.", "这次的理解与之前不同。")
     changed_unknown = Translation("unknown", "未知")
     changed_program = Translation("The program, gone and new", "程序：删去的与新增的")
     changed_value = Translation(
