@@ -49,8 +49,8 @@ LONG = pytest.mark.campaign(only=True)
 )
 def test_nothing_serious_is_found_on_any_tab(chromium, served, language, scheme, width):
     visitor, words = filled(chromium, served.url, language, scheme, width)
-    found = {"ask": grave(visitor.page)}
     visitor.page.get_by_text(words.why).click()
+    found = {"ask": grave(visitor.page)}
     visitor.page.locator("button.cite").click()
     expect(visitor.page.get_by_role("dialog")).to_be_visible()
     found["dialog"] = grave(visitor.page)

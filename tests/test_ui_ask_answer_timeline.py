@@ -55,6 +55,12 @@ def stages(html: str) -> list[tuple[str, str]]:
     return re.findall(head, html)
 
 
+def test_an_answer_that_was_stopped_before_its_first_word_has_the_stages_until_then(render):
+    html = render(replace(answer(timeline=TIMELINE), text="", state="stopped"))
+    assert [name for name, _ in stages(html)] == ["understood", "retrieved", "looked", "weighed", "said"]
+    assert ENGLISH.said_nothing in html
+
+
 def test_each_stage_stands_in_its_order_with_the_time_that_it_took(render):
     act = Act(kind="look", text="is it red", subject="it")
     html = render(answer(1, timeline=TIMELINE, confidence=0.8, request=Request(acts=(act,))))

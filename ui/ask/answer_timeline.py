@@ -35,7 +35,11 @@ def render_timeline(
         "said": hint(tell_wording(answer, words)),
         "verified": render_checks(answer, words),
     }
-    rows = "".join(render_stage(name, bodies[name], timeline.find(name), words) for name in bodies if bodies[name])
+    rows = "".join(
+        render_stage(name, bodies[name], timeline.find(name), words)
+        for name in bodies
+        if bodies[name] or timeline.find(name)
+    )
     took = f' <span class="took">{escape(tell_time(timeline.seconds, words))}</span>' if timeline.stages else ""
     again = " open" if trouble or (before is not None and before.turn == answer.turn) else ""
     return (
@@ -206,6 +210,8 @@ def render_program(answer: Answer, words: UiTexts, *, before: Answer | None = No
 
 def tell_wording(answer: Answer, words: UiTexts) -> str:
     """Whose words the answer has."""
+    if not answer.text:
+        return words.said_nothing
     if answer.model:
         return words.said_by_model.format(model=answer.model)
     return words.said_instead if answer.utterances else words.said_by_program
@@ -215,7 +221,7 @@ def render_checks(answer: Answer, words: UiTexts) -> str:
     """A table of the answer's claims and what became of them, and why."""
     checks = answer.checks
     if not checks:
-        return hint(words.why_none)
+        return hint(words.why_none) if answer.text else ""
     kept = hint(words.verified_of.format(kept=sum(check.kept for check in checks), among=len(checks)))
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in (words.claim, words.verdict, words.reason))
     return f'{kept}<table class="why"><thead><tr>{head}</tr></thead><tbody>{render_rows(checks, words)}</tbody></table>'

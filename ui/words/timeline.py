@@ -38,6 +38,7 @@ class TimelineWords:
         "In the program's own words: what the language model wrote did not stand.",
         "由程序自己表述：语言模型写的话没有被采用。",
     )
+    said_nothing = Translation("It ended before its first word.", "还没说出第一个字就结束了。")
     verified_of = Translation("{kept} of {among} sentences stand", "{among} 句中采用了 {kept} 句")
     changed = Translation("What changed", "有何变化")
     changed_nothing = Translation("The answer says the same, and rests on the same.", "回答的内容和依据都与之前相同。")
