@@ -1,6 +1,7 @@
 """Every answer knows its stages, and the history keeps them."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 from fakes import Parrot
@@ -49,8 +50,10 @@ def test_an_answer_over_the_library_was_understood_retrieved_said_and_verified(o
 def test_yesterdays_conversation_has_the_stages_but_no_names_of_files_that_were_left_out(open_house):
     house = open_house(Parrot("Yes, I can see a kite in kite.png [1]."))
     answer = house.ask(Question(text="Is there a kite?"))
+    near = answer.timeline.with_stage("retrieved", left_out=(("secret.png", 0.2),), needed=0.45)
+    house.history.finish(answer.turn, replace(answer, timeline=near))
     (turn,) = house.history.turns(answer.conversation, session="")
-    assert turn.answer.timeline == answer.timeline.without_left_out()
+    assert turn.answer.timeline == answer.timeline.with_stage("retrieved", left_out=(), needed=0.0)
 
 
 def test_a_picture_that_came_along_is_named_as_looked_at(open_house):
