@@ -2,12 +2,14 @@
 
     python tests/screens.py http://127.0.0.1:7860 docs/pictures
 
-writes docs/pictures/page-LANGUAGE-THEME.jpg: each tab twice, of a page that runs with the bundled photos. Nothing is
-compared: what is wrong is seen by looking.
+writes docs/pictures/page-LANGUAGE-THEME.jpg: the first visit, each tab, why an answer is so, what the model did, and a
+photo seen large, each twice, of a page that runs with the bundled photos. Nothing is compared: what is wrong is seen by
+looking.
 """
 
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 if __name__ == "__main__":  # as a script
@@ -15,7 +17,7 @@ if __name__ == "__main__":  # as a script
 
 from browsing import Visitor, chromium_of
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from ui.words import LANGUAGES, UiTexts, in_language
 
@@ -26,17 +28,22 @@ GAP_PX = 12
 
 
 def shots(browser: Browser, url: str, words: UiTexts, theme: str, size: tuple[int, int]) -> list[Image.Image]:
-    """One window a tab, each showing something."""
+    """One window a tab and a state, each showing something."""
     visitor = Visitor(
         browser, f"{url}/{words.language}/", width=size[0], height=size[1], photos=None, color_scheme=theme
     )
-    page = visitor.page
+    page, taken = visitor.page, list[Image.Image]()
+
+    def take() -> None:
+        page.wait_for_timeout(2500)  # pictures
+        taken.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+
+    take()  # the first visit
     for question in ("Is there a cat?", "Which photos show flowers?"):
         box = page.get_by_role("textbox", name=words.question)
         box.fill(question)
         box.press("Enter")
         expect(page.locator(".answered .foot")).to_have_count(1 + (question[0] == "W"))
-    taken = []
     for name in TABS:
         page.get_by_role("tab", name=getattr(words, name)).click()
         if name == "search":
@@ -46,11 +53,32 @@ def shots(browser: Browser, url: str, words: UiTexts, theme: str, size: tuple[in
             expect(page.locator(".grid .caption").first).to_be_visible()
         if name == "history" and size[0] > 800:
             page.locator(".past-list button.row").first.click()
-        page.wait_for_timeout(2500)  # pictures
         page.evaluate("scrollTo(0, 0)")
-        taken.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+        take()
+    take_states(page, words, take)
     visitor.context.close()
     return taken
+
+
+def take_states(page: Page, words: UiTexts, take: Callable[[], None]) -> None:
+    """Why an answer is so, what the model did, and a photo seen large."""
+    page.get_by_role("tab", name=words.ask).click()
+    box = page.get_by_role("textbox", name=words.question)
+    box.fill("Is there a cat in cat.jpg?")
+    box.press("Enter")
+    expect(page.locator(".answered .foot").locator("visible=true")).to_have_count(3)
+    why = page.locator(".evidence summary").locator("visible=true").first
+    why.click()
+    why.scroll_into_view_if_needed()
+    page.evaluate("document.querySelector('.evidence summary').scrollIntoView()")
+    take()
+    page.get_by_role("button", name=words.inside).locator("visible=true").last.click()
+    expect(page.get_by_text(words.inside_looked).locator("visible=true").first).to_be_visible()
+    take()
+    page.get_by_role("tab", name=words.library).click()
+    page.locator("button.look").locator("visible=true").first.click()
+    expect(page.get_by_role("dialog").locator(".stage img")).to_be_visible()
+    take()
 
 
 def sheet(wide: list[Image.Image], narrow: list[Image.Image]) -> Image.Image:
