@@ -88,6 +88,8 @@ if TYPE_CHECKING:
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.services import Services as Services
     from deepseek_mm.services import build_services as build_services
+    from deepseek_mm.services.conversation_replay import ModelDifference as ModelDifference
+    from deepseek_mm.services.conversation_replay import ReplayedTurn as ReplayedTurn
     from deepseek_mm.services.inspection_picture import DrawingTexts as DrawingTexts
     from deepseek_mm.services.inspection_picture import draw_inspection as draw_inspection
     from deepseek_mm.services.inspection_service import InspectedLook as InspectedLook
@@ -97,6 +99,8 @@ if TYPE_CHECKING:
     from deepseek_mm.services.model_trial import TrialAnswer as TrialAnswer
     from deepseek_mm.services.model_trial import TrialRow as TrialRow
     from deepseek_mm.services.model_trial import TrialState as TrialState
+    from deepseek_mm.services.replay_service import BundleFacts as BundleFacts
+    from deepseek_mm.services.replay_service import ReplayState as ReplayState
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -107,6 +111,7 @@ if TYPE_CHECKING:
     from deepseek_mm.sharing.answer_differences import compare_answers as compare_answers
     from deepseek_mm.sharing.answer_differences import compare_texts as compare_texts
     from deepseek_mm.sharing.answer_differences import name_citation as name_citation
+    from deepseek_mm.sharing.replay_bundle import MissingFile as MissingFile
     from deepseek_mm.sharing.zip_export import Packed as Packed
     from deepseek_mm.sharing.zip_export import pack_chosen as pack_chosen
     from deepseek_mm.stage_clock import AnswerStage as AnswerStage
@@ -170,13 +175,16 @@ _NAMES = {  # of each module of ours
     "sandbox.records": "Protection Ran",
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
+    "services.conversation_replay": "ModelDifference ReplayedTurn",
     "services.inspection_picture": "DrawingTexts draw_inspection",
     "services.inspection_service": "InspectedLook InspectedText Inspection",
     "services.model_exchange": "ExchangeState",
     "services.model_trial": "TrialAnswer TrialRow TrialState",
+    "services.replay_service": "BundleFacts ReplayState",
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.answer_differences": "AnswerDifference WordChange compare_answers compare_texts name_citation",
+    "sharing.replay_bundle": "MissingFile",
     "sharing.zip_export": "Packed pack_chosen",
     "stage_clock": "AnswerStage AnswerTimeline StageName",
     "vision.small_nets": "AttentionMap",

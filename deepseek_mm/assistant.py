@@ -217,10 +217,12 @@ class Assistant:
             self._join_parts(self.photos.with_config(self.config, self.retriever))
             self._drop_notices(setting)
 
-    def understand_with(self, requests: RequestModel) -> None:
-        """Let the trained model understand what is said from now on, and those who talk compare sentences by it."""
+    def understand_with(self, requests: RequestModel, passages: PassageReader | None = None) -> None:
+        """Let the trained model understand what is said from now on, and those who talk compare sentences by it;
+        `passages` reads passages, where that is open already.
+        """
         self.requests = self.understander = requests
-        self.passage_reader = open_passage_reader()
+        self.passage_reader = passages or open_passage_reader()
         self._join_parts(self.photos)
 
     def about(self) -> dict[str, str]:

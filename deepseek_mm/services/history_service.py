@@ -5,18 +5,23 @@ They are those of `caller.session`. On the page each browser has a secret, and i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
+from typing import Literal
 
 from deepseek_mm.accounts.permissions import Caller, requires_by_default
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.config import Config
 from deepseek_mm.errors import BadProgram, NothingThere
 from deepseek_mm.history import Conversation, Corrected, History, Saved, Turn
 from deepseek_mm.history.records import Rating
-from deepseek_mm.sharing import Exported, Kind, Language, Sharing, here_in
+from deepseek_mm.services.replay_export import export_bundle, make_bundle
+from deepseek_mm.sharing import Exported, ExportLimits, Kind, Language, Sharing, here_in
+from deepseek_mm.sharing.replay_bundle import BundleLimits, ReplayBundle
 from deepseek_mm.types import Request, Worked
 
 MAX_BYTES = 100_000_000  # of a file, out or in
+ExportKind = Kind | Literal["replay"]  # the last one can be answered again elsewhere
 
 
 @requires_by_default("ask")
@@ -108,10 +113,18 @@ class HistoryService:
         return [turn for turn in self._history.feedback() if turn.conversation in mine]
 
     def export(
-        self, caller: Caller, conversation: int, kind: Kind, *, language: Language = "en", places: bool = False
+        self, caller: Caller, conversation: int, kind: ExportKind, *, language: Language = "en", places: bool = False
     ) -> Exported:
         """The conversation as a file; with `places` JSON names folders and coordinates. BadFile if it is too large."""
-        return self._sharing().export(conversation, kind, session=caller.session, language=language, places=places)
+        sharing, session = self._sharing(), caller.session
+        if kind == "replay":
+            return export_bundle(self.assistant, sharing, conversation, session=session, places=places)
+        return sharing.export(conversation, kind, session=session, language=language, places=places)
+
+    def make_bundle(self, caller: Caller, conversation: int, *, files: bool = True) -> ReplayBundle:
+        """What answering it again needs, with or without the `files` that it cites. BadFile if it is too large."""
+        limits = BundleLimits() if files else None
+        return make_bundle(self.assistant, self._sharing(), conversation, session=caller.session, limits=limits)
 
     def take_in(self, caller: Caller, data: bytes) -> int:
         """A conversation out of what an export as JSON gave, as the caller's own; its new id. BadFile."""
@@ -134,12 +147,16 @@ class HistoryService:
         return self.assistant.history
 
     def _sharing(self) -> Sharing:
-        config = self.assistant.config
-        door = Sharing(
+        return Sharing(
             history=self._history,
             picture=self.assistant.picture,
-            uploads=config.data / "uploads",
+            uploads=self.assistant.config.data / "uploads",
             version=str(import_module("deepseek_mm").__version__),
             here=here_in(self.assistant.store),
+            limits=limits_in(self.assistant.config),
         )
-        return replace(door, limits=replace(door.limits, max_bytes=MAX_BYTES, max_pixels=config.parse.max_pixels))
+
+
+def limits_in(config: Config) -> ExportLimits:
+    """How large what is shared may become: no larger file can be uploaded to the page."""
+    return ExportLimits(max_bytes=MAX_BYTES, max_pixels=config.parse.max_pixels)

@@ -28,6 +28,7 @@ from deepseek_mm.services.library_service import LibraryService, RulesService, k
 from deepseek_mm.services.model_exchange import ModelExchangeService
 from deepseek_mm.services.model_service import ModelCatalogueService
 from deepseek_mm.services.model_trial import ModelTrialService
+from deepseek_mm.services.replay_service import ReplayService
 from deepseek_mm.services.settings_service import ModelService, SettingsService
 from deepseek_mm.services.space_service import SpaceService
 from deepseek_mm.services.starter_service import StarterService
@@ -172,6 +173,7 @@ class Services:
     spaces: SpaceService
     history: HistoryService
     inspection: InspectionService
+    replay: ReplayService
     learning: LearningService
     rules: RulesService
     starters: StarterService
@@ -202,6 +204,7 @@ def build_services(
         spaces=SpaceService(assistant=assistant, file=file),
         history=history,
         inspection=InspectionService(assistant=assistant, history=history),
+        replay=ReplayService.of(assistant, history),
         learning=LearningService(assistant=assistant),
         rules=RulesService(assistant=assistant),
         starters=StarterService(assistant=assistant),

@@ -129,10 +129,17 @@ Scalar = str | int | float | bool | None
 ALLOWED = {
     "encoder": ("name",),
     "index": ("exact_up_to",),
-    "see": ("max_parts", "max_labels", "min_label", "min_learned", "min_tag", "prior"),
-    "rag": ("num_regions", "min_score", "min_presence", "prior", "sure", "history_turns"),
-    "lm": ("name", "vlm", "phrasing", "sees", "max_tokens"),
-}
+    "see": (
+        "max_parts", "max_labels", "min_label", "min_learned", "min_tag", "min_box", "prior", "beams", "glance",
+        "detector", "tiled_px",
+    ),
+    "rag": (
+        "num_regions", "min_certainty", "min_score", "min_presence", "prior", "sure", "history_turns", "reranker",
+        "code_reranker",
+    ),
+    "lm": ("name", "vlm", "phrasing", "sees", "max_tokens", "bits"),
+    "runtime": ("dial", "engine"),
+}  # fmt: skip
 FOLDER = re.compile(r"[/\\~.]|[A-Za-z]:[/\\]")  # how a folder's name begins; a hub's name has a slash further on
 
 
