@@ -65,7 +65,7 @@ def test_what_was_exported_is_taken_in_again_and_exports_equally(shop):
         (("list", "x"), "history list takes nothing"),
         (("export", "first"), "'first' is no number of a conversation"),
         (("export", "99", "--kind", "html"), "no conversation 99"),
-        (("export", "1", "--to", "red.txt"), "End it in .md, .html or .json"),
+        (("export", "1", "--to", "red.txt"), "End it in .md, .html, .json or .zip"),
         (("import", "nowhere.json"), "no file at nowhere.json"),
         (("import", "."), "cannot be read"),
         (("import", __file__), "no whole JSON"),

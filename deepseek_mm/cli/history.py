@@ -19,9 +19,12 @@ from deepseek_mm.terminal import OK, OURS, Command, Desk, add_settings, config_o
 
 if TYPE_CHECKING:
     from deepseek_mm.history import Conversation, History
-    from deepseek_mm.sharing import Kind, Sharing
+    from deepseek_mm.services.history_service import ExportKind
+    from deepseek_mm.sharing import Exported, Sharing
 
-KINDS: dict[str, "Kind"] = {".md": "markdown", ".html": "html", ".htm": "html", ".json": "json"}
+KINDS: dict[str, "ExportKind"] = {
+    ".md": "markdown", ".html": "html", ".htm": "html", ".json": "json", ".zip": "replay",
+}  # fmt: skip
 
 
 def list_all(args: Namespace, config: Config, desk: Desk) -> int:
@@ -42,23 +45,42 @@ def export(args: Namespace, config: Config, desk: Desk) -> int:
 
     number, target = number_of(args), Path(args.to)
     kind = args.kind or kind_of(target)
-    with open_history(config) as history:
-        exported = sharing(history, config).export(number, kind, session=OURS, places=args.with_places)
+    if kind == "replay":
+        exported = export_replay(number, config, desk, places=args.with_places)
+    else:
+        with open_history(config) as history:
+            exported = sharing(history, config).export(number, kind, session=OURS, places=args.with_places)
     file = target / exported.name if target.is_dir() else target
     atomic_write(file, exported.data)
     desk.say(str(file))
     return OK
 
 
+def export_replay(number: int, config: Config, desk: Desk, *, places: bool) -> "Exported":
+    """A bundle that can be answered again: the models are opened, since it names them."""
+    from deepseek_mm.services.replay_export import export_bundle
+
+    with open_history(config) as history:  # says at once what is not there
+        history.conversation(number, session=OURS)
+    with desk.assistant(config) as assistant:
+        return export_bundle(assistant, sharing(assistant.history, config), number, session=OURS, places=places)
+
+
 def take_in(args: Namespace, config: Config, desk: Desk) -> int:
-    """Out of a JSON file that export wrote; tells its new number."""
+    """Out of a JSON file or a replayable bundle that export wrote; tells its new number."""
     from deepseek_mm.sharing import here_in
+    from deepseek_mm.sharing.replay_bundle import BundleLimits, is_bundle, read_bundle
 
     with desk.assistant(config, speaks=False) as assistant:
         door = replace(sharing(assistant.history, config), here=here_in(assistant.store))
-        number = door.take_in(bytes_of(Path(args.what), door.limits.max_bytes), session=OURS)
+        data = bytes_of(Path(args.what), door.limits.max_bytes)
+        bundled = is_bundle(data)
+        told = read_bundle(data, limits=BundleLimits()).conversation if bundled else data
+        number = door.take_in(told, session=OURS)
     desk.say(f"conversation {number}")
     desk.note(f"go on with: python -m deepseek_mm ask --continue {number} QUESTION")
+    if bundled:
+        desk.note(f"answer it again with: python -m deepseek_mm replay {args.what}")
     return OK
 
 
@@ -105,13 +127,13 @@ def number_of(args: Namespace) -> int:
     return number_in(args.what, of="a conversation", see="history list")
 
 
-def kind_of(target: Path) -> "Kind":
+def kind_of(target: Path) -> "ExportKind":
     """What the file's ending says; JSON, which can be taken in again, for a folder."""
     if target.is_dir():
         return "json"
     if target.suffix.lower() not in KINDS:
         raise BadQuestion(
-            f"the name {target.name!r} does not say what to write. End it in .md, .html or .json, or add --kind"
+            f"the name {target.name!r} does not say what to write. End it in .md, .html, .json or .zip, or add --kind"
         )
     return KINDS[target.suffix.lower()]
 
@@ -125,7 +147,7 @@ def shape(conversation: "Conversation") -> dict[str, Any]:
 WORDS = {
     "list": Subcommand(help="what there is, pinned first, then newest first", run=list_all),
     "export": Subcommand(help="into the file or folder --to", takes="ID", run=export),
-    "import": Subcommand(help="out of a JSON file that export wrote", takes="FILE", run=take_in),
+    "import": Subcommand(help="out of a JSON file or a replayable bundle that export wrote", takes="FILE", run=take_in),
 }
 
 
@@ -141,10 +163,14 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument("what", metavar="WHAT", nargs="?", default="", help="number or file, as WORD needs")
     parser.add_argument("--to", metavar="FILE", default=".", help="with export: the file, or a folder (here)")
     parser.add_argument(
-        "--kind", choices=("markdown", "html", "json"), help="with export: what to write (as FILE ends; else json)"
+        "--kind",
+        choices=("markdown", "html", "json", "replay"),
+        help="with export: what to write (as FILE ends; else json); replay is a ZIP that can be answered again",
     )
     parser.add_argument(
-        "--with-places", action="store_true", help="with export: folders, and where photos were taken, in JSON"
+        "--with-places",
+        action="store_true",
+        help="with export: folders, and where photos were taken, in JSON and bundles",
     )
     parser.add_argument("--json", action="store_true", help="with list: one JSON object instead of lines")
     add_settings(parser)

@@ -28,10 +28,11 @@ from deepseek_mm.history import Corrected, Turn
 from deepseek_mm.history.queries import MOST_RIGHT
 from deepseek_mm.history.records import NAME_CHARS
 from deepseek_mm.services import Services
-from deepseek_mm.services.history_service import MAX_BYTES, HistoryService
-from deepseek_mm.sharing import Kind, Language
+from deepseek_mm.services.history_service import MAX_BYTES, ExportKind, HistoryService
+from deepseek_mm.sharing import Language
 from deepseek_mm.sharing.files import MEDIA_TYPES
 from deepseek_mm.sharing.parcel import Parcel
+from deepseek_mm.sharing.replay_bundle import MEDIA_TYPE
 from deepseek_mm.types import About
 from index import Source
 from index.region import UPLOADS
@@ -159,12 +160,12 @@ class ExportOut(BaseModel):
 
 
 FILES: dict[int | str, dict[str, Any]] = {
-    200: {"model": ExportOut, "content": {kind: {} for kind in MEDIA_TYPES.values()}}
+    200: {"model": ExportOut, "content": {kind: {} for kind in (*MEDIA_TYPES.values(), MEDIA_TYPE)}}
 }
 
 
 ONE = "/history/{conversation}"
-ExportFile = Annotated[UploadFile, File(description="that an export as JSON gave")]
+ExportFile = Annotated[UploadFile, File(description="that an export as JSON, or to be answered again, gave")]
 Words = Annotated[Typed, Query(max_length=500, description="every word of it stands in title, question or answer")]
 Last = Annotated[int, Query(ge=1, le=200, description="how many turns, the newest of those before `before`")]
 router = APIRouter(tags=["history"], responses=DECLARED)
@@ -175,9 +176,11 @@ def export(
     services: OurServices,
     conversation: Number,
     caller: Asker,
-    kind: Annotated[Kind, Query(description="JSON can be taken in again")] = "json",
+    kind: Annotated[
+        ExportKind, Query(description="JSON can be taken in again; replay is a ZIP that can be answered again as well")
+    ] = "json",
     language: Annotated[Language, Query(description="of our own words in Markdown and HTML")] = "en",
-    places: Annotated[bool, Query(description="JSON: with folders, and where photos were taken")] = False,
+    places: Annotated[bool, Query(description="JSON, replay: with folders, and where photos were taken")] = False,
 ) -> Response:
     """The conversation as a file to save."""
     exported = services.history.export(caller, conversation, kind, language=language, places=places)
@@ -189,7 +192,7 @@ def take_in(services: OurServices, file: ExportFile, caller: Asker) -> Conversat
     """A conversation out of a file, as the caller's own."""
     if (file.size or 0) > MAX_BYTES:
         raise TooLarge(f"the file has {file.size:,} bytes, and at most {MAX_BYTES:,} are read. Share a shorter one")
-    return show_conversation(services, caller, services.history.take_in(caller, file.file.read()))
+    return show_conversation(services, caller, services.replay.take_in(caller, file.file.read()))
 
 
 @router.get("/history")
