@@ -78,7 +78,7 @@ class Reader(Visitor):
 
     def take_in(self, path: Path) -> None:
         with self.page.expect_file_chooser() as chooser:
-            self.press("Import JSON")
+            self.press("Import")
         chooser.value.set_files(str(path))
 
     def shown(self) -> list[object]:

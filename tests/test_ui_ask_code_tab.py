@@ -18,8 +18,8 @@ from ui.ask.ask_handlers import CLEAR, AskHandlers, View
 from ui.ask.ask_tab import CodeTab, PageFields
 from ui.ask.chat import Chat, ChatExchange, Talk
 from ui.gateway.events import Press
-from ui.history_handlers import HistoryHandlers, HistoryState
-from ui.history_tab import HistoryTab
+from ui.history.history_handlers import HistoryHandlers, HistoryState
+from ui.history.history_tab import HistoryTab
 from ui.layout import TabNavigation, question_about
 from ui.pictures import PagePictures
 from ui.viewer import Viewer

@@ -30,8 +30,8 @@ from ui.ask.chat import Talk
 from ui.ask.model_offer import ModelOffer
 from ui.code_html import is_listed
 from ui.gateway.events import QUIET, GuardedBlocks, Press, Updates, caller_of, end_unchanged, needs_right
-from ui.history_handlers import HistoryHandlers
-from ui.history_tab import HistoryTab
+from ui.history.history_handlers import HistoryHandlers
+from ui.history.history_tab import HistoryTab
 from ui.html import choices, notice, piece
 from ui.learning_tab import LearningHandlers, LearningTab
 from ui.library.library_handlers import LibraryHandlers

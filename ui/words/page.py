@@ -116,7 +116,7 @@ class HistoryWords:
     past_unpin = Translation("Unpin", "取消置顶")
     past_export = Translation("Export as", "导出为")
     past_exported = Translation("Saved as {name}.", "已保存为 {name}。")
-    past_import = Translation("Import JSON", "导入 JSON")
+    past_import = Translation("Import", "导入")
     past_imported = Translation("Imported: {title}", "已导入：{title}")
     past_deleted = Translation(
         "Deleted: {title}. It can be brought back for 10 minutes, while this page stays open.",

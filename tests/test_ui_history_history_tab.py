@@ -1,6 +1,7 @@
 """The History tab as it is placed and joined: what a press sends, and which components answer."""
 
 import re
+from dataclasses import replace
 
 import gradio as gr
 import pytest
@@ -8,11 +9,13 @@ from fake_app import paper
 from page_caller import ActingAs, services_of, undescribed, visitor_here
 from past_help import keep, kite, turn
 
+from deepseek_mm import ReplayState
 from deepseek_mm.config import Config
+from deepseek_mm.services.replay_service import ReplayService
 from ui.ask.ask_handlers import AskHandlers
 from ui.gateway.events import Press
-from ui.history_handlers import PAGE, HistoryHandlers, HistoryState
-from ui.history_tab import HistoryTab
+from ui.history.history_handlers import PAGE, HistoryHandlers, HistoryState
+from ui.history.history_tab import HistoryTab, heading
 from ui.html import link
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
@@ -95,3 +98,16 @@ def test_a_link_leads_to_the_file_whatever_its_name():
 def test_every_control_of_the_tab_has_a_name(tab):
     assert tab.find.label == ENGLISH.past_find
     assert tab.take.label == ENGLISH.past_import
+
+
+def test_a_look_at_an_answering_shows_how_far_it_is_and_the_timer_rests_when_it_has_ended(tab, monkeypatch):
+    past = opened(tab, keep(tab.handlers.ask_handlers.assistant.history, ME, "What flies?"))
+    running = ReplayState(conversation=past.about.id, step="asking", total=1)
+    for state in (running, replace(running, step="done")):
+        monkeypatch.setattr(ReplayService, "find_replay", lambda self, caller: state)  # noqa: B023
+        shown = tab._look(past, ME)
+        assert shown[tab.timer].active == state.is_active
+        assert ("<progress" in shown[tab.pieces["again"]]) == state.is_active
+        assert (tab.pieces["head"] in shown) != state.is_active
+    assert "again" in heading(past, ENGLISH)
+    assert 'data-act="again"' not in heading(replace(past, replay=running), ENGLISH)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deepseek_mm import Caller, Conversation, DeepSeekMMError
+from deepseek_mm import BundleFacts, Caller, Conversation, DeepSeekMMError, ReplayState
 from ui import edges
 from ui.ask.ask_handlers import AskHandlers, View
 from ui.ask.chat import Talk
@@ -23,7 +23,9 @@ PAGE = 30  # conversations shown at first, and added by "older"
 UNDO_S = 600.0  # how long the history lets a deletion be undone
 EXPORT_S = 600.0  # how long an exported file waits for the browser to fetch it
 MAX_BYTES = 100_000_000  # of a file, out or in: no larger one can be uploaded to the page
-KINDS = ("markdown", "html", "json")  # that can be exported
+KINDS = ("markdown", "html", "json", "replay")  # that can be exported
+
+ZIP_START = b"PK"  # of a bundle
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +57,8 @@ class HistoryState:
     said: str = ""
     notice: str = ""
     file: str = ""  # that the browser shall save
+    bundle: BundleFacts | None = None  # that the open conversation has just come with
+    replay: ReplayState = ReplayState()  # of the open conversation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,9 @@ class HistoryHandlers(Handlers):
             "open": self._open, "back": lambda past, *_: HistoryState(gone=past.gone), "earlier": self._earlier,
             "rename": lambda past, *_: replace(past, renaming=past.about is not None),
             "unname": lambda past, *_: replace(past, renaming=False), "title": self._title, "pin": self._pin,
-            "delete": self._delete, "undo": self._undo, "import": self._import, **dict.fromkeys(KINDS, self._export),
+            "delete": self._delete, "undo": self._undo, "import": self._import, "again": self._answer_again,
+            "again_stop": self._stop_again, **dict.fromkeys(KINDS, self._export),
+            "again_close": lambda past, *_: replace(past, bundle=None, replay=ReplayState()),
         }  # fmt: skip
         try:
             owner = edges.owner(caller, kept, self.words)
@@ -102,6 +108,12 @@ class HistoryHandlers(Handlers):
         except Exception:  # noqa: BLE001 - it was deleted meanwhile
             return HistoryState(gone=past.gone)
 
+    def look(self, caller: Caller, past: HistoryState, kept: object) -> HistoryState:
+        """The same with how answering the open conversation again stands by now."""
+        if past.about is None or edges.session_of(kept) is None:
+            return replace(past, replay=ReplayState())
+        return replace(past, replay=self._replay_of(edges.owner(caller, kept, self.words), past.about.id))
+
     def resume(self, caller: Caller, past: HistoryState, kept: object) -> View:
         """The open conversation for the Ask tab, to go on with. An error becomes a sentence."""
         try:
@@ -113,7 +125,24 @@ class HistoryHandlers(Handlers):
         number = edges.number(what)
         talk = self.ask_handlers.resume(owner, number, owner.session).talk
         about = self.services.history.find_conversation(owner, number)
-        return replace(past, about=about, talk=talk, renaming=False)
+        same = past.about is not None and past.about.id == number
+        replay = past.replay if same and not past.replay.is_active else self._replay_of(owner, number)
+        return replace(
+            past, about=about, talk=talk, renaming=False, bundle=past.bundle if same else None, replay=replay
+        )
+
+    def _replay_of(self, owner: Caller, number: int) -> ReplayState:
+        """How answering it again stands; nothing where another one was answered again last."""
+        state = self.services.replay.find_replay(owner)
+        return state if state.conversation == number else ReplayState()
+
+    def _answer_again(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
+        """Begin to answer the open conversation again."""
+        return replace(past, bundle=None, replay=self.services.replay.begin(owner, here(past, self.words).id))
+
+    def _stop_again(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
+        self.services.replay.stop_replay(owner)
+        return replace(past, replay=self._replay_of(owner, here(past, self.words).id))
 
     def _earlier(self, past: HistoryState, what: str, owner: Caller) -> HistoryState:
         view = self.ask_handlers.earlier(owner, past.talk, owner.session)
@@ -161,9 +190,11 @@ class HistoryHandlers(Handlers):
         """Take in the file at the path `what`, which is an upload of this browser; it is open afterwards."""
         with Path(what).open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
-        past = self._open(past, str(self.services.history.take_in(owner, data)), owner)
+        number = self.services.replay.take_in(owner, data)
+        past = self._open(past, str(number), owner)
         title = here(past, self.words).title or self.words.past_untitled
-        return replace(past, said=self.words.past_imported.format(title=title))
+        facts = self.services.replay.describe_bundle(owner, number) if data.startswith(ZIP_START) else None
+        return replace(past, said=self.words.past_imported.format(title=title), bundle=facts)
 
     def _undoable(self, past: HistoryState) -> DeletedConversation | None:
         return past.gone if past.gone and self.clock() < past.gone.until else None

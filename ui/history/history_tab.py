@@ -18,13 +18,15 @@ from ui.ask.ask_tab import AskTab, PageFields
 from ui.ask.chat import Chat
 from ui.ask.evidence_board import exhibits
 from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, end_unchanged, needs_right, visitor_of
-from ui.history_handlers import KINDS, PAGE, ConversationList, HistoryHandlers, HistoryState
+from ui.history.history_handlers import KINDS, PAGE, ConversationList, HistoryHandlers, HistoryState
+from ui.history.replay_view import render_offer, render_replay
 from ui.html import button, hint, link, notice, piece
 from ui.pictures import PagePictures
 from ui.viewer import Viewer
 from ui.words import UiTexts, count_noun
 
 NAMES = {"markdown": "Markdown", "html": "HTML", "json": "JSON"}  # of kinds of files: the same in every language
+LOOK_S = 1.0  # between two looks while a conversation is answered again
 PIN = "M5 1h6l-1 1v4l3 3v1H9v5l-1 1-1-1v-5H3V9l3-3V2z"
 BRANCH = "M4 3a1.5 1.5 0 1 1 1 0v4c1-1 5-.5 5.5-3a1.5 1.5 0 1 1 1 0C11 8 6 7 5 9.5V11a1.5 1.5 0 1 1-1 0z"
 
@@ -125,15 +127,24 @@ def _title(past: HistoryState, about: Conversation, words: UiTexts) -> str:
 
 def _acts(past: HistoryState, about: Conversation, words: UiTexts) -> str:
     resume = words.code_resume if past.talk.about == "code" else words.past_resume
-    files = "".join(button(kind, "", NAMES[kind], label=f"{words.past_export} {NAMES[kind]}") for kind in KINDS)
+    names = NAMES | {"replay": words.replay_export}
+    files = "".join(button(kind, "", names[kind], label=f"{words.past_export} {names[kind]}") for kind in KINDS)
+    again = "" if past.replay.is_active else button("again", "", words.replay)
     return (
         f'<div class="acts">{button("resume", about.id, resume, look="small go")}'
         f"{button('rename', '', words.past_rename)}"
         f"{button('pin', '', words.past_unpin if about.pinned else words.past_pin)}"
-        f"{button('delete', '', words.delete)}"
+        f"{again}{button('delete', '', words.delete)}"
         f'<span class="files" role="group" aria-label="{escape(words.past_export)}"><span aria-hidden="true">'
         f"{escape(words.past_export)}</span>{files}</span></div>"
     )
+
+
+def again(past: HistoryState, words: UiTexts) -> str:
+    """What there is to say of answering the open conversation again."""
+    if past.about is None:
+        return ""
+    return render_offer(past.bundle, words) if past.bundle else render_replay(past.replay, words)
 
 
 def _nothing(listing: ConversationList, words: UiTexts) -> str:
@@ -147,7 +158,8 @@ def _nothing(listing: ConversationList, words: UiTexts) -> str:
 
 
 # Each press is handled, one after the other: Gradio's "always_last" would repeat the first press in place of the last.
-PRESSED: dict[str, Any] = {**QUIET, "trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "past"}
+IN_TURN: dict[str, Any] = {**QUIET, "concurrency_limit": 1, "concurrency_id": "past"}
+PRESSED: dict[str, Any] = {**IN_TURN, "trigger_mode": "multiple"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +173,8 @@ class HistoryTab:
     limit: gr.State
     find: gr.Textbox
     take: gr.UploadButton
-    pieces: dict[str, gr.HTML]  # above, listed, head, chat, file
+    pieces: dict[str, gr.HTML]  # above, listed, head, again, chat, file
+    timer: gr.Timer  # ticks while a conversation is answered again
 
     @classmethod
     def place(cls, handlers: HistoryHandlers, pictures: PagePictures, viewer: Viewer) -> "HistoryTab":
@@ -178,17 +191,18 @@ class HistoryTab:
                 pieces["listed"] = piece(listens="acts past", elem_classes="past-list")
             with gr.Column(scale=3, min_width=300, elem_classes="past-right"):
                 pieces["head"] = piece(listens="acts title")
+                pieces["again"] = piece(elem_classes="past-again")
                 pieces["chat"] = piece(listens="acts reading", visible=False, elem_classes="chat")
                 pieces["file"] = piece(listens="download", elem_classes="past-file")
         return cls(
             handlers=handlers, chat_html=chatting, viewer=viewer, past=gr.State(HistoryState()), limit=gr.State(PAGE),
-            find=find, take=take, pieces=pieces,
+            find=find, take=take, pieces=pieces, timer=gr.Timer(LOOK_S, active=False),
         )  # fmt: skip
 
     @property
     def parts(self) -> list[Any]:
         """Every component that `render` may update."""
-        return [self.past, *self.pieces.values()]
+        return [self.past, *self.pieces.values(), self.timer]
 
     def render(self, visitor: Visitor, past: HistoryState, text: str, limit: int, kept: object) -> Updates:
         """What the tab shows, as updates of components."""
@@ -199,6 +213,7 @@ class HistoryTab:
             self.pieces["head"]: heading(past, self.handlers.words),
             self.pieces["chat"]: gr.HTML(self.chat_html.html(past.talk), visible=bool(past.talk.exchanges)),
             self.pieces["file"]: link(file.id, file.name) if file else "",
+            **self._show_again(past),
         }
 
     def join(self, tab: gr.Tab, tabs: gr.Tabs, asks: Sequence[AskTab], visit: PageFields) -> None:
@@ -238,12 +253,26 @@ class HistoryTab:
         pieces["listed"].click(act_in_list, state, [*self.parts, limit, self.find, tabs], **PRESSED)
         pieces["head"].click(head, [*state, visit.page], [*self.parts, limit, *parts, tabs], **PRESSED)
         pieces["chat"].click(self._read, state, [*self.parts, *self.viewer.parts], **PRESSED)
+        pieces["again"].click(self._act, state, self.parts, **PRESSED)
+        self.timer.tick(self._look, [self.past, visit.kept], [self.past, pieces["head"], pieces["again"], self.timer],
+                        **IN_TURN)  # fmt: skip
         self.take.upload(self._take, [*state, self.take], [*self.parts, self.take], **QUIET)
 
     @needs_right("ask")
     def _refresh(self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object) -> Updates:
         visitor = visitor_of(request)
         return self.render(visitor, self.handlers.refresh(visitor.caller, past, kept), text, limit, kept)
+
+    @needs_right("ask")
+    def _look(self, request: gr.Request, past: HistoryState, kept: object) -> Updates:
+        """How far answering again is; the head has its button back when that has ended."""
+        after = self.handlers.look(caller_of(request), past, kept)
+        ended = {} if after.replay.is_active else {self.pieces["head"]: heading(after, self.handlers.words)}
+        return {self.past: after, **self._show_again(after), **ended}
+
+    def _show_again(self, past: HistoryState) -> Updates:
+        shown = again(past, self.handlers.words)
+        return {self.pieces["again"]: shown, self.timer: gr.Timer(active=past.replay.is_active)}
 
     @needs_right("ask")
     def _search(self, request: gr.Request, past: HistoryState, text: str, kept: object) -> Updates:

@@ -13,10 +13,10 @@ from past_help import keep, kite, turn
 
 from deepseek_mm.config import Config
 from deepseek_mm.services import history_service
-from ui import history_handlers as module
 from ui.ask.ask_handlers import AskHandlers
 from ui.ask.chat import Talk
-from ui.history_handlers import (
+from ui.history import history_handlers as module
+from ui.history.history_handlers import (
     EXPORT_S,
     UNDO_S,
     ConversationList,

@@ -5,8 +5,8 @@ import re
 import pytest
 from past_help import NOW, about, days_ago
 
-from ui.history_handlers import ConversationList, DeletedConversation, HistoryState
-from ui.history_tab import above, count_noun, group_of, heading, rows
+from ui.history.history_handlers import ConversationList, DeletedConversation, HistoryState
+from ui.history.history_tab import above, count_noun, group_of, heading, rows
 from ui.words import CHINESE, ENGLISH
 
 NASTY = '"><img src=x onerror=alert(1)>'
@@ -95,7 +95,7 @@ def test_above_the_list_stand_the_number_the_news_and_the_way_back():
 
 def test_the_heading_offers_everything_that_can_be_done():
     html = heading(HistoryState(about=about()), ENGLISH)
-    acts = ["back", "resume", "rename", "pin", "delete", "markdown", "html", "json"]
+    acts = ["back", "resume", "rename", "pin", "again", "delete", "markdown", "html", "json", "replay"]
     assert re.findall(r'data-act="(\w+)"', html) == acts
     assert ">Pin<" in html
     assert ">Unpin<" in heading(HistoryState(about=about(pinned=True)), ENGLISH)
