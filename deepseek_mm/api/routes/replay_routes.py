@@ -38,7 +38,7 @@ class ModelDifferenceOut(BaseModel):
         return cls(role=each.role, before=before, after=after, text=each.sentence)
 
 
-class LeftOutOut(Record):
+class MissingFileOut(Record):
     """A file that an answer cites, and that did not come along."""
 
     name: Text
@@ -54,7 +54,7 @@ class BundleOut(BaseModel):
     program: Text = Field(description="version that exported it")
     machine: Text = Field(description="that it was exported on")
     models: list[ModelDifferenceOut] = Field(description="that are not here, or others than then")
-    left_out: list[LeftOutOut]
+    left_out: list[MissingFileOut]
     over: Place = Field(description="what it would be answered over")
 
     @classmethod
@@ -67,7 +67,7 @@ class BundleOut(BaseModel):
             program=facts.program,
             machine=facts.machine,
             models=list(map(ModelDifferenceOut.of, facts.models)),
-            left_out=list(map(LeftOutOut.of, facts.left_out)),
+            left_out=list(map(MissingFileOut.of, facts.left_out)),
             over=facts.place,
         )
 
@@ -118,7 +118,7 @@ class ReplayOut(BaseModel):
     files: tuple[int, int] = Field(description="of the bundle that were taken in, and of how many")
     over: Place
     models: list[ModelDifferenceOut]
-    left_out: list[LeftOutOut]
+    left_out: list[MissingFileOut]
     message: Text = Field(description="why it ended early")
 
     @classmethod
@@ -133,7 +133,7 @@ class ReplayOut(BaseModel):
             files=state.files,
             over=state.place,
             models=list(map(ModelDifferenceOut.of, state.models)),
-            left_out=list(map(LeftOutOut.of, state.left_out)),
+            left_out=list(map(MissingFileOut.of, state.left_out)),
             message=state.message,
         )
 
