@@ -32,6 +32,24 @@ def notice(text: str) -> str:
     return f'<p role="alert" class="notice">{escape(text)}</p>' if text else ""
 
 
+def mark_words(pieces: Iterable[tuple[str, str]], words: UiTexts) -> str:
+    """A text in pieces ("same", "removed", "added"): what went is struck through, what came is underlined, and ears are
+    told of both.
+    """
+    tags = {"removed": ("del", words.replay_gone_words), "added": ("ins", words.replay_new_words)}
+    told = []
+    for kind, text in pieces:
+        bare = text.rstrip()
+        if kind in tags:
+            tag, name = tags[kind]
+            told.append(
+                f'<{tag}><span class="for-ears">{escape(name)}: </span>{escape(bare)}</{tag}>{text[len(bare) :]}'
+            )
+        else:
+            told.append(escape(text))
+    return "".join(told)
+
+
 def line(said: ActionResult | None) -> gr.HTML:
     """What was said, as an alert, a quiet line or for ears only; None takes it away."""
     if said is None:

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from html import escape
 
 from deepseek_mm import Answer, AnswerDifference, WordChange, compare_answers, compare_texts, name_citation
-from ui.html import hint
+from ui.html import hint, mark_words
 from ui.region_html import name_region
 from ui.words import UiTexts
-
-TAGS = {"removed": "del", "added": "ins"}
 
 
 def render_difference(before: Answer | None, answer: Answer, words: UiTexts) -> str:
@@ -21,7 +19,7 @@ def render_difference(before: Answer | None, answer: Answer, words: UiTexts) -> 
     told = compare_answers(before, answer, language=words.language)
     lines = "".join(map(hint, list_changes(told, before, answer, words)))
     same = hint(words.changed_nothing) if told.is_same else ""
-    text = render_words(told.words, words.changed_text) if any(kind != "same" for kind, _ in told.words) else ""
+    text = render_words(told.words, words.changed_text, words) if any(kind != "same" for kind, _ in told.words) else ""
     return f'<section class="changed"><h3>{escape(words.changed)}</h3>{same}{text}{lines}</section>'
 
 
@@ -54,12 +52,9 @@ def tell_certainty(chance: float | None, words: UiTexts) -> str:
     return words.changed_unknown if chance is None else f"{100 * chance:.0f} %"
 
 
-def render_words(pieces: Sequence[tuple[WordChange, str]], name: str) -> str:
+def render_words(pieces: Sequence[tuple[WordChange, str]], name: str, words: UiTexts) -> str:
     """A text with what went and what came."""
-    told = "".join(
-        f"<{TAGS[kind]}>{escape(text)}</{TAGS[kind]}>" if kind in TAGS else escape(text) for kind, text in pieces
-    )
-    return f'<p class="words" dir="auto" role="group" aria-label="{escape(name)}">{told}</p>'
+    return f'<p class="words" dir="auto" role="group" aria-label="{escape(name)}">{mark_words(pieces, words)}</p>'
 
 
 def render_program_difference(before: Answer | None, answer: Answer, words: UiTexts) -> str:
@@ -70,4 +65,4 @@ def render_program_difference(before: Answer | None, answer: Answer, words: UiTe
     values = [words.name(each.answer) if each.answer else words.changed_no_value for each in (was, now)]
     told = words.changed_value.format(before=values[0], after=values[1])
     pieces = compare_texts(was.program, now.program)
-    return render_words(pieces, words.changed_program) + hint(told)
+    return render_words(pieces, words.changed_program, words) + hint(told)

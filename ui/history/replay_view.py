@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from deepseek_mm import AnswerDifference, BundleFacts, MissingFile, ModelDifference, ReplayedTurn, ReplayState
-from ui.html import button, hint, notice
+from deepseek_mm import BundleFacts, MissingFile, ModelDifference, ReplayedTurn, ReplayState
+from ui.html import button, hint, mark_words, notice
 from ui.words import UiTexts, count_noun
 
 ROLES = (  # in the order of words.replay_roles
@@ -99,25 +99,12 @@ def render_turn(turn: ReplayedTurn, words: UiTexts) -> str:
     look, told = ("same", words.replay_same) if turn.is_same else ("different", words.replay_different)
     seconds = words.replay_seconds.format(before=f"{turn.before.seconds:.1f}", after=f"{turn.after.seconds:.1f}")
     others = "".join(f"<li>{escape(text)}</li>" for text in list_others(turn, words))
+    marked = mark_words(turn.difference.words, words) or escape(words.replay_empty)
     return (
         f'<li dir="auto"><b>{escape(turn.question)}</b> <span class="mark {look}">{escape(told)}</span> '
-        f'<span class="hint">{escape(seconds)}</span><p class="said">{render_words(turn.difference, words)}</p>'
+        f'<span class="hint">{escape(seconds)}</span><p class="said">{marked}</p>'
         f"{f'<ul>{others}</ul>' if others else ''}</li>"
     )
-
-
-def render_words(difference: AnswerDifference, words: UiTexts) -> str:
-    """What went is struck through, what came is underlined; both are told to ears as well."""
-    told = []
-    for kind, text in difference.words:
-        if kind == "same":
-            told.append(escape(text))
-            continue
-        tag, name = ("del", words.replay_gone_words) if kind == "removed" else ("ins", words.replay_new_words)
-        bare = text.rstrip()
-        marked = f'<{tag}><span class="for-ears">{escape(name)}: </span>{escape(bare)}</{tag}>'
-        told.append(f"{marked}{text[len(bare) :]}")
-    return "".join(told) or escape(words.replay_empty)
 
 
 def list_others(turn: ReplayedTurn, words: UiTexts) -> Iterator[str]:

@@ -66,7 +66,7 @@ class DocumentAmount:
     unit: str  # "EUR"; empty where none is said
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """As a sentence has it."""
         return f"{quote_title(self.document.source.name, MAX_NAME)}: {self.fact.shown_value}"
 
@@ -163,7 +163,7 @@ def tell_amounts(
 def tell_each(cited: CitedRegions, told: Sequence[DocumentAmount], num_silent: int, language: str) -> CitedRegions:
     """With each document and its amount, and how many say none."""
     for each in told[:MOST_TOLD]:
-        cited.add(each.told, each.fact.region)
+        cited.add(each.sentence, each.fact.region)
     if num_silent:
         cited.state(say("limit.silent", language, n=num_silent))
     return cited
