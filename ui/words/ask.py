@@ -203,8 +203,8 @@ class CodeWords:
 
     code_tab = Translation("Code", "代码")
     code_none = Translation(
-        "There is no code in this library yet. Add a folder with some on the Library tab, or in a terminal:",
-        "图库里还没有代码。请在“图库”页添加含有代码的文件夹，或在终端中运行：",
+        "There is no code in this library yet. Add a folder with some on the Library tab.",
+        "图库里还没有代码。请在“图库”页添加含有代码的文件夹。",
     )
     code_add = Translation("Add a folder", "添加文件夹")
     code_crash = Translation("A traceback", "一段错误回溯")
