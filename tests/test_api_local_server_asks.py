@@ -73,7 +73,7 @@ class Kept:
 
 def without_ids(text):
     told = json.loads(text)
-    return {name: value for name, value in told.items() if name not in ("seconds", "conversation", "turn")}
+    return {name: value for name, value in told.items() if name not in ("seconds", "conversation", "turn", "timeline")}
 
 
 @pytest.mark.parametrize("token", ["", TOKEN])

@@ -35,7 +35,7 @@ def test_a_first_start_answers_about_bundled_and_uploaded_photos_and_remembers(c
 
     visitor.page.locator(".starters .offers button").first.click(timeout=120_000)  # the first visit's one click
     visitor.done(1)
-    expect(visitor.page.locator(".evidence li").first).to_be_visible()
+    expect(visitor.page.locator(".evidence .shots li").first).to_be_visible()
     visitor.ask("Is there a cat?")
     visitor.done()
     expect(visitor.said()).to_contain_text("cat.jpg")

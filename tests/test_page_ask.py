@@ -38,7 +38,7 @@ def test_a_first_visit_is_explained_and_one_click_asks(visitor):
     visitor.press("Show me something red.")
     visitor.done(1)
     expect(visitor.questions).to_have_text(["Show me something red."])
-    expect(visitor.page.locator(".evidence li")).to_have_count(1)
+    expect(visitor.page.locator(".evidence .shots li")).to_have_count(1)
 
 
 def test_a_question_streams_and_ends_with_time_and_model(visitor):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe import grave
 from past_reader import Reader
 from PIL import Image
 from playwright.sync_api import Locator, expect
@@ -218,3 +219,56 @@ def test_what_happened_inside_an_answer_is_looked_at_and_kept_as_a_picture(perso
     saved = tmp_path / download.value.suggested_filename
     download.value.save_as(saved)
     assert "<svg" in saved.read_text()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["en", "zh"])
+def test_an_answer_is_looked_into_meant_otherwise_and_given_again(chromium, served, words, width):
+    one = Person(chromium, f"{served.url}/{words.language}/", photos=None, width=width, height=844, bypass_csp=True)
+    page = one.page
+    page.locator(".starters .offers button").first.click(timeout=SLOW_MS)
+    foot = page.locator(".answered .foot").locator("visible=true")
+    expect(foot).to_have_count(1, timeout=SLOW_MS)
+
+    why = page.locator(".evidence details.timeline > summary").locator("visible=true")
+    why.click()
+    expect(page.locator(".stages > li").locator("visible=true").nth(4)).to_be_visible()
+    assert one.no_sideways()
+    page.locator(".stages .meant summary").locator("visible=true").click()
+    one.press(words.meant_ask)
+    expect(page.locator("section.changed").locator("visible=true")).to_be_visible(timeout=SLOW_MS)
+    one.press(words.inside)
+    expect(page.get_by_text(words.inside_looked).locator("visible=true").first).to_be_visible(timeout=SLOW_MS)
+    assert one.no_sideways()
+    assert grave(page) == []
+
+    one.tab(words.history)
+    one.rows.first.click()
+    one.press(words.replay)
+    same = re.escape(words.replay_all_same.partition("{")[0]) or "."
+    expect(page.get_by_text(re.compile(same)).locator("visible=true").first).to_be_visible(timeout=SLOW_MS)
+    expect(page.locator(".mark.same").locator("visible=true").first).to_be_visible(timeout=SLOW_MS)
+    assert one.no_sideways()
+    assert grave(page) == []
+    assert one.errors == []
+    one.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["en", "zh"])
+def test_speed_is_chosen_and_measured_and_certainty_held_against_thumbs(chromium, served, words, width):
+    one = Person(chromium, f"{served.url}/{words.language}/", photos=None, width=width, height=844, bypass_csp=True)
+    page = one.page
+    one.tab(words.settings)
+    expect(page.get_by_role("heading", name=words.reliability)).to_be_visible()
+    for preset in (words.dial_fast, words.dial_balanced):
+        page.get_by_role("radio", name=re.compile(f"^{preset}")).check()
+        expect(page.get_by_text(words.set_saved).first).to_be_visible()
+    one.press(words.dial_measure)
+    expect(page.get_by_role("progressbar", name=words.dial_measure)).to_be_visible(timeout=SLOW_MS)
+    one.press(words.stop)
+    expect(page.get_by_role("button", name=words.dial_measure)).to_be_visible(timeout=SLOW_MS)
+    assert one.no_sideways()
+    assert grave(page) == []
+    assert one.errors == []
+    one.context.close()

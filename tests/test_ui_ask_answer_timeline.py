@@ -53,7 +53,7 @@ def answer(*numbers: int, **more) -> Answer:
 
 def stages(html: str) -> list[tuple[str, str]]:
     """Name and time of each stage that is shown."""
-    head = r'<li data-stage="(\w+)"><div class="head"><h3>[^<]+</h3>(?:<span class="took">([^<]+)</span>)?'
+    head = r'<li data-stage="(\w+)"><div class="stage-head"><h3>[^<]+</h3>(?:<span class="took">([^<]+)</span>)?'
     return re.findall(head, html)
 
 

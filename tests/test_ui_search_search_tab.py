@@ -190,6 +190,7 @@ def holds(monkeypatch, *, nothing: bool) -> None:
 
 def test_an_opened_tab_says_how_to_begin_only_where_that_has_changed(tab, monkeypatch):
     newest = SearchSequence()
+    monkeypatch.setattr(SearchHandlers, "find_examples", lambda self, caller: ())
     holds(monkeypatch, nothing=False)
     assert tab.grid not in tab._offer(request_of(), newest)  # nothing of a search is wiped, however late it comes
     holds(monkeypatch, nothing=True)

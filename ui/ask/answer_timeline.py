@@ -52,7 +52,7 @@ def render_stage(name: StageName, body: str, stage: AnswerStage | None, words: U
     """A stage with its time, where it was measured."""
     took = f'<span class="took">{escape(tell_time(stage.seconds, words))}</span>' if stage else ""
     title = escape(dict(zip(get_args(StageName), words.answer_stages, strict=True))[name])
-    return f'<li data-stage="{name}"><div class="head"><h3>{title}</h3>{took}</div>{body}</li>'
+    return f'<li data-stage="{name}"><div class="stage-head"><h3>{title}</h3>{took}</div>{body}</li>'
 
 
 def render_strip(timeline: AnswerTimeline) -> str:
