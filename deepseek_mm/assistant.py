@@ -190,6 +190,7 @@ class Assistant:
         """Search another vector space from the next question on; answers under way end with the one before."""
         with self._placing, self._changing:
             before = self.library.store
+            eyes.use_config(self.config.see)  # they may have been opened before another preset was chosen
             self.library.use_store(eyes, store)
             self.config = with_values(self.config, {"encoder.name": name})
             self._drop_notices("encoder.name")

@@ -14,10 +14,10 @@ from ui import edges
 from ui.edges import ActionResult, Handlers
 from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
 from ui.html import button, heading, hint, line, notice, piece
+from ui.settings_handlers import explain_origin
 from ui.words import UiTexts
 
 SETTING = "runtime.dial"
-BUSY = ("waiting", "running")
 LOOK_S = 1.0  # between two looks while it is measured
 IN_TURN: dict[str, Any] = {**QUIET, "concurrency_limit": 1, "concurrency_id": "presets"}  # no look undoes a press
 
@@ -35,7 +35,7 @@ class PresetView:
     @property
     def is_busy(self) -> bool:
         """Whether it is measured now."""
-        return self.job is not None and self.job.state in BUSY
+        return self.job is not None and not self.job.is_ended
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +45,10 @@ class PresetHandlers(Handlers):
     def look(self, caller: Caller) -> PresetView:
         """Everything as it stands, for this caller."""
         settings = self.services.settings.read(caller)
-        kind, _, told = settings.origin.get(SETTING, "").partition(" ")
-        said = {"environment": self.words.set_fixed_environment, "flag": self.words.set_fixed_flag}.get(kind, "")
         return PresetView(
             preset=settings.config.runtime.dial,
             choices=self.list_choices(),
-            fixed=said.format(name=told),
+            fixed=explain_origin(settings.origin.get(SETTING, ""), self.words),
             next_engines=self._tell_engines(caller),
             job=self.services.settings.find_measurement(caller),
         )

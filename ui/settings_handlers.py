@@ -194,19 +194,14 @@ class SettingsHandlers(Handlers):
         for name, value in values.items():
             kept = name in settings.origin
             differs = kept if value is None else value != value_of(settings.config, name)
-            if differs and not self._fixed_by_start(settings.origin.get(name, "")):
+            if differs and not explain_origin(settings.origin.get(name, ""), self.words):
                 changes[name] = value
         return changes
 
     def _explain_fixed(self, caller: Caller, origin: str, name: str) -> str:
         """Why this setting is shown as one that cannot be chosen here, or nothing; the services refuse it anyway."""
         is_open = not caller.local and name not in AT_ONCE
-        return self._fixed_by_start(origin) or (self.words.set_fixed_open if is_open else "")
-
-    def _fixed_by_start(self, origin: str) -> str:
-        kind, _, told = origin.partition(" ")
-        said = {"environment": self.words.set_fixed_environment, "flag": self.words.set_fixed_flag}.get(kind, "")
-        return said.format(name=told)
+        return explain_origin(origin, self.words) or (self.words.set_fixed_open if is_open else "")
 
     def _next(self, then: Config, file: Path) -> str:
         """What the next start opens that is not open now."""
@@ -221,6 +216,13 @@ class SettingsHandlers(Handlers):
         if not told:
             return ""
         return " ".join([words.set_next.format(what=" ".join(told)), words.set_next_undo.format(file=file)])
+
+
+def explain_origin(origin: str, words: UiTexts) -> str:
+    """Which flag or variable of this start fixes a setting; empty where none does."""
+    kind, _, told = origin.partition(" ")
+    said = {"environment": words.set_fixed_environment, "flag": words.set_fixed_flag}.get(kind, "")
+    return said.format(name=told)
 
 
 def kind_of(lm: LMConfig) -> str:

@@ -16,6 +16,7 @@ from itertools import chain, islice, zip_longest
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.language.own_sentences import translate_name
+from deepseek_mm.language.wording import say
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Answer, Found
 from index import Filter, Region, Source
@@ -34,26 +35,6 @@ MOST_TRIED = 20  # things that are searched for
 MOST_PHOTOS = 200  # that are looked through
 PLAIN = frozenset(("black", "white", "grey"))  # colours that nobody looks for
 VAGUE = frozenset(("product shot", "document", "screenshot", "plot", "painting", "drawing"))  # kinds of pictures
-FORMS = {
-    "en": {
-        "there": "Is there {a_thing}?",
-        "which": "Which photos show {things}?",
-        "many": "How many photos show {things}?",
-        "colour": "Show me something {colour}.",
-        "what": "What is in {file}?",
-        "month": "Which photos are from {name} {year}?",
-        "document": "What is {file} about?",
-    },
-    "zh": {
-        "there": "有{thing}吗？",
-        "which": "哪些照片里有{thing}？",
-        "many": "有几张照片里有{thing}？",
-        "colour": "给我看{colour}的东西",
-        "what": "{file} 里有什么？",
-        "month": "哪些照片是{year}年{month}月拍的？",
-        "document": "{file} 讲的是什么？",
-    },
-}
 PHOTOS = Filter(source_kinds=("photo",))
 
 
@@ -61,7 +42,7 @@ PHOTOS = Filter(source_kinds=("photo",))
 class Candidate:
     """A question, and what its answer has to be."""
 
-    kind: str  # of FORMS
+    kind: str  # of wording.toml: "starter.there", ...
     text: str
     passes: Callable[[Answer], bool]
 
@@ -93,11 +74,6 @@ class CandidateMaker:
 
     store: RegionStore
     language: str
-
-    @property
-    def forms(self) -> dict[str, str]:
-        """How each kind of question is put."""
-        return FORMS[self.language]
 
     @cached_property
     def things(self) -> tuple[KnownThing, ...]:
@@ -132,7 +108,7 @@ class CandidateMaker:
         for source, names in [(source, names) for source, names in told if names][:MOST_EACH]:
             said = [form for name in names for form in (name, plural(name), translate_name(name, self.language))]
             passes = partial(tells_of, source, said)
-            yield Candidate(kind="what", text=self.forms["what"].format(file=source.name), passes=passes)
+            yield Candidate(kind="what", text=say("starter.what", self.language, file=source.name), passes=passes)
 
     def ask_colour(self) -> Iterator[Candidate]:
         """Something of a colour that parts of some photos have."""
@@ -140,7 +116,7 @@ class CandidateMaker:
         counts = Counter(colour for colour, _ in places)
         for colour, _ in [pair for pair in counts.most_common() if pair[0] not in PLAIN][:MOST_EACH]:
             known = [source for each, source in places if each == colour]
-            text = self.forms["colour"].format(colour=translate_name(colour, self.language))
+            text = say("starter.colour", self.language, colour=translate_name(colour, self.language))
             yield Candidate(kind="colour", text=text, passes=partial(cites_only, known, 1))
 
     def ask_month(self) -> Iterator[Candidate]:
@@ -149,7 +125,7 @@ class CandidateMaker:
         for (year, month), count in months.most_common(MOST_EACH):
             known = [s for s in self.photos if s.taken_at and (s.taken_at.year, s.taken_at.month) == (year, month)]
             if count > 1:
-                text = self.forms["month"].format(year=year, month=month, name=calendar.month_name[month])
+                text = say("starter.month", self.language, month=self._name_month(year, month))
                 yield Candidate(kind="month", text=text, passes=partial(cites_only, known, 1))
 
     def ask_documents(self) -> Iterator[Candidate]:
@@ -157,15 +133,21 @@ class CandidateMaker:
         found = self.store.sources(Filter(source_kinds=("document",)), limit=MOST_PHOTOS)
         found.sort(key=lambda source: source.name.isascii() == (self.language == "zh"))
         for source in found[:MOST_EACH]:
-            text = self.forms["document"].format(file=source.name)
+            text = say("starter.document", self.language, file=source.name)
             yield Candidate(kind="document", text=text, passes=partial(cites_only, [source], 1))
+
+    def _name_month(self, year: int, month: int) -> str:
+        return f"{year}\u5e74{month}\u6708" if self.language == "zh" else f"{calendar.month_name[month]} {year}"
 
     def _find_shared(self) -> list[KnownThing]:
         return [thing for thing in self.things if thing.is_clear and len(thing.sure) > 1]
 
     def _name(self, kind: str, thing: KnownThing) -> str:
-        said = translate_name(thing.name, self.language)
-        return self.forms[kind].format(a_thing=with_article(thing.name), things=plural(thing.name), thing=said)
+        if self.language == "zh":
+            named = translate_name(thing.name, self.language)
+        else:
+            named = with_article(thing.name) if kind == "there" else plural(thing.name)
+        return say(f"starter.{kind}", self.language, thing=named)
 
 
 def find_things(store: RegionStore) -> Iterator[KnownThing]:

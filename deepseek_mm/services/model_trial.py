@@ -9,20 +9,17 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Literal, Self
 
 from deepseek_mm.accounts.permissions import Caller, require_local, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
 from deepseek_mm.errors import Conflict, DeepSeekMMError, NothingThere, explain
-from deepseek_mm.history import History
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.runtime.memory_tuning import give_back
 from deepseek_mm.services.model_exchange import choose_speaker
@@ -173,20 +170,11 @@ class ModelTrial:
         """Open the model, and hold it no longer than this takes."""
         lm = self.opens(config)
         self._state = replace(self._state, step="asking")
-        with TemporaryDirectory() as folder:
-            present, other = make_pair(self.assistant, lm, config, Path(folder))
-            with closing(present.history):
-                for row in compare(present, other, questions, self._stop):
-                    self._state = replace(self._state, rows=(*self._state.rows, row))
-
-
-def make_pair(assistant: Assistant, lm: Generator, config: Config, folder: Path) -> tuple[Assistant, Assistant]:
-    """The assistant as it is, and with another language model; both write into a history that nobody reads."""
-    present = copy(assistant)
-    present.history = History(folder / "history.db")
-    other = copy(present)
-    other.use_language_model(lm, config.lm)
-    return present, other
+        with self.assistant.without_history() as present:
+            other = copy(present)
+            other.use_language_model(lm, config.lm)
+            for row in compare(present, other, questions, self._stop):
+                self._state = replace(self._state, rows=(*self._state.rows, row))
 
 
 def compare(

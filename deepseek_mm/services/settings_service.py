@@ -118,7 +118,7 @@ class SettingsService:
     def stop_measurement(self, caller: Caller) -> None:
         """End it, if it goes on; what was measured before stays."""
         job = self.find_measurement(caller)
-        if job is not None and job.state in ("waiting", "running"):
+        if job is not None and not job.is_ended:
             self.assistant.library.jobs.cancel(job.id)
 
     def list_changed_engines(self, caller: Caller) -> dict[Tower, str]:

@@ -89,21 +89,19 @@ def answer_limit(text: str, finder: DocumentFinder, language: str) -> Draft | No
     limit = read_limit(text)
     if limit is None:
         return None
-    documents = [match for match in finder.find_named(text) if match.kind]
-    amounts = [found for match in documents if (found := read_amount(match, limit.unit)) is not None]
+    amounts, num_silent = read_amounts(text, finder, limit.unit)
     if not amounts:
         return None
     passing = sorted((each for each in amounts if limit.passes(each.amount)), key=lambda each: each.amount)
     ordered = passing if limit.below else passing[::-1]
-    return tell_amounts(ordered, amounts, len(documents) - len(amounts), language)
+    return tell_amounts(ordered, amounts, num_silent, language)
 
 
 def answer_sum(text: str, finder: DocumentFinder, language: str) -> Draft | None:
     """What all documents of the named kind come to; None where that is not asked, or their amounts have no one unit."""
     if not TOGETHER.search(text) or not document_words().plurals.search(text) or read_limit(text):
         return None
-    documents = [match for match in finder.find_named(text) if match.kind]
-    amounts = [found for match in documents if (found := read_amount(match, "")) is not None]
+    amounts, num_silent = read_amounts(text, finder, "")
     if len(amounts) < 2 or len({each.unit for each in amounts}) > 1:
         return None
     places = max(max(0, -int(each.amount.as_tuple().exponent)) for each in amounts)
@@ -111,7 +109,14 @@ def answer_sum(text: str, finder: DocumentFinder, language: str) -> Draft | None
     cited = CitedRegions()
     lead = say("limit.sum", language, total=f"{total} {amounts[0].unit}".strip(), of=len(amounts))
     cited.join(lead, [each.fact.region for each in amounts])
-    return tell_each(cited, amounts, len(documents) - len(amounts), language).draft(SURE)
+    return tell_each(cited, amounts, num_silent, language).draft(SURE)
+
+
+def read_amounts(text: str, finder: DocumentFinder, unit: str) -> tuple[list[DocumentAmount], int]:
+    """What each document of the named kind comes to, and how many do not say it."""
+    documents = [match for match in finder.find_named(text) if match.kind]
+    amounts = [found for match in documents if (found := read_amount(match, unit)) is not None]
+    return amounts, len(documents) - len(amounts)
 
 
 def read_amount(match: DocumentMatch, unit: str) -> DocumentAmount | None:
@@ -119,7 +124,8 @@ def read_amount(match: DocumentMatch, unit: str) -> DocumentAmount | None:
 
     A label or a row says it, or a line that ends in it, or else a sentence.
     """
-    facts = [fact for key in AMOUNTS for fact in read_facts(match.regions) if fact.key == key]
+    by_key = {fact.key: fact for fact in read_facts(match.regions)}
+    facts = [by_key[key] for key in AMOUNTS if key in by_key]
     labelled = (read_fact_amount(match, fact, unit) for fact in facts if not fact.is_sentence)
     told = (read_fact_amount(match, fact, unit) for fact in facts if fact.is_sentence)
     return next(filter(None, labelled), None) or read_total_line(match, unit) or next(filter(None, told), None)
