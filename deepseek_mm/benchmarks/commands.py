@@ -32,6 +32,7 @@ PARTS = (
     "start",
     "documents",
     "exchange",
+    "inspection",
 )
 MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
 
