@@ -116,11 +116,11 @@ def test_going_back_and_learning_say_what_they_did_or_why_not():
 
 
 def test_work_under_way_and_work_that_failed_are_told():
-    running = SimpleNamespace(state="running", message="")
+    running = SimpleNamespace(state="running", message="", is_ended=False)
     look = lessons(jobs=[running], words=CHINESE).look()
     assert look.running
     assert CHINESE.learn_running in look.state
-    failed = lessons(jobs=[SimpleNamespace(state="failed", message="too <few>")]).look()
+    failed = lessons(jobs=[SimpleNamespace(state="failed", message="too <few>", is_ended=True)]).look()
     assert not failed.running
     assert "too &lt;few&gt;" in failed.state
 
@@ -143,7 +143,7 @@ def test_learning_needs_corrections_enough_and_going_back_something_that_was_lea
     assert (enough.may_learn, enough.may_return, "needed" in enough.state) == (True, False, False)
     assert (few.may_learn, "2 more corrections are needed to learn from." in few.state) == (False, True)
     assert "还需要 2 条更正才能学习。" in lessons(fewest=5, words=CHINESE).look().state
-    assert not lessons(jobs=[SimpleNamespace(state="running", message="")]).look().may_learn
+    assert not lessons(jobs=[SimpleNamespace(state="running", message="", is_ended=False)]).look().may_learn
     learned = lessons(version(1))
     learned.services.learning.assistant.library.learning.answering = 1
     assert learned.look().may_return

@@ -22,6 +22,12 @@ def hint(text: str) -> str:
     return f'<p class="hint" role="status">{escape(text)}</p>'
 
 
+def progress(name: str, done: int = 0, total: int | None = None) -> str:
+    """A bar with its name for ears; one that only says that something goes on where no total is known."""
+    known = f' value="{done}" max="{max(1, total)}"' if total is not None else ""
+    return f'<progress aria-label="{escape(name)}"{known}></progress>'
+
+
 def for_ears(text: str) -> str:
     """A line that is read out when it changes, and not seen."""
     return f'<p role="status" class="for-ears">{escape(text)}</p>'

@@ -16,8 +16,6 @@ from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
 from ui.html import button, heading, hint, line, notice, piece
 from ui.words import count_noun
 
-BUSY = ("waiting", "running")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LearningView:
@@ -40,7 +38,7 @@ class LearningHandlers(Handlers):
         try:
             last = self.services.learning.find_job(caller)
             state = self.services.learning.describe_state(caller)
-            running = last is not None and last.state in BUSY
+            running = last is not None and not last.is_ended
             lines = [words.learn_answers.format(told=self._name_version(state.answering if not state.trouble else 0))]
             new = sum(state.waiting.values())
             lines.append(count_noun(words.learn_waiting, new))

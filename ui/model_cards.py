@@ -9,7 +9,7 @@ from html import escape
 from itertools import groupby
 
 from deepseek_mm import CardState, Download, ExchangeState, Job, PublishedFigure, TrialState
-from ui.html import button, heading, hint, notice
+from ui.html import button, heading, hint, notice, progress
 from ui.library.library_report import far, in_bytes, remaining_time
 from ui.trial_table import render_trial
 from ui.words import UiTexts
@@ -156,8 +156,8 @@ def render_download(download: Download | None, words: UiTexts, title: str) -> st
         return ""
     if download.state == "failed":
         return notice(words.say(download.message))
-    known = f' value="{download.done_bytes}" max="{max(1, download.total_bytes)}"' if download.total_bytes else ""
-    bar = f'<progress aria-label="{escape(title)}"{known}></progress>' if known or download.state == "running" else ""
+    goes_on = download.total_bytes or download.state == "running"
+    bar = progress(title, download.done_bytes, download.total_bytes or None) if goes_on else ""
     return f'<div class="job">{bar}<p class="hint">{escape(tell_progress(download, words))}</p></div>'
 
 

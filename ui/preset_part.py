@@ -4,7 +4,6 @@ The presets are measured in the background; while that goes on a timer looks how
 """
 
 from dataclasses import asdict, dataclass, field
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -13,7 +12,7 @@ from deepseek_mm import Caller, Job
 from ui import edges
 from ui.edges import ActionResult, Handlers
 from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
-from ui.html import button, heading, hint, line, notice, piece
+from ui.html import button, heading, hint, line, notice, piece, progress
 from ui.settings_handlers import explain_origin
 from ui.words import UiTexts
 
@@ -93,8 +92,7 @@ def render_measurement(view: PresetView, words: UiTexts) -> str:
     """A button that measures; while that goes on how far it is, and a button that ends it."""
     later = hint(view.next_engines) if view.next_engines else ""
     if view.job is not None and view.is_busy:
-        known = f' value="{view.job.done}" max="{max(1, view.job.total or 1)}"' if view.job.total else ""
-        bar = f'<progress aria-label="{escape(words.dial_measure)}"{known}></progress>'
+        bar = progress(words.dial_measure, view.job.done, view.job.total or None)
         far = hint(words.say(view.job.message) or words.dial_begins)
         return f'<div class="job">{bar}{far}</div>{button("measure_stop", "", words.stop)}'
     broke = notice(words.say(view.job.message)) if view.job is not None and view.job.state == "failed" else ""

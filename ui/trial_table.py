@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html import escape
 
 from deepseek_mm import TrialAnswer, TrialRow, TrialState
-from ui.html import hint, notice
+from ui.html import hint, notice, progress
 from ui.words import UiTexts
 
 CITED = re.compile(r" ?\[\d{1,4}\]")
@@ -31,8 +31,7 @@ def tell_far(trial: TrialState, words: UiTexts) -> str:
 
 
 def _render_progress(trial: TrialState, title: str, words: UiTexts) -> str:
-    label = escape(f"{words.model_try}: {title}")
-    bar = f'<progress aria-label="{label}" value="{len(trial.rows)}" max="{max(1, trial.total)}"></progress>'
+    bar = progress(f"{words.model_try}: {title}", len(trial.rows), trial.total)
     return f'<div class="job">{bar}{hint(tell_far(trial, words))}</div>'
 
 

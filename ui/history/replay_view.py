@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
 from deepseek_mm import BundleFacts, MissingFile, ModelDifference, ReplayedTurn, ReplayState
-from ui.html import button, hint, mark_words, notice
+from ui.html import button, hint, mark_words, notice, progress
 from ui.words import UiTexts, count_noun
 
 ROLES = (  # in the order of words.replay_roles
@@ -44,9 +44,8 @@ def render_progress(state: ReplayState, words: UiTexts) -> str:
         "indexing": words.replay_indexing.format(n=done, total=total),
         "asking": words.replay_asking.format(n=min(done + 1, total), total=total),
     }.get(state.step, words.replay_stopping)
-    bar = f'<progress aria-label="{escape(words.replay)}" value="{done}" max="{max(1, total)}"></progress>'
     stop = button("again_stop", "", words.replay_stop) if state.step != "stopping" else ""
-    return f'<div class="job">{bar}{hint(said)}{stop}</div>'
+    return f'<div class="job">{progress(words.replay, done, total)}{hint(said)}{stop}</div>'
 
 
 def render_outcome(state: ReplayState, words: UiTexts) -> str:

@@ -18,7 +18,7 @@ from typing import Literal
 
 from deepseek_mm import Assistant, Caller, Failed, Job, Services, Taken, size_of
 from index import Filter
-from ui.html import button, for_ears, terms
+from ui.html import button, for_ears, progress, terms
 from ui.words import UiTexts, count_noun
 
 MOST_FAILED = 100  # failed items listed with a job
@@ -156,9 +156,7 @@ def in_bytes(count: int) -> str:
 
 def _render_running(job: Job, words: UiTexts) -> str:
     waits, name = job.state == "waiting", title(job, words)
-    label = f'aria-label="{escape(name)}"'
-    known = "" if job.total is None else f' value="{job.done}" max="{max(1, job.total)}"'
-    bar = "" if waits else f"<progress {label}{known}></progress>"
+    bar = "" if waits else progress(name, job.done, job.total)
     line = words.waiting if waits else far(job, words)
     at = (
         f'<p class="hint at"><bdi dir="ltr">{escape(words.say(job.message))}</bdi></p>'
