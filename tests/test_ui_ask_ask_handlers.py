@@ -196,6 +196,15 @@ def test_asking_the_last_question_again_replaces_its_answer(asking):
     assert turn_of(after, 1) != old
 
 
+def test_a_button_pressed_twice_asks_again_once(asking):
+    talk = talk_about(slowly(asking, 0.05), "Is it red?")
+    again = asking.again(turn_of(talk, 0), talk, ME, "page")
+    first = [next(again), next(again)]
+    assert list(asking.again(turn_of(talk, 0), first[-1].talk, ME, "page")) == []
+    after = [*first, *again][-1].talk
+    assert remembered(asking, after.conversation) == ["Is it red?"]
+
+
 def test_asking_an_earlier_question_again_begins_a_branch_and_loses_nothing(asking):
     talk = talk_about(asking, "Is it red?", "Is it green?", "Is it blue?")
     after = list(asking.again(turn_of(talk, 1), talk, ME, "page"))[-1].talk

@@ -84,8 +84,10 @@ class AskHandlers(Handlers):
 
     def again(self, caller: Caller, turn: int, talk: Talk, kept: object, page: str, **changes: Any) -> Iterator[View]:
         """Ask a question again: the last one's answer is replaced, an earlier one begins a branch. `changes`: fields of
-        the question.
+        the question. Nothing happens while the page waits for an answer: the button was pressed twice.
         """
+        if self.is_answering(caller, page):
+            return
         try:
             exchange = require_exchange(talk.find(turn), self.words)
             owner = edges.owner(caller, kept, self.words)

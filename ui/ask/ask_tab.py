@@ -146,10 +146,11 @@ class AskTab:
         sent: dict[str, Any] = {"outputs": self.parts, "concurrency_limit": 8}
         # what is sent too early is asked next
         named["box"].submit(ask, [named["box"], *who], **sent, **QUIET, trigger_mode="always_last")
-        named["chat"].click(self._press, who, [*self.parts, *self.viewer.parts], **QUIET,
-                            concurrency_limit=8)  # fmt: skip
-        named["board"].click(self._press_board, [self.shown, *who], [*self.parts, *self.viewer.parts], **QUIET,
-                             concurrency_limit=8)  # fmt: skip
+        pressed: dict[str, Any] = {
+            **sent, "outputs": [*self.parts, *self.viewer.parts], "trigger_mode": "multiple"  # no press is lost
+        }  # fmt: skip
+        named["chat"].click(self._press, who, **pressed, **QUIET)
+        named["board"].click(self._press_board, [self.shown, *who], **pressed, **QUIET)
         named["editing"].click(leave, [self.talk, visit.kept], self.parts, **QUIET)
         named["stop"].click(self._stop, visit.page, None, queue=False, **QUIET)
         named["new"].click(self._begin_anew, visit.page, None, queue=False, **QUIET).then(

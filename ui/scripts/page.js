@@ -86,23 +86,25 @@ function focusSoon(selector, tries = 20) {
   else if (tries) setTimeout(() => focusSoon(selector, tries - 1), 50);
 }
 
-// What is sent before the page has arrived is sent when it has: until then nobody knows who asks.
+// What is sent before the page has arrived is sent when it has: until then nobody knows who asks, or whose the
+// conversations are.
 let early = null;
 const hasArrived = () => document.querySelector(".head[data-ready]");
 for (const type of ["keydown", "click"])
   document.addEventListener(type, (event) => {
+    const past = type === "click" && event.target.closest?.("#history-button, [data-tab-id=history]");
     const box = event.target.closest?.(".box");
     const sends = type === "keydown" ? event.key === "Enter" && !event.shiftKey : event.target.closest?.(".submit-button");
-    if (!box || !sends || hasArrived()) return;
+    if (!(past || (box && sends)) || hasArrived()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    early = box;
+    early = past ? () => openTab("history") : () => box.querySelector(".submit-button")?.click();
   }, true);
 function sendEarly() {
   if (!early || !hasArrived()) return;
-  const box = early;
+  const send = early;
   early = null;
-  box.querySelector(".submit-button")?.click();
+  send();
 }
 
 // What the API says in English, in the page's language, as far as that is known.
