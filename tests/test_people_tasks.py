@@ -263,6 +263,7 @@ def test_speed_is_chosen_and_measured_and_certainty_held_against_thumbs(chromium
     page = one.page
     one.tab(words.settings)
     expect(page.get_by_role("heading", name=words.reliability)).to_be_visible()
+    expect(page.get_by_role("button", name=words.dial_measure)).to_be_visible()
     for preset in (words.dial_fast, words.dial_balanced):
         page.get_by_role("radio", name=re.compile(f"^{preset}")).check()
         expect(page.get_by_text(words.set_saved).first).to_be_visible()
