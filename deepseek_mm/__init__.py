@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from deepseek_mm.language.search_filters import BadDate as BadDate
     from deepseek_mm.language.search_filters import SearchFilter as SearchFilter
     from deepseek_mm.language.search_syntax import SEARCH_HELP as SEARCH_HELP
+    from deepseek_mm.language.search_syntax import quote_value as quote_value
     from deepseek_mm.language.search_syntax import search_parts as search_parts
     from deepseek_mm.language.search_syntax import search_with as search_with
     from deepseek_mm.language.search_syntax import search_without as search_without
@@ -153,7 +154,7 @@ _NAMES = {  # of each module of ours
     "jobs": "Failed Job",
     "language.own_sentences": "translate_name",
     "language.search_filters": "BadDate SearchFilter",
-    "language.search_syntax": "SEARCH_HELP search_parts search_with search_without",
+    "language.search_syntax": "SEARCH_HELP quote_value search_parts search_with search_without",
     "learning": "Learning Score Version",
     "learning.reliability": "Reliability ReliabilityGroup",
     "library": "Health Library Taken Twins",

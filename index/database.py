@@ -9,7 +9,7 @@ from pathlib import Path
 from deepseek_mm.storage import database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
-from index.tables import COUNTED, create_tables, undate_photos
+from index.tables import COUNTED, add_curation, create_tables, undate_photos
 from index.words import teach
 
 REBUILD = "python -m deepseek_mm index --rebuild"
@@ -141,7 +141,10 @@ STORE = Schema(
     create=create_tables,
     oldest="0007",
     errors=StoreErrors(),
-    migrations=(Migration(revision="0008", apply=undate_photos),),
+    migrations=(
+        Migration(revision="0008", apply=undate_photos),
+        Migration(revision="0009", apply=add_curation),
+    ),
     counted=COUNTED,
     synced=False,  # a power cut may undo the last transactions, but never tear one
     checked=False,  # of a large library this takes long

@@ -34,7 +34,20 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source, Symbol
-from index.tables import CallRow, LabelRow, MarkRow, PlaceRow, RegionRow, SourceRow, SymbolRow, VectorRow, sort_keys
+from index.tables import (
+    AlbumItemRow,
+    AlbumRow,
+    CallRow,
+    LabelRow,
+    MarkRow,
+    PlaceRow,
+    RatingRow,
+    RegionRow,
+    SourceRow,
+    SymbolRow,
+    VectorRow,
+    sort_keys,
+)
 from index.vectors import Floats, Ints, Rows
 from index.words import phrase_match
 
@@ -144,6 +157,7 @@ ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
     "oldest": (SourceRow.date_us.asc().nulls_last(), SourceRow.id.asc()),
     "name": (SourceRow.sort_name.asc(), SourceRow.id.asc()),
     "size": (SourceRow.size_bytes.desc(), SourceRow.id.desc()),
+    "album": (SourceRow.id.desc(),),  # where no album is named
 }
 
 
@@ -172,6 +186,15 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
         conditions.append(SourceRow.taken_at < where.taken_before)
     if where.months:
         conditions.append(extract("month", SourceRow.taken_at).in_(where.months))
+    if where.is_favourite:
+        conditions.append(SourceRow.digest.in_(select(RatingRow.digest).where(RatingRow.is_favourite)))
+    if where.stars:
+        conditions.append(SourceRow.digest.in_(select(RatingRow.digest).where(RatingRow.stars >= where.stars)))
+    if where.album:
+        items = select(AlbumItemRow.digest).join(AlbumRow, AlbumRow.id == AlbumItemRow.album_id)
+        conditions.append(SourceRow.digest.in_(items.where(AlbumRow.name == where.album)))
+    if where.place:
+        conditions.append(SourceRow.id.in_(select(RegionRow.source_id).where(*in_place(where.place))))
     if where.layout:
         long, short = SourceRow.width_px, SourceRow.height_px
         conditions.append(long > short if where.layout == "landscape" else long < short)
@@ -210,6 +233,12 @@ def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
     return conditions
 
 
+def in_place(name: str) -> tuple[ColumnElement[bool], ...]:
+    """A region names this place among those that lie in each other: "Pisa, Tuscany, Italy"."""
+    chain = ", " + func.lower(RegionRow.text) + ","
+    return RegionRow.kind == "place", func.instr(chain, f", {name.lower()},") > 0
+
+
 def _contains_phrase(phrase: str) -> ColumnElement[bool]:
     """The phrase stands in the region's text, or in that of another region of the picture that it is the whole of."""
     own = aliased(RegionRow)
@@ -233,11 +262,18 @@ def matching_regions(where: Filter) -> Select[Any]:
 
 def matching_sources(where: Filter, order: Order = "added") -> Select[Any]:
     """Sources that `where` allows and that have a region it allows, in this order."""
-    query = select(SourceRow).where(*source_conditions(where)).order_by(*ORDERS[order])
+    by = (album_position(where.album),) if order == "album" and where.album else ORDERS[order]
+    query = select(SourceRow).where(*source_conditions(where)).order_by(*by)
     of_regions = region_conditions(where)
     if not of_regions:
         return query
     return query.where(SourceRow.id.in_(select(RegionRow.source_id).where(*of_regions)))
+
+
+def album_position(name: str) -> ColumnElement[int]:
+    """By what the photos of an album are sorted."""
+    own = select(AlbumItemRow.position).join(AlbumRow, AlbumRow.id == AlbumItemRow.album_id)
+    return own.where(AlbumRow.name == name, AlbumItemRow.digest == SourceRow.digest).scalar_subquery()
 
 
 def sources_in_order(session: Session, query: Select[Any]) -> list[Source]:

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
-from index import places, queries, symbols, words
+from index import groups, places, queries, symbols, words
 from index.database import NotStored
 from index.filter_cache import Answer, CountCache
-from index.region import EVERYTHING, Counts, Filter, LabelCount, Order, Region, Source, Stamp
+from index.region import EVERYTHING, Counts, Filter, GroupCount, LabelCount, MonthCount, Order, Region, Source, Stamp
 from index.tables import SourceRow
 from index.vectors import Floats
 
@@ -126,6 +126,22 @@ class StoreReader:
         """The commonest labels and how many sources carry each, commonest first."""
         key = ("labels", where, limit)
         return list(self._tally(key, lambda session: queries.commonest_labels(session, where, limit)))
+
+    def months(self, *, where: Filter = EVERYTHING) -> list[MonthCount]:
+        """The months that sources are of, the newest first; those without a date come last, as month 0."""
+        return list(self._tally(("months", where), lambda session: groups.months(session, where)))
+
+    def places(self, *, where: Filter = EVERYTHING) -> list[GroupCount]:
+        """The places where photos were taken, by name; the newest photo of each stands for it."""
+        return list(self._tally(("places", where), lambda session: groups.places(session, where)))
+
+    def things(self, limit: int, *, where: Filter = EVERYTHING) -> list[GroupCount]:
+        """The commonest labels, commonest first; the photo that shows it most surely stands for each."""
+
+        def look(session: Session) -> list[GroupCount]:
+            return groups.add_covers(session, queries.commonest_labels(session, where, limit), where)
+
+        return list(self._tally(("things", where, limit), look))
 
     def collections(self) -> dict[str, int]:
         """Name of a part of the library -> how many sources are in it, by name."""

@@ -143,6 +143,40 @@ class LabelCount(NamedTuple):
     sources: int
 
 
+class MonthCount(NamedTuple):
+    """A month, and how many sources are of it."""
+
+    year: int  # 0 with month 0: those without a date
+    month: int  # 1 to 12
+    sources: int
+
+
+class GroupCount(NamedTuple):
+    """What many sources have in common, and one that stands for it."""
+
+    name: str  # a label; or a place with what it lies in: "Pisa, Tuscany, Italy, Europe"
+    sources: int
+    cover: int  # id of a source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rating:
+    """What somebody said of a photo as such."""
+
+    is_favourite: bool = False
+    stars: int = 0  # 1 to 5; 0 is none
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Album:
+    """Photos that somebody put together, in an order of their own; a photo may be in several."""
+
+    id: int
+    name: str
+    sources: int  # that are in the library now
+    cover: Source | None = None  # None where it is empty
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Filter:
     """Which regions a search may return; the default is everything in the library. Conditions add up."""
@@ -162,7 +196,11 @@ class Filter:
     taken_before: datetime | None = None  # exclusive
     months: tuple[int, ...] = ()  # 1 to 12, of any year, in which it was taken; empty is any time
     layout: Literal["", "landscape", "portrait"] = ""  # wider than it is high, or higher than it is wide
+    is_favourite: bool = False  # what somebody marked so
+    stars: int = 0  # rated at least so, 1 to 5; 0 is any
+    album: str = ""  # what was put into the album of this name, whatever its capitals
+    place: str = ""  # taken there: a city, a country or what lies between, by its English name
 
 
 EVERYTHING = Filter()
-Order = Literal["added", "newest", "oldest", "name", "size"]  # of a list of sources
+Order = Literal["added", "newest", "oldest", "name", "size", "album"]  # of a list of sources

@@ -17,7 +17,8 @@ from sqlalchemy import insert, update
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
 from deepseek_mm.storage.database import Database, open_database
 from deepseek_mm.storage.errors import StoreBusy
-from index import health, places, queries, trash, words
+from index import curation, health, places, queries, trash, words
+from index.curation import Curation
 from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth, StoreProblem
@@ -43,6 +44,7 @@ class RegionStore(StoreReader):
         except BaseException:
             self._database.close()
             raise
+        self.curation = Curation(self._database)
         self._rarity = words.Rarity()
         self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config, writes=not self.read_only)
 
@@ -77,11 +79,14 @@ class RegionStore(StoreReader):
         vectors_ND = self._fitting(regions, vectors_ND)
         _check_text(source.path)
         with self._database.writing() as session:
+            before = places.source_at(session, source.path)
             places.forget(session, [source.path])
             stored = queries.add_source(session, source)
             session.add_all(MarkRow(source_id=stored.id, name=mark) for mark in marks)
             queries.add_regions(session, stored.id, regions, vectors_ND)
             places.inherit(session, stored)
+            if before is not None:
+                curation.carry_over(session, before.digest, stored.digest)
             return stored
 
     def begin_ids_above(self, other: "RegionStore") -> None:

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Connection, Float, ForeignKey, Index, String, event
+from sqlalchemy import text as sql_text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from deepseek_mm.storage.counters import make_counters
@@ -88,6 +89,39 @@ class PlaceRow(StoreBase):
     modified_ns: Mapped[int]
 
 
+class RatingRow(StoreBase):
+    """What somebody said of the photos with these bytes."""
+
+    __tablename__ = "ratings"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    is_favourite: Mapped[bool]
+    stars: Mapped[int]
+
+
+class AlbumRow(StoreBase):
+    """Photos that somebody put together."""
+
+    __tablename__ = "albums"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(collation="NOCASE"), unique=True)
+    cover: Mapped[str]  # digest of the photo that stands for it; "" is its first
+    made_at: Mapped[datetime]  # UTC
+
+
+class AlbumItemRow(StoreBase):
+    """A photo in an album, by its bytes."""
+
+    __tablename__ = "album_items"
+    __table_args__ = (Index("album_items_by_digest", "digest"),)
+
+    album_id: Mapped[int] = mapped_column(ForeignKey("albums.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]  # the lowest comes first
+
+
 class MarkRow(StoreBase):
     """A pass that was made over a source after it was added, such as reading the text in it."""
 
@@ -101,7 +135,11 @@ class RegionRow(StoreBase):
     """A rectangle of a source."""
 
     __tablename__ = "regions"
-    __table_args__ = (Index("regions_by_source", "source_id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("regions_by_source", "source_id"),
+        Index("regions_of_place", "text", "source_id", sqlite_where=sql_text("kind = 'place'")),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id", ondelete="CASCADE"))
@@ -219,3 +257,12 @@ def undate_photos(connection: Connection) -> None:
     """Photos of an older file that do not say when they were taken lose the date of their file."""
     for statement in UNDATE:
         connection.exec_driver_sql(statement)
+
+
+def add_curation(connection: Connection) -> None:
+    """An older file gets the tables of what people say of photos, and the index of places."""
+    for table in (RatingRow, AlbumRow, AlbumItemRow):
+        StoreBase.metadata.tables[table.__tablename__].create(connection)
+    next(each for each in StoreBase.metadata.tables["regions"].indexes if each.name == "regions_of_place").create(
+        connection
+    )

@@ -36,6 +36,10 @@ class BadMeaning(DeepSeekMMError, ValueError):
     """What was said to be meant asks for nothing."""
 
 
+class NoName(DeepSeekMMError, ValueError):
+    """A press that needs a name, or one photo, came without it."""
+
+
 class BadPath(DeepSeekMMError, OSError):
     """A path that was typed leads nowhere, or files cannot be kept."""
 

@@ -37,6 +37,7 @@ from ui.learning_tab import LearningHandlers, LearningTab
 from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_tab import LibraryTab
 from ui.model_handlers import ModelHandlers
+from ui.photos.photos_tab import PhotosHandlers, PhotosTab
 from ui.pictures import PagePictures
 from ui.region_html import MOST, EvidenceItem
 from ui.search.search_handlers import Results, SearchHandlers
@@ -96,6 +97,7 @@ class TabNavigation:
     ask: AskTab
     code: AskTab
     search: SearchTab
+    photos: PhotosTab
     library: LibraryTab
     viewer: Viewer
 
@@ -104,7 +106,7 @@ class TabNavigation:
         outputs = [*self.viewer.parts, *self.ask.parts, self.code.box, *self.search.parts, self.tabs]
         inputs = [self.search.sent_ms, self.viewer.viewed, self.ask.talk, visit.kept, self.search.newest]
         self.viewer.html.click(self._press, inputs, outputs, **ALL_OF_THEM)
-        for tab in (self.search, self.library):
+        for tab in (self.search, self.photos, self.library):
             tab.join_ask(self.ask_about, self.ask.talk, [*self.ask.parts, self.code.box, self.tabs])
         parts = [*self.ask.parts, *self.code.parts, *self.search.parts, self.search.newest]
         emptied.then(self._forget, settings.parts["emptied"], parts, **QUIET)
@@ -241,6 +243,9 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
                 code = CodeTab.place(about_code, pictures, viewer, code_visit)
             with gr.Tab(words.search, id="search") as search_tab:
                 search = SearchTab.place(SearchHandlers(services=services, words=words), pictures, viewer)
+            with gr.Tab(words.photos_tab, id="photos") as photos_tab:
+                showing = PhotosHandlers(services=services, words=words, pictures=pictures)
+                photos = PhotosTab.place(showing, viewer)
             with gr.Tab(words.library, id="library"):
                 library = LibraryTab.place(shelving, pictures, viewer, top=top, head=heading)
             with gr.Tab(words.history, id="history") as history_tab:
@@ -256,12 +261,20 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
         search.offer(search_tab)
         SavedPart(tab=search, services=services).join(visit.kept, search_tab)
         history.join(history_tab, tabs, (ask, code), visit)
+        photos.join(photos_tab)
         library.join(tabs)
         learning.join(learning_tab)
         emptied = settings.join(settings_tab)
         emptied.then(counter(assistant, words), None, top, **QUIET)
         passing = TabNavigation(
-            services=services, tabs=tabs, ask=ask, code=code, search=search, library=library, viewer=viewer
+            services=services,
+            tabs=tabs,
+            ask=ask,
+            code=code,
+            search=search,
+            photos=photos,
+            library=library,
+            viewer=viewer,
         )
         passing.join(visit, emptied, settings)
         _load(page, assistant, (ask, code), library)

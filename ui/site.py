@@ -23,6 +23,7 @@ from ui.gateway.routes import Gateway
 from ui.html import calm
 from ui.layout import build_ui
 from ui.photo_info import WORLD_PATH
+from ui.photos.photo_tiles import PhotoTiles
 from ui.pictures import PagePictures, make_heat_maps
 from ui.words import LANGUAGES, Language, in_language
 
@@ -42,7 +43,9 @@ def add_page(app: FastAPI, services: Services) -> None:
     app.router.routes += [pictures.route(), pictures.heats.route()]
     files, owners = FileRegistry(cache), PageOwners()
     for language in LANGUAGES:
-        page = build_ui(services, pictures, in_language(language))
+        words = in_language(language)
+        page = build_ui(services, pictures, words)
+        tiles = PhotoTiles(services=services, words=words, pictures=pictures)
         page.queue(default_concurrency_limit=AT_ONCE)
         gr.mount_gradio_app(
             app, page, path=f"/{language}", theme=calm(), css=html.css(), head=html.head(language),
@@ -53,7 +56,7 @@ def add_page(app: FastAPI, services: Services) -> None:
         mounted = app.router.routes[-1]
         assert isinstance(mounted, Mount), "gr.mount_gradio_app adds a Mount, at the end"
         mounted.app = Gateway(
-            app=mounted.app, files=files, owners=owners, words=page.words, max_file_bytes=UPLOAD_BYTES
+            app=mounted.app, files=files, owners=owners, words=words, max_file_bytes=UPLOAD_BYTES, tiles=tiles.answer
         )
 
     @app.get("/icon.svg", include_in_schema=False)

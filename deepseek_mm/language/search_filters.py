@@ -96,6 +96,8 @@ def check_searchable(collection: str) -> str:
 
 KINDS = ("page", "text", "code", "caption", "name", "note", "whole", "part")  # of regions
 SOURCES = ("photo", "document", "code")
+FAVOURITE = ("favourite", "favorite", "favourites", "favorites", "\u6536\u85cf", "\u6700\u7231")
+MOST_STARS = 5
 Values = Sequence[str]
 ANY_OF = ("formats", "kinds", "source_kinds")  # fields of a Filter that join; the others must not be said twice
 ALL_OF = ("colours",)
@@ -123,6 +125,25 @@ def one_of(field: str, values: Values, *, more: Callable[[str], str] = str) -> C
         return {field: (wanted,)}
 
     return narrow
+
+
+def narrow_to_class(value: str) -> dict[str, Any]:
+    """Favourites, or files of one kind."""
+    if value.lower() in FAVOURITE:
+        return {"is_favourite": True}
+    return one_of("source_kinds", (*SOURCES, FAVOURITE[0]), more=source_named)(value)
+
+
+def narrow_to_stars(value: str) -> dict[str, Any]:
+    """Rated at least so."""
+    if not value.isascii() or not value.isdecimal() or not 1 <= int(value) <= MOST_STARS:
+        raise ValueError(f"is no number of stars from 1 to {MOST_STARS}")
+    return {"stars": int(value)}
+
+
+def place_named(value: str) -> str:
+    """A place by its English name; Chinese names that are known are put into it."""
+    return name_in_english(value, "zh") or value
 
 
 def nearest(word: str, known: Values) -> str:
@@ -225,15 +246,37 @@ OPERATORS = (
         help="what is in this collection",
         example="in:holidays",
         narrow=lambda value: {"collection": value},
-        other_names=("collection", "\u5408\u96c6", "\u76f8\u518c"),
+        other_names=("collection", "\u5408\u96c6"),
+    ),
+    Operator(
+        name="album",
+        help="photos of this album",
+        example="album:Pisa",
+        narrow=lambda value: {"album": value},
+        other_names=("\u76f8\u518c",),
     ),
     Operator(
         name="is",
-        help="photos, documents or code",
+        help="photos, documents, code or favourites",
         example="is:photo",
-        narrow=one_of("source_kinds", SOURCES, more=source_named),
-        values=SOURCES,
+        narrow=narrow_to_class,
+        values=(*SOURCES, FAVOURITE[0]),
         other_names=("\u7c7b\u522b",),
+    ),
+    Operator(
+        name="stars",
+        help="photos with at least as many stars",
+        example="stars:4",
+        narrow=narrow_to_stars,
+        values=tuple(map(str, range(1, MOST_STARS + 1))),
+        other_names=("rating", "\u661f\u7ea7"),
+    ),
+    Operator(
+        name="place",
+        help="photos taken there",
+        example="place:Pisa",
+        narrow=lambda value: {"place": place_named(value)},
+        other_names=("\u5730\u70b9",),
     ),
     Operator(name="kind", help="pieces of this kind", example="kind:page", narrow=one_of("kinds", KINDS), values=KINDS),
     Operator(

@@ -36,6 +36,12 @@ BLURRY = re.compile(
     r"|(?:\u6a21\u7cca|\u865a\u7126)(?:\u7684)?(?:\u7167\u7247)?",
     re.IGNORECASE,
 )
+FAVOURITE = re.compile(
+    rf"(?<![\w-])(?:(?:my|our|the)\s+)?(?:favou?rites?|starred|meine\s+lieblinge)(?P<said>\s+{PICTURES})?(?![\w-])"
+    r"|(?<![\w-])(?:meine\s+|unsere\s+)?lieblings(?P<german>fotos?|bilder|bild)(?![\w-])"
+    r"|\u6211?(?:\u6536\u85cf|\u6700\u559c\u6b22)\u7684?(?P<chinese>\u7167\u7247)?",
+    re.IGNORECASE,
+)
 WITH = r"(?:(?:taken|shot|made)\s+)?(?:with|by|on|from)\s+(?:an?|my|the|our)\s+"
 PHONE = re.compile(
     rf"(?<![\w-])(?:{WITH}(?:phone|mobile|smartphone|cell ?phone|mobile phone)|(?:phone|mobile|smartphone)\s+{PICTURES}"
@@ -141,6 +147,13 @@ def read_blurry(text: str, now: datetime) -> TypedFilter | None:
     return take_out(BLURRY.search(text), text, Filter(label="blurry"))
 
 
+def read_favourite(text: str, now: datetime) -> TypedFilter | None:
+    """What somebody marked so; a favourite of another kind ("my favourite mug") only where one of those fits."""
+    match = FAVOURITE.search(text)
+    typed = take_out(match, text, Filter(is_favourite=True))
+    return replace(typed, is_strict=typed.is_strict or any(match.groups())) if match and typed else None
+
+
 def read_camera(text: str, now: datetime) -> TypedFilter | None:
     """By a phone, by a camera, by whose."""
     if match := MAKER.search(text):
@@ -211,5 +224,5 @@ def take_out_traits(text: str, now: datetime) -> tuple[str, tuple[str, ...]]:
     return "" if LEFT.fullmatch(text.removeprefix("\u7684")) else text, tuple(told)
 
 
-TRAITS = (read_kind, read_blurry, read_camera, read_layout)
+TRAITS = (read_kind, read_blurry, read_favourite, read_camera, read_layout)
 TYPED = (*TRAITS, read_time)  # each reads what those before it leave

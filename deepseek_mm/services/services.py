@@ -28,6 +28,7 @@ from deepseek_mm.services.library_service import LibraryService, RulesService, k
 from deepseek_mm.services.model_exchange import ModelExchangeService
 from deepseek_mm.services.model_service import ModelCatalogueService
 from deepseek_mm.services.model_trial import ModelTrialService
+from deepseek_mm.services.photo_service import PhotoService
 from deepseek_mm.services.replay_service import ReplayService
 from deepseek_mm.services.settings_service import ModelService, SettingsService
 from deepseek_mm.services.space_service import SpaceService
@@ -165,6 +166,7 @@ class Services:
 
     answers: AnswerService
     library: LibraryService
+    photos: PhotoService
     settings: SettingsService
     models: ModelService
     catalogue: ModelCatalogueService
@@ -196,6 +198,7 @@ def build_services(
     return Services(
         answers=answers,
         library=LibraryService(assistant=assistant, stop_answers=stop_answers, photos=photos),
+        photos=PhotoService(assistant=assistant),
         settings=SettingsService(assistant=assistant, file=file),
         models=models,
         catalogue=ModelCatalogueService(assistant=assistant, file=file),

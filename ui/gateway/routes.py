@@ -6,7 +6,7 @@ import mimetypes
 import re
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ STREAM = re.compile(rf"{API}/(?:heartbeat/(?P<heartbeat>[^/]+)|queue/data)")  # 
 SEND = re.compile(rf"{API}/(queue/join|run/[^/]+|cancel|reset)/?")  # for POST: events, which are checked one by one
 FILE = f"{API}/file="
 UPLOAD = f"{API}/upload"
+TILES = "/tiles"  # of the timeline, as its script fetches them
 SAID = "/said"  # what comes from below in English, in the page's language: for scripts that ask the API themselves
 MOST_SAID = 50  # texts at once
 NO_FILE = "a field named files holds no file. Send each with a filename"
@@ -53,6 +54,7 @@ class Gateway:
     owners: PageOwners
     words: UiTexts
     max_file_bytes: int
+    tiles: Callable[[Request, Visitor], Response]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let Gradio answer."""
@@ -91,6 +93,8 @@ class Gateway:
             return await self._upload(request, visitor)
         if path == SAID:
             return JSONResponse([*map(self.words.say, request.query_params.getlist("text")[:MOST_SAID])])
+        if path == TILES:
+            return await run_in_threadpool(self.tiles, request, visitor)
         if stream := STREAM.fullmatch(path):
             page = stream["heartbeat"] or request.query_params.get("session_hash", "")
             return None if visitor.owns(page) else self._refuse()
@@ -158,7 +162,7 @@ class Gateway:
 
 def allowed_methods(path: str) -> tuple[str, ...]:
     """By which methods the page uses this path of Gradio's; none if it does not use it."""
-    if path == SAID or path.startswith(FILE) or OPEN.fullmatch(path) or STREAM.fullmatch(path):
+    if path in (SAID, TILES) or path.startswith(FILE) or OPEN.fullmatch(path) or STREAM.fullmatch(path):
         return "GET", "HEAD"
     return ("POST",) if SEND.fullmatch(path) or path.rstrip("/") == UPLOAD else ()
 

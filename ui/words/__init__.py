@@ -12,6 +12,7 @@ from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
 from ui.words.messages import read_labels, say_message
 from ui.words.models import ModelWords
 from ui.words.page import HistoryWords, PageWords
+from ui.words.photos import PhotosWords
 from ui.words.replay import ReplayWords
 from ui.words.search import SearchWords
 from ui.words.servers import ServerWords
@@ -45,6 +46,7 @@ class UiTexts(
     RulesWords,
     CareWords,
     HealthWords,
+    PhotosWords,
     HistoryWords,
     ReplayWords,
     LearningWords,

@@ -1,0 +1,132 @@
+"""Photos as callers look them through and order them: by month, place, thing, and by albums, favourites and stars."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepseek_mm.accounts.permissions import Caller, requires, requires_by_default
+from deepseek_mm.assistant import Assistant
+from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
+from deepseek_mm.language.search_filters import merge_filters
+from deepseek_mm.language.search_syntax import read_box
+from index import Filter, Source
+from index.curation import MOST_STARS
+from index.region import Album, GroupCount, MonthCount, Order, Rating
+
+MOST_LETTERS = 120  # of an album's name
+MOST_THINGS = 60  # that photos show, looked through
+PHOTOS = Filter(source_kinds=("photo",))
+
+
+@requires_by_default("ask")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoService:
+    """The photos of one library."""
+
+    assistant: Assistant
+
+    def read_view(self, caller: Caller, view: str) -> Filter:
+        """Photos that operators of the search box allow: "album:Pisa is:favourite"; "" is all of them.
+
+        BadQuestion for an operator that there is not, and for words: these are searched for instead.
+        """
+        box = read_box(view, collections=self.assistant.store.collections()) if view.strip() else None
+        if box is not None and box.text:
+            raise BadQuestion(f"{box.text!r} bounds no photos. Name them by operators, for example: place:Pisa")
+        return merge_filters(PHOTOS, box.where) if box is not None else PHOTOS
+
+    def count_months(self, caller: Caller, where: Filter = PHOTOS) -> list[MonthCount]:
+        """The months that photos were taken in, the newest first; those without a date are last, as month 0."""
+        return self.assistant.store.months(where=where)
+
+    def list_photos(
+        self, caller: Caller, where: Filter = PHOTOS, *, order: Order = "newest", start: int = 0, limit: int = 100
+    ) -> list[Source]:
+        """Photos from the number `start` on."""
+        return self.assistant.store.sources(where, order=order, limit=limit, offset=start)
+
+    def count_places(self, caller: Caller, where: Filter = PHOTOS) -> list[GroupCount]:
+        """The places where photos were taken, most photos first."""
+        return sorted(self.assistant.store.places(where=where), key=lambda place: -place.sources)
+
+    def count_things(self, caller: Caller, where: Filter = PHOTOS, *, limit: int = MOST_THINGS) -> list[GroupCount]:
+        """What photos show most often."""
+        return self.assistant.store.things(limit, where=where)
+
+    def find_photos(self, caller: Caller, sources: Sequence[int]) -> dict[int, Source]:
+        """Id -> photo, of those that there are."""
+        found = self.assistant.store.sources(Filter(source_ids=tuple(sources)), limit=len(sources)) if sources else []
+        return {source.id: source for source in found}
+
+    def read_ratings(self, caller: Caller, sources: Sequence[int]) -> dict[int, Rating]:
+        """Id -> what was said of a photo; those of which nothing was said are left out."""
+        return self.assistant.store.curation.ratings_of(sources)
+
+    @requires("library")
+    def rate(
+        self, caller: Caller, sources: Sequence[int], *, is_favourite: bool | None = None, stars: int | None = None
+    ) -> int:
+        """Say this of files; None leaves as it is. BadQuestion for other stars than 0 to 5; NothingThere if none of the
+        files is there. Returns how many are.
+        """
+        if stars is not None and not 0 <= stars <= MOST_STARS:
+            raise BadQuestion(f"stars={stars} must be 0 to {MOST_STARS}; 0 takes them away")
+        if not (count := self.assistant.store.curation.rate(sources, is_favourite=is_favourite, stars=stars)):
+            raise NothingThere("none of these files is in the library. List them: /library/sources")
+        return count
+
+    def list_albums(self, caller: Caller) -> list[Album]:
+        """All of them by name."""
+        return self.assistant.store.curation.albums()
+
+    def find_album(self, caller: Caller, album: int) -> Album:
+        """By its id. NothingThere if there is none."""
+        found = next((each for each in self.list_albums(caller) if each.id == album), None)
+        if found is None:
+            raise NothingThere(f"there is no album {album}. List them: /albums")
+        return found
+
+    def list_albums_of(self, caller: Caller, source: int) -> list[str]:
+        """The names of the albums that a photo is in."""
+        return self.assistant.store.curation.albums_of(source)
+
+    @requires("library")
+    def put_into_album(self, caller: Caller, name: str, sources: Sequence[int]) -> Album:
+        """Put photos at the end of the album of this name, which is made if there is none. BadQuestion for no name."""
+        album = self.assistant.store.curation.make_album(normalize_name(name))
+        self.assistant.store.curation.put(album, sources)
+        return self.find_album(caller, album)
+
+    @requires("library")
+    def take_from_album(self, caller: Caller, album: int, sources: Sequence[int]) -> int:
+        """Take photos out of an album; they stay in the library. Returns how many were in it."""
+        return self.assistant.store.curation.take(self.find_album(caller, album).id, sources)
+
+    @requires("library")
+    def order_album(self, caller: Caller, album: int, sources: Sequence[int]) -> int:
+        """Put these photos of an album first, in this order; returns how many it has of them."""
+        return self.assistant.store.curation.order(self.find_album(caller, album).id, sources)
+
+    @requires("library")
+    def change_album(self, caller: Caller, album: int, *, name: str = "", cover: int = 0) -> Album:
+        """Give an album another name or cover. Conflict where another one is called so; NothingThere for a cover that
+        is not in it.
+        """
+        found, curation = self.find_album(caller, album), self.assistant.store.curation
+        if name and not curation.rename_album(found.id, normalize_name(name)):
+            raise Conflict(f"there is an album called {normalize_name(name)} already. Choose another name")
+        if cover and not curation.set_cover(found.id, cover):
+            raise NothingThere(f"the photo {cover} is not in {found.name}. Put it into the album first")
+        return self.find_album(caller, album)
+
+    @requires("library")
+    def delete_album(self, caller: Caller, album: int) -> None:
+        """The album goes, its photos stay. NothingThere if there is none."""
+        self.assistant.store.curation.delete_album(self.find_album(caller, album).id)
+
+
+def normalize_name(name: str) -> str:
+    """An album's name as it is kept. BadQuestion for an empty or a very long one."""
+    clean = " ".join(name.split())
+    if not clean or len(clean) > MOST_LETTERS:
+        raise BadQuestion(f"an album's name has 1 to {MOST_LETTERS} letters, this one has {len(clean)}. Type another")
+    return clean

@@ -1,0 +1,178 @@
+"""The views of the Photos tab as HTML: a frame for the timeline, which its script fills, and cards of groups.
+
+Everything from outside is escaped.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Literal
+
+from index import Source
+from index.region import Album, GroupCount, MonthCount, Order
+from ui.html import button, hint
+from ui.pictures import PagePictures
+from ui.region_html import bar
+from ui.words import UiTexts, count_noun
+
+ViewKind = Literal["timeline", "favourites", "albums", "places", "things"]
+GROUPS: tuple[ViewKind, ...] = ("albums", "places", "things")  # views that show cards
+KINDS: tuple[ViewKind, ...] = ("timeline", "favourites", *GROUPS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotosView:
+    """What the tab shows: the cards of a kind of groups, or the photos of one of them, or all."""
+
+    kind: ViewKind = "timeline"
+    operators: str = ""  # of the search box, which photos must fit
+    title: str = ""  # of the group that is open; "" where none is
+    album: int = 0  # id of the album that is open
+    sure: bool = False  # whether the album's deletion was pressed once
+    token: str = field(default_factory=lambda: secrets.token_hex(4))  # another one, and nothing stays chosen
+
+    @property
+    def order(self) -> Order:
+        """In which its photos come."""
+        return "album" if self.album else "newest"
+
+
+def render_kinds(view: PhotosView, words: UiTexts) -> str:
+    """A button for each kind of view."""
+    names = {kind: getattr(words, f"photos_{kind}") for kind in KINDS}
+    buttons = "".join(button("view", kind, name, pressed=kind == view.kind) for kind, name in names.items())
+    return f'<div class="photo-kinds" role="group" aria-label="{escape(words.photos_views)}">{buttons}</div>'
+
+
+def render_timeline(view: PhotosView, months: Sequence[MonthCount], albums: Iterable[Album], words: UiTexts) -> str:
+    """The frame in which the script shows photos, and the bar for those that are chosen."""
+    total = sum(month.sources for month in months)
+    if not total:
+        return f"{render_kinds(view, words)}{_render_head(view, 0, words)}{_render_nothing(view, words)}"
+    data = {"months": [list(month) for month in months] if not view.album else [[0, 0, total]]}
+    told = {
+        "undated": words.photos_undated,
+        "choose": words.photos_choose,
+        "favourite": words.photos_favourite,
+        "star": words.photos_star,
+        "plain": bool(view.album),
+    }
+    return (
+        f"{render_kinds(view, words)}{_render_head(view, total, words)}"
+        f'<p class="hint keys" id="photo-keys">{escape(words.photos_keys)}</p>'
+        f'<div class="reel" data-token="{view.token}" data-view="{escape(view.operators)}" data-order="{view.order}" '
+        f'data-months="{escape(json.dumps(data["months"]))}" data-words="{escape(json.dumps(told))}">'
+        f'<div class="frames" role="group" aria-label="{escape(words.photos_reel)}" aria-describedby="photo-keys">'
+        f'<div class="sheet"></div></div>'
+        f'<input type="range" class="scrubber" min="0" max="{len(data["months"]) - 1}" value="0" step="1" '
+        f'aria-label="{escape(words.photos_scrub)}"{" hidden" if len(data["months"]) < 2 else ""}>'
+        f'<output class="month-at" aria-hidden="true" hidden></output></div>{_render_bar(view, albums, words)}'
+    )
+
+
+def _render_head(view: PhotosView, total: int, words: UiTexts) -> str:
+    """How many there are; of a group its name, the way back, and what becomes of an album."""
+    count = count_noun(words.photos_count, total)
+    if not view.title:
+        return f'<p class="hint photo-count">{escape(count)}</p>'
+    return (
+        f'<div class="group-head">{button("back", "", words.photos_back)}<h2>{escape(view.title)}</h2>'
+        f'<span class="hint">{escape(count)}</span>{_render_album(view, words) if view.album else ""}</div>'
+    )
+
+
+def _render_album(view: PhotosView, words: UiTexts) -> str:
+    """Fields of an album: another name, and its deletion, which is asked twice."""
+    label = escape(words.photos_album_name)
+    sure = hint(words.photos_album_sure) if view.sure else ""
+    return (
+        f'<span class="typed" data-of="{escape(view.title)}"><input type="text" maxlength="120" '
+        f'value="{escape(view.title)}" aria-label="{label}">{button("rename", "", words.photos_album_rename)}</span>'
+        f"{button('delete', '', words.photos_album_delete)}{sure}"
+    )
+
+
+def _render_nothing(view: PhotosView, words: UiTexts) -> str:
+    if view.kind == "favourites":
+        return hint(words.photos_favourites_none)
+    return hint(words.photos_none_here if view.title else words.photos_none)
+
+
+def _render_bar(view: PhotosView, albums: Iterable[Album], words: UiTexts) -> str:
+    """What can be done with photos that are chosen; hidden until some are."""
+    names = "".join(f'<option value="{escape(album.name)}"></option>' for album in albums)
+    label = escape(words.photos_album)
+    into = (
+        f'<span class="typed"><input type="text" maxlength="120" list="album-names" placeholder="{label}" '
+        f'aria-label="{label}"><datalist id="album-names">{names}</datalist>'
+        f"{button('put', '', words.photos_album_put)}</span>"
+    )
+    stars = "".join(
+        f'<option value="{n}">{escape(count_noun(words.photos_star, n))}</option>' for n in range(5, -1, -1)
+    )
+    name = escape(words.photos_stars)
+    rated = f'<select class="stars" aria-label="{name}"><option value="">{name}</option>{stars}</select>'
+    liked = button("favourite", "", words.photos_favourite) + button("unfavourite", "", words.photos_favourite_off)
+    own = ""
+    if view.album:
+        own = button("cover", "", words.photos_album_cover) + button("first", "", words.photos_album_first)
+        own += button("out", "", words.photos_album_out)
+    return bar(words, liked, rated, into, own)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupCard:
+    """A group, its photo, and what a press opens."""
+
+    name: str
+    beside: str  # what it lies in, or nothing
+    sources: int
+    cover: Source | None
+    what: str
+
+
+def make_cards(groups: Iterable[GroupCount], covers: Mapping[int, Source], words: UiTexts) -> list[GroupCard]:
+    """Of places and things, which are opened by their names."""
+    cards = []
+    for group in groups:
+        name, _, beside = group.name.partition(", ")
+        cards.append(
+            GroupCard(
+                name=words.name(name),
+                beside=", ".join(beside.split(", ")[-2:-1] or [beside]),
+                sources=group.sources,
+                cover=covers.get(group.cover),
+                what=name,
+            )
+        )
+    return cards
+
+
+def make_album_cards(albums: Iterable[Album]) -> list[GroupCard]:
+    """Of albums, which are opened by their ids."""
+    return [
+        GroupCard(name=album.name, beside="", sources=album.sources, cover=album.cover, what=str(album.id))
+        for album in albums
+    ]
+
+
+def render_cards(view: PhotosView, cards: Sequence[GroupCard], pictures: PagePictures, words: UiTexts) -> str:
+    """A card for each group; or why there is none."""
+    if not cards:
+        return render_kinds(view, words) + hint(getattr(words, f"photos_{view.kind}_none"))
+    items = "".join(f"<li>{_render_card(card, pictures, words)}</li>" for card in cards)
+    name = escape(getattr(words, f"photos_{view.kind}"))
+    return f'{render_kinds(view, words)}<ul class="group-cards" aria-label="{name}">{items}</ul>'
+
+
+def _render_card(card: GroupCard, pictures: PagePictures, words: UiTexts) -> str:
+    address = escape(pictures.address(card.cover)) if card.cover else ""
+    shot = f'<img src="{address}" alt="" loading="lazy">' if address else '<span class="no-cover"></span>'
+    beside = f'<span class="hint">{escape(card.beside)}</span>' if card.beside else ""
+    count = escape(count_noun(words.photos_count, card.sources))
+    return (
+        f'<button type="button" class="group-card" data-act="group" data-what="{escape(card.what)}">{shot}'
+        f'<b>{escape(card.name)}</b>{beside}<span class="hint">{count}</span></button>'
+    )

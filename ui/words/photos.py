@@ -1,0 +1,68 @@
+"""Texts of the Photos tab."""
+
+from ui.words.translation import Translation
+
+
+class PhotosWords:
+    """The timeline, albums, places, things, and what somebody says of photos."""
+
+    photos_tab = Translation("Photos", "照片")
+    photos_views = Translation("What to look through", "浏览方式")
+    photos_timeline = Translation("Timeline", "时间线")
+    photos_favourites = Translation("Favourites", "收藏")
+    photos_albums = Translation("Albums", "相册")
+    photos_places = Translation("Places", "地点")
+    photos_things = Translation("Things", "事物")
+    photos_count = Translation(("{count} photo", "{count} photos"), ("{count} 张照片", "{count} 张照片"))
+    photos_back = Translation("Back", "返回")
+    photos_none = Translation("There are no photos yet. Add some in the Library.", "还没有照片。请在图库中添加。")
+    photos_none_here = Translation("There is no photo here.", "这里没有照片。")
+    photos_favourites_none = Translation(
+        "Nothing is a favourite yet. Choose photos and press the heart, or open one and press it there.",
+        "还没有收藏。选择照片后点心形，或打开一张照片再点。",
+    )
+    photos_albums_none = Translation(
+        "There are no albums yet. Choose photos in the timeline, and type the name of an album below.",
+        "还没有相册。请在时间线中选择照片，然后在下方填写相册名称。",
+    )
+    photos_places_none = Translation(
+        "No photo says where it was taken, or none near a city.", "没有照片带有拍摄地点，或附近没有城市。"
+    )
+    photos_things_none = Translation("Nothing was recognised in photos yet.", "照片中尚未识别出任何事物。")
+    photos_undated = Translation("No date", "无日期")
+    photos_scrub = Translation("Month", "月份")
+    photos_reel = Translation("Photos, newest first", "照片（最新在前）")
+    photos_keys = Translation(
+        "Arrow keys move, Enter opens, Space chooses, Shift with a click chooses all between.",
+        "方向键移动，回车打开，空格选择，按住 Shift 点击可选择一段。",
+    )
+    photos_choose = Translation("Choose {name}", "选择 {name}")
+    photos_favourite = Translation("Favourite", "收藏")
+    photos_favourite_off = Translation("No favourite any more", "取消收藏")
+    photos_stars = Translation("Stars", "星级")
+    photos_star = Translation(("{count} star", "{count} stars"), ("{count} 星", "{count} 星"))
+    photos_album = Translation("Album", "相册")
+    photos_album_put = Translation("Put into album", "放入相册")
+    photos_album_out = Translation("Out of this album", "移出相册")
+    photos_album_cover = Translation("Make it the cover", "设为封面")
+    photos_album_first = Translation("Put first", "排到最前")
+    photos_album_name = Translation("Name of this album", "此相册的名称")
+    photos_album_rename = Translation("Rename", "重命名")
+    photos_album_delete = Translation("Delete this album", "删除此相册")
+    photos_album_sure = Translation(
+        "Press again to delete the album. Its photos stay in the library.", "再按一次即删除相册，其中的照片仍在图库中。"
+    )
+    photos_album_deleted = Translation("The album is deleted. Its photos stay.", "相册已删除，照片仍在。")
+    photos_album_which = Translation(
+        "Type the name of an album, an old or a new one.", "请填写相册名称，已有的或新的。"
+    )
+    photos_album_has = Translation("{name} has {photos} now.", "{name} 现有 {photos}。")
+    photos_album_left = Translation("{photos} taken out of the album.", "已将 {photos} 移出相册。")
+    photos_album_moved = Translation("{photos} put first.", "已将 {photos} 排到最前。")
+    photos_album_covered = Translation("The album has a new cover.", "已更换相册封面。")
+    photos_album_one = Translation("Choose one photo of the album for its cover.", "请选择一张照片作为封面。")
+    photos_rated = Translation("Kept for {photos}.", "已保存（{photos}）。")
+    photos_in_albums = Translation("Albums", "相册")
+    photos_bad_range = Translation(
+        "This part of the timeline cannot be read. Reload the page.", "无法读取此部分，请重新加载页面。"
+    )
