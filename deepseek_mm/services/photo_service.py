@@ -80,10 +80,7 @@ class PhotoService:
 
     def find_album(self, caller: Caller, album: int) -> Album:
         """By its id. NothingThere if there is none."""
-        found = next((each for each in self.list_albums(caller) if each.id == album), None)
-        if found is None:
-            raise NothingThere(f"there is no album {album}. List them: /albums")
-        return found
+        return self._album(album)
 
     def list_albums_of(self, caller: Caller, source: int) -> list[str]:
         """The names of the albums that a photo is in."""
@@ -94,34 +91,42 @@ class PhotoService:
         """Put photos at the end of the album of this name, which is made if there is none. BadQuestion for no name."""
         album = self.assistant.store.curation.make_album(normalize_name(name))
         self.assistant.store.curation.put(album, sources)
-        return self.find_album(caller, album)
+        return self._album(album)
 
     @requires("library")
     def take_from_album(self, caller: Caller, album: int, sources: Sequence[int]) -> int:
         """Take photos out of an album; they stay in the library. Returns how many were in it."""
-        return self.assistant.store.curation.take(self.find_album(caller, album).id, sources)
+        return self.assistant.store.curation.take(self._album(album).id, sources)
 
     @requires("library")
     def order_album(self, caller: Caller, album: int, sources: Sequence[int]) -> int:
         """Put these photos of an album first, in this order; returns how many it has of them."""
-        return self.assistant.store.curation.order(self.find_album(caller, album).id, sources)
+        return self.assistant.store.curation.order(self._album(album).id, sources)
 
     @requires("library")
     def change_album(self, caller: Caller, album: int, *, name: str = "", cover: int = 0) -> Album:
         """Give an album another name or cover. Conflict where another one is called so; NothingThere for a cover that
         is not in it.
         """
-        found, curation = self.find_album(caller, album), self.assistant.store.curation
+        found, curation = self._album(album), self.assistant.store.curation
         if name and not curation.rename_album(found.id, normalize_name(name)):
             raise Conflict(f"there is an album called {normalize_name(name)} already. Choose another name")
         if cover and not curation.set_cover(found.id, cover):
             raise NothingThere(f"the photo {cover} is not in {found.name}. Put it into the album first")
-        return self.find_album(caller, album)
+        return self._album(album)
 
     @requires("library")
-    def delete_album(self, caller: Caller, album: int) -> None:
-        """The album goes, its photos stay. NothingThere if there is none."""
-        self.assistant.store.curation.delete_album(self.find_album(caller, album).id)
+    def delete_album(self, caller: Caller, album: int) -> Album:
+        """The album goes, its photos stay; returns what it was. NothingThere if there is none."""
+        found = self._album(album)
+        self.assistant.store.curation.delete_album(found.id)
+        return found
+
+    def _album(self, album: int) -> Album:
+        found = next((each for each in self.assistant.store.curation.albums() if each.id == album), None)
+        if found is None:
+            raise NothingThere(f"there is no album {album}. List them: /albums")
+        return found
 
 
 def normalize_name(name: str) -> str:

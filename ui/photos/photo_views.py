@@ -39,10 +39,32 @@ class PhotosView:
         return "album" if self.album else "newest"
 
 
+def name_kinds(words: UiTexts) -> dict[ViewKind, str]:
+    """What the page calls them."""
+    return {
+        "timeline": words.photos_timeline,
+        "favourites": words.photos_favourites,
+        "albums": words.photos_albums,
+        "places": words.photos_places,
+        "things": words.photos_things,
+    }
+
+
+def say_nothing(kind: ViewKind, words: UiTexts) -> str:
+    """Why a kind of view shows nothing."""
+    return {
+        "timeline": words.photos_none,
+        "favourites": words.photos_favourites_none,
+        "albums": words.photos_albums_none,
+        "places": words.photos_places_none,
+        "things": words.photos_things_none,
+    }[kind]
+
+
 def render_kinds(view: PhotosView, words: UiTexts) -> str:
     """A button for each kind of view."""
-    names = {kind: getattr(words, f"photos_{kind}") for kind in KINDS}
-    buttons = "".join(button("view", kind, name, pressed=kind == view.kind) for kind, name in names.items())
+    names = name_kinds(words).items()
+    buttons = "".join(button("view", kind, name, pressed=kind == view.kind) for kind, name in names)
     return f'<div class="photo-kinds" role="group" aria-label="{escape(words.photos_views)}">{buttons}</div>'
 
 
@@ -50,7 +72,8 @@ def render_timeline(view: PhotosView, months: Sequence[MonthCount], albums: Iter
     """The frame in which the script shows photos, and the bar for those that are chosen."""
     total = sum(month.sources for month in months)
     if not total:
-        return f"{render_kinds(view, words)}{_render_head(view, 0, words)}{_render_nothing(view, words)}"
+        why = words.photos_none_here if view.title else say_nothing(view.kind, words)
+        return f"{render_kinds(view, words)}{_render_head(view, 0, words)}{hint(why)}"
     data = {"months": [list(month) for month in months] if not view.album else [[0, 0, total]]}
     told = {
         "undated": words.photos_undated,
@@ -92,12 +115,6 @@ def _render_album(view: PhotosView, words: UiTexts) -> str:
         f'value="{escape(view.title)}" aria-label="{label}">{button("rename", "", words.photos_album_rename)}</span>'
         f"{button('delete', '', words.photos_album_delete)}{sure}"
     )
-
-
-def _render_nothing(view: PhotosView, words: UiTexts) -> str:
-    if view.kind == "favourites":
-        return hint(words.photos_favourites_none)
-    return hint(words.photos_none_here if view.title else words.photos_none)
 
 
 def _render_bar(view: PhotosView, albums: Iterable[Album], words: UiTexts) -> str:
@@ -161,9 +178,9 @@ def make_album_cards(albums: Iterable[Album]) -> list[GroupCard]:
 def render_cards(view: PhotosView, cards: Sequence[GroupCard], pictures: PagePictures, words: UiTexts) -> str:
     """A card for each group; or why there is none."""
     if not cards:
-        return render_kinds(view, words) + hint(getattr(words, f"photos_{view.kind}_none"))
+        return render_kinds(view, words) + hint(say_nothing(view.kind, words))
     items = "".join(f"<li>{_render_card(card, pictures, words)}</li>" for card in cards)
-    name = escape(getattr(words, f"photos_{view.kind}"))
+    name = escape(name_kinds(words)[view.kind])
     return f'{render_kinds(view, words)}<ul class="group-cards" aria-label="{name}">{items}</ul>'
 
 

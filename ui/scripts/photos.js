@@ -224,7 +224,7 @@ class Reel {
   }
   markOne(node) {
     const has = chosen.has(Number(node.dataset.id));
-    node.classList.toggle("chosen", has);
+    node.classList.toggle("ticked", has);
     node.lastChild.checked = has;
   }
   mark() {

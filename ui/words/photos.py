@@ -62,7 +62,6 @@ class PhotosWords:
     photos_album_covered = Translation("The album has a new cover.", "已更换相册封面。")
     photos_album_one = Translation("Choose one photo of the album for its cover.", "请选择一张照片作为封面。")
     photos_rated = Translation("Kept for {photos}.", "已保存（{photos}）。")
-    photos_in_albums = Translation("Albums", "相册")
     photos_bad_range = Translation(
         "This part of the timeline cannot be read. Reload the page.", "无法读取此部分，请重新加载页面。"
     )

@@ -170,9 +170,7 @@ def change(services: OurServices, album: Number, asked: AlbumChangeIn, caller: L
 @router.delete("/albums/{album}")
 def delete(services: OurServices, album: Number, caller: Librarian) -> AlbumOut:
     """The album goes, its photos stay."""
-    found = services.photos.find_album(caller, album)
-    services.photos.delete_album(caller, album)
-    return AlbumOut.of(found)
+    return AlbumOut.of(services.photos.delete_album(caller, album))
 
 
 @router.delete("/albums/{album}/photos")
