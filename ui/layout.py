@@ -120,7 +120,7 @@ class TabNavigation:
         entry = entry_about(self.ask.handlers.assistant, regions, folder)
         return {**self.ask.render(View(talk=talk, entry=entry)), self.tabs: gr.Tabs(selected="ask")}
 
-    @needs_right("ask", {"describe": "library", "undescribe": "library"})
+    @needs_right("ask", dict.fromkeys(("describe", "undescribe", "favourite", "stars"), "library"))
     def _press(self, request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
         """A button in the dialog; what it says comes from the browser, and may be anything. See `join` for `held`."""
         sent, viewed, talk, kept, newest = held
@@ -148,10 +148,12 @@ class TabNavigation:
             return self.viewer.show(caller, replace(viewed, index=index, said=""))
         if act == "ask":
             return {**self.viewer.show(caller, ViewerState()), **self.ask_about([each.citation.region], talk)}
-        if act in ("right", "describe", "undescribe"):
+        if act in ("right", "describe", "undescribe", "favourite", "stars"):
             try:
                 if act == "right":
                     said = self._correct(caller, viewed, each, kept, event)
+                elif act in ("favourite", "stars"):
+                    said = self._rate(caller, each, event)
                 else:
                     said = self._describe(caller, each, event)
             except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
@@ -183,6 +185,13 @@ class TabNavigation:
             return words.description_undone
         library.describe(caller, source, event.text)
         return words.description_saved
+
+    def _rate(self, caller: Caller, each: EvidenceItem, event: Press) -> str:
+        """Keep whether a photo is a favourite, or its stars; the buttons show it."""
+        number = edges.number(event.what)
+        said: dict[str, Any] = {"is_favourite": bool(number)} if event.act == "favourite" else {"stars": number}
+        self.services.photos.rate(caller, [each.citation.region.source.id], **said)
+        return ""
 
     def _correct(self, caller: Caller, viewed: ViewerState, each: EvidenceItem, kept: object, event: Press) -> str:
         """Keep a corrected box, and say so."""

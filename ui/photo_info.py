@@ -15,12 +15,13 @@ from html import escape
 
 from deepseek_mm import Exposure, PhotoDescription, PhotoFacts
 from index import LIBRARY, Region, Source
-from index.region import UPLOADS
+from index.curation import MOST_STARS
+from index.region import UPLOADS, Rating
 from ui.html import button, terms
 from ui.library.library_report import in_bytes
 from ui.pictures import ink
 from ui.region_html import EvidenceItem, Mark, box, find_file_time, sure
-from ui.words import UiTexts
+from ui.words import UiTexts, count_noun
 
 SECOND = "%Y-%m-%d %H:%M:%S"
 MINUTE = "%Y-%m-%d %H:%M"
@@ -55,6 +56,7 @@ def list_facts(source: Source, facts: PhotoFacts, words: UiTexts) -> Iterator[tu
         yield words.info_place, "\n".join(filter(None, (place, describe_place(source, words))))
     if source.collection not in (LIBRARY, UPLOADS):
         yield words.info_collection, source.collection
+    yield from filter(all, [(words.photos_albums, words.join(facts.albums))])
     yield words.info_file, source.name
     if source.collection != UPLOADS:  # those lie in a folder of the program's own
         yield words.info_lies, "\n".join(facts.paths or (source.path,))
@@ -141,6 +143,23 @@ def _render_switch(mark: Mark, region: Region | None, words: UiTexts) -> str:
         f'<li><label><input type="checkbox" data-box="{mark.switch}"{" checked" if mark.shown else ""}> '
         f'<i style="--ink:{ink(mark.number)}" aria-hidden="true"></i>{escape(number + name)}</label></li>'
     )
+
+
+def render_rating(source: Source, rating: Rating, words: UiTexts) -> str:
+    """A heart and five stars for a photo of the library; the star that is set, pressed again, takes them away."""
+    if source.kind != "photo" or not source.id or source.collection == UPLOADS:
+        return ""
+    name = words.photos_favourite_off if rating.is_favourite else words.photos_favourite
+    sign = "\u2665" if rating.is_favourite else "\u2661"
+    heart = button("favourite", int(not rating.is_favourite), sign, pressed=rating.is_favourite, label=name)
+    stars = "".join(
+        button(
+            "stars", 0 if n == rating.stars else n, "\u2605" if n <= rating.stars else "\u2606",
+            pressed=n == rating.stars, label=count_noun(words.photos_star, n),
+        )
+        for n in range(1, MOST_STARS + 1)
+    )  # fmt: skip
+    return f'<div class="rating" role="group" aria-label="{escape(words.photos_rating)}">{heart}{stars}</div>'
 
 
 def render_description(source: Source, said: PhotoDescription, words: UiTexts) -> str:

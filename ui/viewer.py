@@ -20,7 +20,7 @@ from index.region import WRITTEN
 from ui.code_html import Opened, is_listed, listing
 from ui.gateway.events import Updates
 from ui.html import button, piece
-from ui.photo_info import list_marks, render_description, render_info, render_switches
+from ui.photo_info import list_marks, render_description, render_info, render_rating, render_switches
 from ui.pictures import LARGE_PX, PagePictures
 from ui.region_html import EvidenceItem, chosen, evidence, is_brought, marks_of, passage, shot, sides_of
 from ui.search.search_handlers import Results, verdict
@@ -190,6 +190,7 @@ def content(viewed: ViewerState, pictures: PagePictures, words: UiTexts, facts: 
         f"{_correction(each, words) if viewed.turn else ''}{_cutting(words)}"
         f'<nav class="acts">{_buttons(viewed, each, words)}</nav></div>'
         f'<aside class="info" aria-label="{escape(name)}" tabindex="0">'
+        f"{render_rating(each.citation.region.source, facts.rating, words)}"
         f"{render_description(each.citation.region.source, facts.said, words)}{section(viewed.why, each, words)}"
         f"{_evidence(each, words)}{panel}{render_info(each, facts, words)}</aside></div>"
     )

@@ -21,6 +21,14 @@ window.bench = (() => {
     tab: () => { const before = panel(); return () => panel() && panel() !== before && seen(CONTENT, panel()).length > 0; },
     found: () => () => seen(".grid li", panel() ?? document).length > 0,
     photo: () => () => photos().length > 0,
+    framed: () => () => {  // every tile of the timeline that is in view shows its photo
+      const pane = seen(".frames")[0]?.getBoundingClientRect();
+      const inside = seen(".frame").filter((tile) => {
+        const { top, bottom } = tile.getBoundingClientRect();
+        return pane && bottom > pane.top && top < pane.bottom;
+      });
+      return inside.length > 0 && inside.every((tile) => tile.querySelector("img")?.complete);
+    },
     more: () => { const before = items().length; return () => items().length > before; },
     counted: (count) => {
       const before = panel();
@@ -107,5 +115,27 @@ window.bench = (() => {
       requestAnimationFrame(frame);
     });
   }
-  return { arm, end, loaded, scroll, wait, isUsable: () => usable > 0 };
+
+  // Down the timeline for some frames; then to its end and back by the scrubber. What blocked the page longest is told.
+  function glide(frames, step) {
+    const area = seen(".frames")[0], scrubber = seen(".scrubber")[0], gaps = [], tasks = [0];
+    const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map((entry) => entry.duration)));
+    observer.observe({ type: "longtask" });
+    const jump = (value) => { scrubber.value = value; scrubber.dispatchEvent(new Event("input", { bubbles: true })); };
+    let last = performance.now();
+    return new Promise((resolve) => {
+      const frame = () => {
+        const now = performance.now();
+        gaps.push(now - last);
+        last = now;
+        if (scrubber && gaps.length === Math.floor(frames / 2)) jump(scrubber.max);
+        else if (scrubber && gaps.length === Math.floor(frames * 3 / 4)) jump(Math.floor(scrubber.max / 2));
+        else area.scrollBy({ top: step, behavior: "instant" });
+        if (gaps.length < frames) requestAnimationFrame(frame);
+        else setTimeout(() => { observer.disconnect(); resolve({ gaps, longest: Math.max(...tasks) }); }, 300);
+      };
+      requestAnimationFrame(frame);
+    });
+  }
+  return { arm, glide, end, loaded, scroll, wait, isUsable: () => usable > 0 };
 })();

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SEARCHES = ("a dog on a beach", "a red car", "people at a table", "a boat on a lake", "a tree in the snow")
 QUESTION = "Is there a dog on the beach?"
-WORST = ("tab_first_ms", "tab_worst_ms")  # figures of which the slowest counts
+WORST = ("tab_first_ms", "tab_worst_ms", "glide_task_ms")  # figures of which the slowest counts
 SLOW = 0.95  # share of the frames that are faster than the one that is told
 
 
@@ -74,6 +74,7 @@ def race_libraries(browser: "Browser", sides: Sequence[MeasuredPage], setting: B
                 _switch(visit, side)
             with BrowserVisit(browser, side.url, session=SESSION) as visit:
                 visit.load()
+                _look_through(visit, side)
                 side.note("library_ms", visit.library(side.photos))
                 _search(visit, side, SEARCHES[n % len(SEARCHES)], setting.sizes.page_results)
         setting.note(_so_far(sides))
@@ -128,6 +129,16 @@ def _switch(visit: BrowserVisit, side: MeasuredPage) -> None:
         side.note("tab_ms", again_ms)
         side.note("tab_worst_ms", again_ms)
         visit.rest()
+
+
+def _look_through(visit: BrowserVisit, side: MeasuredPage) -> None:
+    """The timeline, from its beginning to its end."""
+    side.note("timeline_ms", visit.timeline())
+    visit.rest()
+    gone = visit.glide()
+    side.note("glide_ms", float(np.quantile(gone.gaps_ms, SLOW)))
+    side.note("glide_task_ms", gone.longest_ms)
+    visit.rest()
 
 
 def _search(visit: BrowserVisit, side: MeasuredPage, text: str, results: int) -> None:

@@ -23,8 +23,9 @@ SIZE = {"width": 1280, "height": 800}
 WAIT_MS = 60_000.0
 FIRST_MS = 300_000.0  # for a server's first search: the vectors of a large library are read then
 SETTLE_MS = 1_000  # between two measurements: what the first one left to do is done
+GLIDE_FRAMES, GLIDE_PX = 300, 240  # of the timeline that is scrolled through, and in each of them
 STEP_PX, PATIENCE_MS = 120, 10_000  # of a frame's scrolling, and until no more results are expected
-TABS = ("search", "library", "history", "settings", "ask")
+TABS = ("search", "photos", "library", "history", "settings", "ask")
 CONTINUE = re.compile("^continue", re.IGNORECASE)
 
 
@@ -44,6 +45,14 @@ class ScrollTiming:
     seconds: float
     gaps_ms: tuple[float, ...]  # between two frames
     results: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GlideTiming:
+    """How scrolling through the timeline went."""
+
+    gaps_ms: tuple[float, ...]  # between two frames
+    longest_ms: float  # task that kept the page from anything else; 0 where none took 50 ms
 
 
 class BrowserVisit:
@@ -97,6 +106,15 @@ class BrowserVisit:
         self.page.evaluate("scrollTo(0, 0)")
         seen = self.page.evaluate("([n, step, limit]) => bench.scroll(n, step, limit)", [results, STEP_PX, PATIENCE_MS])
         return ScrollTiming(seconds=seen["seconds"], gaps_ms=tuple(seen["gaps"]), results=seen["results"])
+
+    def timeline(self) -> float:
+        """Milliseconds from the click until every photo in view is drawn."""
+        return self._time("framed", "click", self._tab("photos").click)
+
+    def glide(self) -> GlideTiming:
+        """Down the open timeline, to its end and back to its middle."""
+        seen = self.page.evaluate("([frames, step]) => bench.glide(frames, step)", [GLIDE_FRAMES, GLIDE_PX])
+        return GlideTiming(gaps_ms=tuple(seen["gaps"]), longest_ms=seen["longest"])
 
     def open_talk(self, title: str) -> float:
         """Milliseconds from the click in the History tab, which is open, until the conversation is seen."""
@@ -182,6 +200,9 @@ LIBRARY = (
     Figure(key="more_ms", says="from scrolling to the last result until more are there"),
     Figure(key="scroll_s", says="scrolling through the results, one step a frame"),
     Figure(key="frame_ms", says="between two frames while scrolling, the slowest of twenty"),
+    Figure(key="timeline_ms", says="from the click until every photo in view of the timeline is drawn", bar=400),
+    Figure(key="glide_ms", says="between two frames while scrolling the timeline, the slowest of twenty", bar=40),
+    Figure(key="glide_task_ms", says="the longest task while scrolling the timeline; 0: none took 50 ms", bar=200),
     Figure(key="library_ms", says="from the click until the Library tab shows what is in the library"),
     Figure(key="server_mb", says="memory of the server at the end"),
 )

@@ -18,6 +18,7 @@ from deepseek_mm.parse.image_metadata import Exposure
 from deepseek_mm.parse.workers.client import read_exposure
 from deepseek_mm.types import PhotoDescription
 from index import Region, Source
+from index.region import Rating
 from index.store import RegionStore
 
 REMEMBERED = 256  # exposures
@@ -33,6 +34,8 @@ class PhotoFacts:
     lines: tuple[str, ...] = ()  # that are written in it, in the order in which they were read
     parts: tuple[Region, ...] = ()  # things with a box, the surest first
     paths: tuple[str, ...] = ()  # every place where its bytes lie, its own first
+    rating: Rating = Rating()  # whether it is a favourite, and its stars
+    albums: tuple[str, ...] = ()  # that it is in
 
 
 class PhotoFactsReader:
@@ -59,6 +62,8 @@ class PhotoFactsReader:
             lines=tuple(region.text for region in regions if region.kind == "text"),
             parts=tuple(sorted(named, key=surest)),
             paths=paths,
+            rating=store.curation.ratings_of([source.id]).get(source.id, Rating()),
+            albums=tuple(store.curation.albums_of(source.id)),
         )
 
     def read_exposure(self, source: Source) -> Exposure:

@@ -255,6 +255,7 @@ class Reel {
       });
     }
   }
+  refresh() { this.parts.clear(); this.load(); }
   showMonth(m) {
     if (this.scrubber.value !== String(m)) this.scrubber.value = m;
     const { name } = this.months[m];
@@ -298,6 +299,10 @@ class Reel {
     for (const [key, node] of this.nodes) if (typeof key === "number") node.firstChild.tabIndex = key === at ? 0 : -1;
   }
 }
+
+document.addEventListener("click", (event) => {  // in the large view
+  if (event.target.closest?.("dialog.viewer [data-act=favourite], dialog.viewer [data-act=stars]")) setTimeout(() => reel?.refresh(), 700);
+});
 
 watch("value", () => {
   const frame = one(".reel"), before = reel;

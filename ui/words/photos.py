@@ -39,6 +39,7 @@ class PhotosWords:
     photos_choose = Translation("Choose {name}", "选择 {name}")
     photos_favourite = Translation("Favourite", "收藏")
     photos_favourite_off = Translation("No favourite any more", "取消收藏")
+    photos_rating = Translation("Favourite and stars", "收藏与星级")
     photos_stars = Translation("Stars", "星级")
     photos_star = Translation(("{count} star", "{count} stars"), ("{count} 星", "{count} 星"))
     photos_album = Translation("Album", "相册")
