@@ -28,7 +28,12 @@ def house(tmp_path):
 
 @pytest.fixture
 def tab(house):
-    return PhotosHandlers(services=house.services, words=ENGLISH, pictures=house.pictures)
+    return make_tab(house.services, house.pictures, ENGLISH)
+
+
+def make_tab(services, pictures, words) -> PhotosHandlers:
+    tiles = PhotoTiles(services=services, words=words, pictures=pictures)
+    return PhotosHandlers(services=services, words=words, tiles=tiles)
 
 
 def press(act: str, what: object = "", text: str = "") -> SimpleNamespace:
@@ -60,8 +65,9 @@ def test_what_cannot_be_shown_is_refused_with_a_sentence(house, query):
     assert (status, bool(told["error"])) == (400, True)
 
 
-def test_the_timeline_carries_its_months_and_no_photo(tab):
+def test_the_timeline_carries_its_months_and_the_first_tiles(tab):
     html = tab.render(OWNER, PhotosView())
+    assert html.count("&quot;src&quot;") == 3
     assert 'data-months="[[0, 0, 3]]"' in html
     assert "3 photos" in html
     assert "<img" not in html
@@ -70,7 +76,7 @@ def test_the_timeline_carries_its_months_and_no_photo(tab):
 def test_an_empty_library_says_where_photos_come_from(tmp_path):
     with build(tmp_path / "library") as assistant:
         pictures = PagePictures(tmp_path, assistant.picture)
-        tab = PhotosHandlers(services=services_of(assistant), words=CHINESE, pictures=pictures)
+        tab = make_tab(services_of(assistant), pictures, CHINESE)
         assert CHINESE.photos_none in tab.render(OWNER, PhotosView())
         for kind in ("albums", "places", "things"):
             view = tab.turn(OWNER, PhotosView(), "view", kind)

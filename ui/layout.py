@@ -37,6 +37,7 @@ from ui.learning_tab import LearningHandlers, LearningTab
 from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_tab import LibraryTab
 from ui.model_handlers import ModelHandlers
+from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photos_tab import PhotosHandlers, PhotosTab
 from ui.pictures import PagePictures
 from ui.region_html import MOST, EvidenceItem
@@ -253,7 +254,8 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
             with gr.Tab(words.search, id="search") as search_tab:
                 search = SearchTab.place(SearchHandlers(services=services, words=words), pictures, viewer)
             with gr.Tab(words.photos_tab, id="photos") as photos_tab:
-                showing = PhotosHandlers(services=services, words=words, pictures=pictures)
+                tiles = PhotoTiles(services=services, words=words, pictures=pictures)
+                showing = PhotosHandlers(services=services, words=words, tiles=tiles)
                 photos = PhotosTab.place(showing, viewer)
             with gr.Tab(words.library, id="library"):
                 library = LibraryTab.place(shelving, pictures, viewer, top=top, head=heading)

@@ -37,14 +37,14 @@ class PhotoTiles(Handlers):
             return JSONResponse({"error": self.words.say(str(error))}, 400)
         if asked.get("only") == "ids":
             return JSONResponse({"ids": [source.id for source in sources]})
-        return JSONResponse({"items": self.items(visitor.caller, sources)})
+        return JSONResponse({"items": self.list_items(visitor.caller, sources)})
 
     def _list(self, caller: Caller, view: str, order: Order, start: int, count: int) -> list[Source]:
         photos = self.services.photos
         where = photos.read_view(caller, view)
         return photos.list_photos(caller, where, order=order, start=start, limit=count) if count else []
 
-    def items(self, caller: Caller, sources: list[Source]) -> list[dict[str, object]]:
+    def list_items(self, caller: Caller, sources: list[Source]) -> list[dict[str, object]]:
         """What the script draws of each."""
         said = self.services.photos.read_ratings(caller, [source.id for source in sources])
         return [

@@ -68,7 +68,16 @@ def render_kinds(view: PhotosView, words: UiTexts) -> str:
     return f'<div class="photo-kinds" role="group" aria-label="{escape(words.photos_views)}">{buttons}</div>'
 
 
-def render_timeline(view: PhotosView, months: Sequence[MonthCount], albums: Iterable[Album], words: UiTexts) -> str:
+TOGETHER = 120  # tiles that the script fetches at once; the first ones come along
+
+
+def render_photos(
+    view: PhotosView,
+    months: Sequence[MonthCount],
+    tiles: Sequence[Mapping[str, object]],
+    albums: Iterable[Album],
+    words: UiTexts,
+) -> str:
     """The frame in which the script shows photos, and the bar for those that are chosen."""
     total = sum(month.sources for month in months)
     if not total:
@@ -86,6 +95,7 @@ def render_timeline(view: PhotosView, months: Sequence[MonthCount], albums: Iter
         f"{render_kinds(view, words)}{_render_head(view, total, words)}"
         f'<p class="hint keys" id="photo-keys">{escape(words.photos_keys)}</p>'
         f'<div class="reel" data-token="{view.token}" data-view="{escape(view.operators)}" data-order="{view.order}" '
+        f'data-part="{TOGETHER}" data-items="{escape(json.dumps(tiles))}" '
         f'data-months="{escape(json.dumps(data["months"]))}" data-words="{escape(json.dumps(told))}">'
         f'<div class="frames" role="group" aria-label="{escape(words.photos_reel)}" aria-describedby="photo-keys">'
         f'<div class="sheet"></div></div>'

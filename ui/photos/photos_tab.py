@@ -14,17 +14,18 @@ from ui.edges import ActionResult, Handlers
 from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
 from ui.html import line, notice, piece
 from ui.library.library_grid import bare, exhibits
+from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photo_views import (
     GROUPS,
     KINDS,
+    TOGETHER,
     PhotosView,
     ViewKind,
     make_album_cards,
     make_cards,
     render_cards,
-    render_timeline,
+    render_photos,
 )
-from ui.pictures import PagePictures
 from ui.viewer import Viewer
 from ui.words import count_noun
 
@@ -40,7 +41,7 @@ CHANGING: Mapping[str, Right] = {
 class PhotosHandlers(Handlers):
     """Shows views, and does what is pressed in them."""
 
-    pictures: PagePictures
+    tiles: PhotoTiles
 
     def render(self, caller: Caller, view: PhotosView) -> str:
         """A view as HTML; an error becomes a sentence in its place."""
@@ -49,18 +50,20 @@ class PhotosHandlers(Handlers):
             if view.kind in GROUPS and not view.title:
                 return self._render_groups(caller, view)
             where = photos.read_view(caller, view.operators)
-            return render_timeline(view, photos.count_months(caller, where), photos.list_albums(caller), words)
+            first = photos.list_photos(caller, where, order=view.order, limit=TOGETHER)
+            tiles = self.tiles.list_items(caller, first)
+            return render_photos(view, photos.count_months(caller, where), tiles, photos.list_albums(caller), words)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return notice(edges.sentence(error, words))
 
     def _render_groups(self, caller: Caller, view: PhotosView) -> str:
         photos = self.services.photos
         if view.kind == "albums":
-            return render_cards(view, make_album_cards(photos.list_albums(caller)), self.pictures, self.words)
+            return render_cards(view, make_album_cards(photos.list_albums(caller)), self.tiles.pictures, self.words)
         count = photos.count_places if view.kind == "places" else photos.count_things
         groups = count(caller)
         covers = photos.find_photos(caller, [group.cover for group in groups])
-        return render_cards(view, make_cards(groups, covers, self.words), self.pictures, self.words)
+        return render_cards(view, make_cards(groups, covers, self.words), self.tiles.pictures, self.words)
 
     def turn(self, caller: Caller, view: PhotosView, act: str, what: str) -> PhotosView:
         """The view that a press on a kind, on a card or on the way back leads to."""

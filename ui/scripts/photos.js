@@ -1,6 +1,6 @@
 // The Photos tab. The timeline draws the tiles that are in view, however many photos there are; the others are numbers
 // of months. What is chosen is kept here, by id, and goes along with each press in the bar.
-const GAP = 6, HEAD = 42, LEAST = 150, PART = 120, QUICK = 3;  // px; tiles fetched together; heights a frame at which pictures wait
+const GAP = 6, HEAD = 42, LEAST = 150, QUICK = 5;  // px; px a millisecond at which pictures wait
 const chosen = new Set();
 let reel = null, token = "", at = 0, picked = -1;
 
@@ -72,6 +72,7 @@ class Reel {
     this.scrubber = frame.querySelector(".scrubber");
     this.label = frame.querySelector(".month-at");
     this.words = JSON.parse(frame.dataset.words);
+    this.part = Number(frame.dataset.part);
     const named = new Intl.DateTimeFormat(document.documentElement.lang, { year: "numeric", month: "long" });
     let first = 0;
     this.months = JSON.parse(frame.dataset.months).map(([year, month, count]) => {
@@ -82,8 +83,8 @@ class Reel {
     this.total = first;
     this.parts = new Map();  // number of a part -> its items, or null while they are on their way
     this.nodes = new Map();  // key -> element in the sheet
-    this.lastTop = 0;
-    this.drawn = 0;
+    this.lastTop = this.lastTime = 0;
+    this.parts.set(0, JSON.parse(frame.dataset.items));
     this.pane.addEventListener("scroll", () => this.draw(), { passive: true });
     this.scrubber.addEventListener("input", () => { this.pane.scrollTop = this.months[this.scrubber.value].top; });
     this.sheet.addEventListener("focusin", (event) => {
@@ -153,8 +154,10 @@ class Reel {
   render() {
     if (!this.width || !this.frame.isConnected) return;
     const top = this.pane.scrollTop, view = this.pane.clientHeight, margin = view / 2;
-    const isQuick = Math.abs(top - this.lastTop) > QUICK * view;
+    const now = performance.now();
+    const isQuick = Math.abs(top - this.lastTop) > QUICK * (now - this.lastTime);
     this.lastTop = top;
+    this.lastTime = now;
     const wanted = new Map();
     const firstMonth = this.monthAt(Math.max(0, top - margin));
     for (let m = firstMonth; m < this.months.length && this.months[m].top < top + view + margin; m += 1) {
@@ -174,7 +177,7 @@ class Reel {
       }
     this.showMonth(this.monthAt(top + 1));
     clearTimeout(this.later);
-    if (isQuick) this.later = setTimeout(() => this.load(), 90); else this.load();
+    if (isQuick) this.later = setTimeout(() => this.load(), 60); else this.load();
   }
   heading(month) {
     const node = document.createElement("h3");
@@ -195,8 +198,6 @@ class Reel {
     box.className = "pick";
     box.tabIndex = -1;
     node.append(button, box);
-    const item = this.item(number);
-    if (item) this.fill(node, item);
     return node;
   }
   fill(node, item) {
@@ -232,7 +233,7 @@ class Reel {
     this.frame.classList.toggle("choosing", chosen.size > 0);
   }
 
-  item(number) { return this.parts.get(Math.floor(number / PART))?.[number % PART]; }
+  item(number) { return this.parts.get(Math.floor(number / this.part))?.[number % this.part]; }
   async fetch(start, count, onlyIds = false) {
     const { view, order } = this.frame.dataset;
     const asked = new URLSearchParams({ view, order, start, count, ...(onlyIds ? { only: "ids" } : {}) });
@@ -241,21 +242,25 @@ class Reel {
       return answer.ok ? await answer.json() : {};
     } catch { return {}; }  // asked for again when it comes into view again
   }
-  load() {
+  load() {  // what is known of the tiles in view is shown, the rest is fetched
     const missing = new Set();
-    for (const key of this.nodes.keys())
-      if (typeof key === "number" && !this.parts.has(Math.floor(key / PART))) missing.add(Math.floor(key / PART));
+    for (const [key, node] of this.nodes) {
+      if (typeof key !== "number" || node.dataset.id) continue;
+      const item = this.item(key), part = Math.floor(key / this.part);
+      if (item) this.fill(node, item); else if (!this.parts.has(part)) missing.add(part);
+    }
     for (const part of missing) {
       this.parts.set(part, null);
-      this.fetch(part * PART, PART).then(({ items }) => {
-        if (!items) { this.parts.delete(part); return; }
-        this.parts.set(part, items);
-        for (const [key, node] of this.nodes)
-          if (typeof key === "number" && Math.floor(key / PART) === part && items[key % PART]) this.fill(node, items[key % PART]);
+      this.fetch(part * this.part, this.part).then(({ items }) => {
+        if (items) { this.parts.set(part, items); this.load(); } else this.parts.delete(part);
       });
     }
   }
-  refresh() { this.parts.clear(); this.load(); }
+  refresh() {
+    this.parts.clear();
+    for (const [key, node] of this.nodes) if (typeof key === "number") delete node.dataset.id;
+    this.load();
+  }
   showMonth(m) {
     if (this.scrubber.value !== String(m)) this.scrubber.value = m;
     const { name } = this.months[m];
