@@ -20,7 +20,6 @@ from index.tables import AlbumItemRow, AlbumRow, RatingRow, SourceRow
 
 KNOWN = select(SourceRow.digest).where(SourceRow.collection != UPLOADS)
 MOST_STARS = 5
-CURATED = (RatingRow, AlbumRow, AlbumItemRow)  # in the order in which they are copied
 
 
 def ratings_of(session: Session, source_ids: Sequence[int]) -> dict[int, Rating]:
@@ -120,15 +119,21 @@ def put_into_album(session: Session, album_id: int, source_ids: Sequence[int]) -
     """Sources come to the end of an album; returns how many were not in it. 0 if there is no such album."""
     if session.get(AlbumRow, album_id) is None:
         return 0
+    num_new = append(session, album_id, digests_of(session, source_ids))
+    if num_new:
+        places.note_change(session)
+    return num_new
+
+
+def append(session: Session, album_id: int, digests: Sequence[str]) -> int:
+    """These bytes come to the end of an album; returns how many were not in it."""
     inside = set(session.scalars(select(AlbumItemRow.digest).where(AlbumItemRow.album_id == album_id)))
     last = session.scalar(select(func.max(AlbumItemRow.position)).where(AlbumItemRow.album_id == album_id))
-    fresh = [digest for digest in digests_of(session, source_ids) if digest not in inside]
+    fresh = [digest for digest in digests if digest not in inside]
     start = 0 if last is None else last + 1
     session.add_all(
         AlbumItemRow(album_id=album_id, digest=digest, position=start + n) for n, digest in enumerate(fresh)
     )
-    if fresh:
-        places.note_change(session)
     return len(fresh)
 
 
@@ -174,26 +179,30 @@ def carry_over(session: Session, old: str, new: str) -> None:
     session.execute(update(AlbumRow).where(AlbumRow.cover == old).values(cover=new))
 
 
-def drop_unknown(session: Session) -> int:
-    """Forget what was said of bytes that are not in the library any more; returns how many ratings and places in
+def forget(session: Session, digests: Sequence[str]) -> int:
+    """Forget what was said of these bytes, unless they are in the library; returns how many ratings and places in
     albums that were.
     """
     dropped = 0
     for table in (RatingRow, AlbumItemRow):
-        gone = session.scalars(delete(table).where(table.digest.not_in(KNOWN)).returning(table.digest)).all()
-        dropped += len(gone)
-    session.execute(update(AlbumRow).where(AlbumRow.cover.not_in(KNOWN), AlbumRow.cover != "").values(cover=""))
+        which = (table.digest.in_(queries.select_values(digests)), table.digest.not_in(KNOWN))
+        dropped += len(session.scalars(delete(table).where(*which).returning(table.digest)).all())
+    gone = (AlbumRow.cover.in_(queries.select_values(digests)), AlbumRow.cover.not_in(KNOWN))
+    session.execute(update(AlbumRow).where(*gone).values(cover=""))
     return dropped
 
 
-def copy_all(session: Session, origin: Session) -> None:
-    """All that was said in another store comes here, in the place of what was said here."""
-    for table in reversed(CURATED):
-        session.execute(delete(table))
-    for table in CURATED:
-        rows = [dict(row._mapping) for row in origin.execute(select(table.__table__))]
-        if rows:
-            session.execute(insert(table).values(rows) if len(rows) < 2 else insert(table), rows)
+def join(session: Session, origin: Session) -> None:
+    """What was said in another store holds here too; where both say something, what is said here stays."""
+    ratings = [dict(row._mapping) for row in origin.execute(select(RatingRow.__table__))]
+    if ratings:
+        session.execute(insert(RatingRow).on_conflict_do_nothing(), ratings)
+    for album in origin.scalars(select(AlbumRow).order_by(AlbumRow.id)):
+        album_id = make_album(session, album.name)
+        items = select(AlbumItemRow.digest).where(AlbumItemRow.album_id == album.id).order_by(AlbumItemRow.position)
+        append(session, album_id, origin.scalars(items).all())
+        bare = update(AlbumRow).where(AlbumRow.id == album_id, AlbumRow.cover == "")
+        session.execute(bare.values(cover=album.cover))
     places.note_change(session)
 
 
@@ -249,11 +258,11 @@ class Curation:
         """These come first in the album, in this order, the others behind them; returns how many of them it has."""
         return self._database.write(order_album, album_id, source_ids)
 
-    def drop_unknown(self) -> int:
-        """Forget what was said of bytes that are not in the store any more; returns how many entries that were."""
-        return self._database.write(drop_unknown)
+    def forget(self, digests: Sequence[str]) -> int:
+        """Forget what was said of these bytes, unless they are in the store; returns how many entries that were."""
+        return self._database.write(forget, digests)
 
-    def copy_from(self, other: Self) -> None:
-        """Take over all that is said in another store, in the place of what is said here."""
+    def join(self, other: Self) -> None:
+        """What is said in another store holds here too; where both say something, what is said here stays."""
         with other._database.reading() as origin, self._database.writing() as session:
-            copy_all(session, origin)
+            join(session, origin)

@@ -120,7 +120,7 @@ def test_a_photo_that_was_forgotten_and_comes_back_is_known_until_it_is_forgotte
     back = add(store, 0)
     assert store.curation.ratings_of([back.id]) == {back.id: Rating(stars=3)}
     store.remove([back.id])
-    assert store.curation.drop_unknown() == 1
+    assert store.curation.forget(["bytes0", "bytes1"]) == 1
     assert store.curation.ratings_of([add(store, 0).id, 2]) == {2: Rating(stars=3)}
 
 
@@ -130,18 +130,21 @@ def test_pictures_of_questions_are_nobodys_favourites(store):
     assert store.curation.put(store.curation.make_album("Best"), [upload.id]) == 0
 
 
-def test_another_store_takes_all_of_it_over(store, tmp_path):
+def test_another_store_takes_over_what_it_does_not_know_better(store, tmp_path):
     album = store.curation.make_album("Pisa")
     store.curation.put(album, [3, 1])
     store.curation.rate([2], is_favourite=True)
     with open_store(tmp_path / "other") as other:
-        other.curation.make_album("gone")
-        other.curation.copy_from(store)
         for n in (2, 1, 0):
             add(other, n)
+        other.curation.put(other.curation.make_album("mine"), [1])
+        other.curation.rate([2], stars=5)
+        for _ in range(2):  # a second time adds nothing
+            other.curation.join(store.curation)
         assert names(other, Filter(album="Pisa"), "album") == ["2.jpg", "0.jpg"]
-        assert names(other, Filter(is_favourite=True)) == ["1.jpg"]
-        assert [each.name for each in other.curation.albums()] == ["Pisa"]
+        assert names(other, Filter(is_favourite=True)) == []  # 1.jpg was rated in the other store already
+        assert names(other, Filter(stars=5)) == ["1.jpg"]
+        assert [(each.name, each.sources) for each in other.curation.albums()] == [("mine", 1), ("Pisa", 2)]
 
 
 def test_albums_come_back_with_a_backup(store, tmp_path):

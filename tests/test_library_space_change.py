@@ -23,6 +23,7 @@ from deepseek_mm.library.space_change import (
 )
 from deepseek_mm.types import Query, Question
 from index import Filter, Region
+from index.region import Rating
 from index.store import RegionStore
 
 UPLOADED, LIBRARY_PHOTOS = Filter(collection="uploads"), Filter()
@@ -160,13 +161,20 @@ def test_what_people_do_while_files_are_indexed_is_not_lost(assistant, change, t
     assert reached.wait(10)
     finish(assistant, assistant.library.add([blue]))
     assistant.library.assign([str(red)], "doors")
-    assistant.library.describe(by_name(assistant.store)["red.png"], "the door of my aunt")
+    here = by_name(assistant.store)
+    assistant.library.describe(here["red.png"], "the door of my aunt")
+    assistant.store.curation.rate([here["red.png"].id, here["green.png"].id], stars=4)
     assistant.library.forget([green])
     go_on.set()
     assert finish(assistant, job).state == "done"
     there = by_name(assistant.store)
     assert {name: source.collection for name, source in there.items()} == {"red.png": "doors", "blue.png": "library"}
     assert assistant.library.description_of(there["red.png"]).text == "the door of my aunt"
+    assert assistant.store.curation.ratings_of([each.id for each in there.values()]) == {
+        there["red.png"].id: Rating(stars=4)
+    }
+    finish(assistant, assistant.library.add([green]))
+    assert assistant.store.counts(where=Filter(stars=1)).sources == 1  # what was forgotten comes back without its stars
 
 
 def test_an_index_of_earlier_gets_what_was_added_since_and_loses_what_was_taken_out(assistant, change, tmp_path):

@@ -235,8 +235,14 @@ class Library:
         return bool(found)
 
     def forget(self, paths: Sequence[str | os.PathLike[str]]) -> int:
-        """Take files out, also those below folders; the files themselves stay. Returns how many paths were known."""
-        count = self.store.remove_places(below(spellings(paths), self.store))
+        """Take files out, also those below folders, with what was said of them; the files themselves stay.
+
+        Returns how many paths were known.
+        """
+        known = below(spellings(paths), self.store)
+        digests = [stamp.digest for stamp in self.store.stamps(within=known).values()]
+        count = self.store.remove_places(known)
+        self.store.curation.forget(digests)
         self.store.renew_cache()
         return count
 

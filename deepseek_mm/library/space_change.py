@@ -67,6 +67,7 @@ class SpaceChange:
             copy = StoreCopy(origin=before, target=replace(self.library.filling, eyes=eyes, store=store), task=task)
             if not copy.catch_up():
                 return LATER
+            store.curation.join(before.curation)
             self.keep(name)
             self.use(name, eyes, store)
             stack.pop_all()
@@ -83,6 +84,7 @@ class SpaceChange:
             copy = StoreCopy(origin=origin, target=self.library.filling, task=task, removes=False)
             if not copy.catch_up():
                 return LATER
+            here.curation.join(origin.curation)
             told = f"{len(read_known(here))} files are indexed now, {len(copy.before)} were known before"
         self.library.filling.add_reading()
         return told
