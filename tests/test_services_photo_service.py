@@ -1,6 +1,12 @@
 """Photos are looked through by anybody who may ask, and ordered by whoever may change the library."""
 
+import io
+import zipfile
+from dataclasses import replace
+
+import numpy as np
 import pytest
+from PIL import ExifTags, Image
 from rag_house import build, paint, put
 
 from deepseek_mm.accounts.permissions import Caller
@@ -81,3 +87,40 @@ def test_who_may_only_ask_changes_nothing(photos, name):
     args, more = given if isinstance(given[-1], dict) else (given, {})
     with pytest.raises(Forbidden):
         getattr(photos, name)(READER, *args, **more)
+
+
+def test_a_shared_page_holds_the_photos_and_neither_folders_nor_places_unless_asked(photos, tmp_path):
+    photos.assistant.library.describe(photos.find_photos(READER, [1])[1], "A <red> door")
+    place = replace(photos.assistant.store.leading([1])[1], id=0, kind="place", labels=(), text="Pisa, Italy")
+    photos.assistant.store.extend(1, [place], np.ones((1, photos.assistant.eyes.space.dim), np.float32), mark="place")
+    page = photos.share_page(READER, [2, 1, 99], title="Tür", language="zh")
+    text = page.data.decode()
+    assert (page.name, page.media_type) == ("Tür.html", "text/html")
+    assert text.count("data:image/jpeg;base64,") == 2
+    assert text.index('alt="2.png"') < text.index("A &lt;red&gt; door")
+    assert str(tmp_path) not in text
+    assert "Pisa" not in text
+    assert "Pisa" in photos.share_page(READER, [1], places=True).data.decode()
+
+
+def test_files_are_packed_without_their_coordinates(photos, tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] = (43.0, 43.0, 22.0)
+    exif[ExifTags.Base.Make] = "Camera"
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "there.jpg", exif=exif)
+    put(photos.assistant, tmp_path / "there.jpg")
+    packed = {}
+    for coordinates in (False, True):
+        with zipfile.ZipFile(photos.pack_files(READER, [4], coordinates=coordinates)) as archive:
+            assert archive.namelist() == ["there.jpg", "found.csv"]
+            packed[coordinates] = Image.open(io.BytesIO(archive.read("there.jpg"))).getexif()
+    assert {exif[ExifTags.Base.Make] for exif in packed.values()} == {"Camera"}
+    assert not any(packed[False].get_ifd(ExifTags.IFD.GPSInfo).values())
+    assert packed[True].get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitude] == (43.0, 43.0, 22.0)
+
+
+def test_too_many_photos_and_none_are_no_file(photos):
+    with pytest.raises(BadQuestion, match="501 photos are too many"):
+        photos.share_page(READER, list(range(501)))
+    with pytest.raises(NothingThere, match="none of these"):
+        photos.pack_files(READER, [])

@@ -2,17 +2,28 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
 
 from deepseek_mm.accounts.permissions import Caller, requires, requires_by_default
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
+from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.language.search_filters import merge_filters
 from deepseek_mm.language.search_syntax import read_box
-from index import Filter, Source
+from deepseek_mm.sharing.album_page import AlbumPhoto, write_album_page
+from deepseek_mm.sharing.files import Exported, ExportLimits, Language, PhotoCopies
+from deepseek_mm.sharing.renderers import WORDINGS, when
+from deepseek_mm.sharing.zip_export import pack_chosen
+from deepseek_mm.types import Citation
+from index import Filter, Region, Source
 from index.curation import MOST_STARS
 from index.region import Album, GroupCount, MonthCount, Order, Rating
 
 MOST_LETTERS = 120  # of an album's name
+MOST_SHARED = 500  # photos of one file
+ROOM = Path("page") / "zips"  # in the library's folder, which a start empties
+GONE = "could not be read any more"
 MOST_THINGS = 60  # that photos show, looked through
 PHOTOS = Filter(source_kinds=("photo",))
 
@@ -122,11 +133,78 @@ class PhotoService:
         self.assistant.store.curation.delete_album(found.id)
         return found
 
+    def share_page(
+        self,
+        caller: Caller,
+        sources: Sequence[int],
+        *,
+        title: str = "",
+        language: Language = "en",
+        places: bool = False,
+    ) -> Exported:
+        """Photos as one HTML file with small copies and what somebody says of them; with `places` also the city.
+
+        NothingThere if none of them is there; BadQuestion for too many at once.
+        """
+        found = self._chosen(sources)
+        config = self.assistant.config
+        limits = ExportLimits(max_pixels=config.parse.max_pixels)
+        copies = PhotoCopies(self.assistant.picture, limits)
+        wording = WORDINGS[language]
+        footer = wording.exported.format(version=import_module("deepseek_mm").__version__, when=when(datetime.now(UTC)))
+        photos = (self._show(source, places=places) for source in found)
+        return write_album_page(title or "DeepSeek-MM", photos, copies=copies, language=language, footer=footer)
+
+    def pack_files(
+        self, caller: Caller, sources: Sequence[int], *, folders: bool = False, coordinates: bool = False
+    ) -> Path:
+        """The files in one ZIP, which lies where a start and later exports tidy; its table names `folders` on wish.
+
+        Without `coordinates` nothing in a photo says where it was taken. NothingThere and BadQuestion as above;
+        LibraryError if the disk does not take it.
+        """
+        found = self._chosen(sources)
+        leading = self.assistant.store.leading([source.id for source in found])
+        cited = [
+            Citation(number=number, region=leading.get(each.id) or show_whole(each), score=0.0)
+            for number, each in enumerate(found, 1)
+        ]
+        room = self.assistant.config.data.absolute() / ROOM
+        try:
+            *_, last = pack_chosen(
+                cited, room, picture=self.assistant.picture, gone=GONE, places=folders, coordinates=coordinates
+            )
+        except OSError as error:
+            raise LibraryError(f"the files cannot be packed in {room}: {error}. Free some space there") from error
+        assert last.file is not None, "the last one is the file"
+        return last.file
+
+    def _chosen(self, sources: Sequence[int]) -> list[Source]:
+        if len(sources) > MOST_SHARED:
+            raise BadQuestion(f"{len(sources)} photos are too many for one file. Choose {MOST_SHARED} at most")
+        where = Filter(source_ids=tuple(sources))
+        found = {each.id: each for each in self.assistant.store.sources(where, limit=MOST_SHARED)} if sources else {}
+        if not found:
+            raise NothingThere("none of these files is in the library. List them: /library/sources")
+        return [found[each] for each in sources if each in found]
+
+    def _show(self, source: Source, *, places: bool) -> AlbumPhoto:
+        said = self.assistant.library.description_of(source)
+        text = "" if said.machine_made else said.text
+        regions = self.assistant.store.regions_of([source.id]).get(source.id, ()) if places else ()
+        place = next((region.text.partition(", ")[0] for region in regions if region.kind == "place"), "")
+        return AlbumPhoto(source=source, text=text, place=place)
+
     def _album(self, album: int) -> Album:
         found = next((each for each in self.assistant.store.curation.albums() if each.id == album), None)
         if found is None:
             raise NothingThere(f"there is no album {album}. List them: /albums")
         return found
+
+
+def show_whole(source: Source) -> Region:
+    """A photo in which nothing was found."""
+    return Region(source=source, kind="whole", box_px=(0, 0, source.width_px, source.height_px))
 
 
 def normalize_name(name: str) -> str:

@@ -250,6 +250,16 @@ def to_html(
     conversation: Conversation, turns: Iterable[Turn], *, album: PhotoCopies, wording: Wording, footer: str
 ) -> str:
     """The whole file."""
+    exchanges = [exchange(turn, number, album, wording) for number, turn in enumerate(turns, 1)]
+    return (
+        open_templates()
+        .get_template("page.html")
+        .render(conversation=conversation, exchanges=exchanges, words=wording, footer=footer)
+    )
+
+
+def open_templates() -> Environment:
+    """The templates of this folder; every text in them is escaped."""
     folder = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -258,10 +268,7 @@ def to_html(
         lstrip_blocks=True,
     )
     folder.filters["when"] = when
-    exchanges = [exchange(turn, number, album, wording) for number, turn in enumerate(turns, 1)]
-    return folder.get_template("page.html").render(
-        conversation=conversation, exchanges=exchanges, words=wording, footer=footer
-    )
+    return folder
 
 
 def exchange(turn: Turn, number: int, album: PhotoCopies, wording: Wording) -> HtmlTurn:

@@ -14,6 +14,7 @@ from typing import IO
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.sharing.files import Picture
+from deepseek_mm.sharing.privacy import remove_coordinates
 from deepseek_mm.types import Citation
 
 TABLE = "found.csv"
@@ -31,12 +32,19 @@ class Packed:
 
 
 def pack_chosen(
-    chosen: Sequence[Citation], folder: Path, *, picture: Picture, gone: str, places: bool = False
+    chosen: Sequence[Citation],
+    folder: Path,
+    *,
+    picture: Picture,
+    gone: str,
+    places: bool = False,
+    coordinates: bool = True,
 ) -> Iterator[Packed]:
     """Write them into a new file below `folder`, one after the other. OSError if the disk does not take it.
 
     A photo or page that lies in an archive is packed as its picture. `gone` is what the table says of a file that
-    cannot be read any more; with `places` it names the folders that files lie in.
+    cannot be read any more; with `places` it names the folders that files lie in. Without `coordinates` nothing in a
+    photo says any more where it was taken.
     """
     _tidy(folder)
     home = folder / f"{time.time_ns():x}-{os.getpid()}"
@@ -46,7 +54,7 @@ def pack_chosen(
         table = _Table(places)
         for done, each in enumerate(chosen, start=1):
             name = table.name_for(each)
-            problem = "" if _add(archive, name, each, picture) else gone
+            problem = "" if _add(archive, name, each, picture, coordinates) else gone
             missing += bool(problem)
             table.add(each, "" if problem else name, problem)
             yield Packed(done=done, gone=missing)
@@ -104,8 +112,8 @@ def as_text_cell(text: str) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture) -> bool:
-    """Put one file in, as it lies on the disk; False if it cannot be read any more."""
+def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture, coordinates: bool) -> bool:
+    """Put one file in, as it lies on the disk but for its coordinates; False if it cannot be read any more."""
     region = each.region
     path = Path(region.source.path)
     source: IO[bytes]
@@ -119,7 +127,10 @@ def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture) 
     except (DeepSeekMMError, OSError, ValueError):  # gone or damaged since it was indexed
         return False
     with source, archive.open(entry, "w", force_zip64=True) as target:
-        shutil.copyfileobj(source, target)
+        if coordinates or region.source.kind != "photo":
+            shutil.copyfileobj(source, target)
+        else:
+            target.write(remove_coordinates(source.read()))
     return True
 
 

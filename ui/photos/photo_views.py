@@ -107,13 +107,13 @@ def render_photos(
 
 def _render_head(view: PhotosView, total: int, words: UiTexts) -> str:
     """How many there are; of a group its name, the way back, and what becomes of an album."""
-    count = count_noun(words.photos_count, total)
+    count = f'<span class="hint photo-count">{escape(count_noun(words.photos_count, total))}</span>'
+    choose = button("all", "", words.photos_choose_all) if total else ""
     if not view.title:
-        return f'<p class="hint photo-count">{escape(count)}</p>'
-    return (
-        f'<div class="group-head">{button("back", "", words.photos_back)}<h2>{escape(view.title)}</h2>'
-        f'<span class="hint">{escape(count)}</span>{_render_album(view, words) if view.album else ""}</div>'
-    )
+        return f'<div class="group-head">{count}{choose}</div>'
+    back, title = button("back", "", words.photos_back), f"<h2>{escape(view.title)}</h2>"
+    album = _render_album(view, words) if view.album else ""
+    return f'<div class="group-head">{back}{title}{count}{choose}{album}</div>'
 
 
 def _render_album(view: PhotosView, words: UiTexts) -> str:
@@ -146,7 +146,11 @@ def _render_bar(view: PhotosView, albums: Iterable[Album], words: UiTexts) -> st
     if view.album:
         own = button("cover", "", words.photos_album_cover) + button("first", "", words.photos_album_first)
         own += button("out", "", words.photos_album_out)
-    return bar(words, liked, rated, into, own)
+    share = (
+        f"{button('share_page', '', words.photos_share_page)}{button('share_zip', '', words.photos_share_zip)}"
+        f'<label class="with-places"><input type="checkbox"> {escape(words.photos_share_places)}</label>'
+    )
+    return bar(words, liked, rated, into, own, share)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

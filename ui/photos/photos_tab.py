@@ -1,7 +1,9 @@
 """The Photos tab: its handlers, its component, and the events between them."""
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,8 +13,9 @@ from index import Region, Source
 from ui import edges
 from ui.ask.chat import Talk
 from ui.edges import ActionResult, Handlers
-from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
-from ui.html import line, notice, piece
+from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, needs_right, visitor_of
+from ui.history.history_handlers import exports
+from ui.html import line, link, notice, piece
 from ui.library.library_grid import bare, exhibits
 from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photo_views import (
@@ -111,25 +114,38 @@ class PhotosHandlers(Handlers):
         said = self.say(acts.get(event.act, lambda: ""), otherwise=self.words.bug)
         return said, view if said.wrong else after[0]
 
-    def _count(self, num: int) -> str:
+    def share(self, caller: Caller, view: PhotosView, event: Press) -> Path:
+        """The chosen photos as one file that the page may hand out."""
+        photos, language, places = self.services.photos, self.words.language, event.text == "places"
+        chosen = [edges.number(each) for each in str(event.what).split(",") if each]
+        if event.act == "share_zip":
+            return photos.pack_files(caller, chosen, coordinates=places)
+        page = photos.share_page(caller, chosen, title=view.title, language=language, places=places)
+        file = exports() / secrets.token_urlsafe(24) / page.name
+        file.parent.mkdir(parents=True)
+        file.write_bytes(page.data)
+        return file
+
+    def count(self, num: int) -> str:
+        """So many photos."""
         return count_noun(self.words.photos_count, num)
 
     def _rate(self, caller: Caller, chosen: Sequence[int], **said: Any) -> str:
-        return self.words.photos_rated.format(photos=self._count(self.services.photos.rate(caller, chosen, **said)))
+        return self.words.photos_rated.format(photos=self.count(self.services.photos.rate(caller, chosen, **said)))
 
     def _put(self, caller: Caller, chosen: Sequence[int], name: str) -> str:
         if not name.strip():
             raise edges.NoName(self.words.photos_album_which)
         album = self.services.photos.put_into_album(caller, name, chosen)
-        return self.words.photos_album_has.format(name=album.name, photos=self._count(album.sources))
+        return self.words.photos_album_has.format(name=album.name, photos=self.count(album.sources))
 
     def _take(self, caller: Caller, view: PhotosView, chosen: Sequence[int]) -> str:
         num = self.services.photos.take_from_album(caller, view.album, chosen)
-        return self.words.photos_album_left.format(photos=self._count(num))
+        return self.words.photos_album_left.format(photos=self.count(num))
 
     def _move(self, caller: Caller, view: PhotosView, chosen: Sequence[int]) -> str:
         num = self.services.photos.order_album(caller, view.album, chosen)
-        return self.words.photos_album_moved.format(photos=self._count(num))
+        return self.words.photos_album_moved.format(photos=self.count(num))
 
     def _set_cover(self, caller: Caller, view: PhotosView, chosen: Sequence[int]) -> str:
         if len(chosen) != 1:
@@ -140,7 +156,7 @@ class PhotosHandlers(Handlers):
     def _rename(self, caller: Caller, view: PhotosView, name: str, after: list[PhotosView]) -> str:
         album = self.services.photos.change_album(caller, view.album, name=name)
         after[0] = self._open_album(album.id, album.name)
-        return self.words.photos_album_has.format(name=album.name, photos=self._count(album.sources))
+        return self.words.photos_album_has.format(name=album.name, photos=self.count(album.sources))
 
     def _delete(self, caller: Caller, view: PhotosView, after: list[PhotosView]) -> str:
         if not view.sure:
@@ -159,6 +175,7 @@ class PhotosTab:
     viewer: Viewer
     html: gr.HTML
     said: gr.HTML
+    packed: gr.HTML  # a link to what was shared
     view: gr.State
 
     @classmethod
@@ -166,7 +183,8 @@ class PhotosTab:
         """Put the tab on the page that is being built."""
         said = piece(listens="", visible=False)
         html = piece(listens="photos", elem_classes="photos")
-        return cls(handlers=handlers, viewer=viewer, html=html, said=said, view=gr.State(PhotosView()))
+        packed = piece(listens="download", elem_classes="packed-file")
+        return cls(handlers=handlers, viewer=viewer, html=html, said=said, packed=packed, view=gr.State(PhotosView()))
 
     @property
     def parts(self) -> list[Any]:
@@ -192,17 +210,30 @@ class PhotosTab:
                 return self._ask(caller, event, talk, ask_about)
             if event.act == "open":
                 return self._open(caller, view, event.what)
+            if event.act in ("share_page", "share_zip"):
+                return self._share(visitor_of(request), view, event)
             if event.act in CHANGING:
                 said, after = self.handlers.change(caller, view, event)
                 return self.render(caller, after, said)
             return self._turn(caller, view, event)
 
-        outputs = [*self.parts, *self.viewer.parts, *also]
+        outputs = [*self.parts, self.packed, *self.viewer.parts, *also]
         self.html.click(press, [self.view, talk], outputs, **QUIET, trigger_mode="multiple", concurrency_limit=8)
 
     def render(self, caller: Caller, view: PhotosView, said: ActionResult | None) -> Updates:
         """Updates that show a view, and what was said."""
         return {self.html: self.handlers.render(caller, view), self.view: view, self.said: line(said)}
+
+    def _share(self, visitor: Visitor, view: PhotosView, event: Press) -> Updates:
+        """A link to the file, which the browser saves at once; or why there is none."""
+        handlers = self.handlers
+        try:
+            file = visitor.keep(handlers.share(visitor.caller, view, event))
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return {self.said: line(ActionResult(text=edges.sentence(error, handlers.words), wrong=True))}
+        count = handlers.count(len(event.what.split(",")))
+        said = handlers.words.photos_shared.format(photos=count, name=file.name)
+        return {self.said: line(ActionResult(text=said)), self.packed: link(file.id, file.name)}
 
     def _ask(
         self, caller: Caller, event: Press, talk: Talk, ask_about: Callable[[Sequence[Region], Talk], Updates]

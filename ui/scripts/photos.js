@@ -18,7 +18,9 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
   if (!button || button.disabled) return;
   const { act, what } = button.dataset;
-  if (act === "none") { chosen.clear(); mark(); reel?.focus(at); }
+  if (act === "all") chooseAll();
+  else if (act === "none") { chosen.clear(); mark(); reel?.focus(at); }
+  else if (act.startsWith("share_")) say(act, [...chosen].join(","), one(".with-places input").checked ? "places" : "");
   else say(act, button.closest(".picked") ? [...chosen].join(",") : what, button.closest(".typed")?.querySelector("input").value);
 });
 element.addEventListener("change", (event) => {
@@ -52,6 +54,12 @@ async function pick(number, isRange) {
   else chosen.add(id);
   picked = number;
   mark();
+}
+async function chooseAll() {
+  const here = reel;
+  for (let start = 0; here && start < here.total; start += 400)
+    for (const each of (await here.fetch(start, 400, true)).ids ?? []) chosen.add(each);
+  if (here === reel) mark();
 }
 function mark() {
   reel?.mark();

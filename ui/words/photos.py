@@ -36,6 +36,7 @@ class PhotosWords:
         "Arrow keys move, Enter opens, Space chooses, Shift with a click chooses all between.",
         "方向键移动，回车打开，空格选择，按住 Shift 点击可选择一段。",
     )
+    photos_choose_all = Translation("Choose all", "全选")
     photos_choose = Translation("Choose {name}", "选择 {name}")
     photos_favourite = Translation("Favourite", "收藏")
     photos_favourite_off = Translation("No favourite any more", "取消收藏")
@@ -63,6 +64,10 @@ class PhotosWords:
     photos_album_covered = Translation("The album has a new cover.", "已更换相册封面。")
     photos_album_one = Translation("Choose one photo of the album for its cover.", "请选择一张照片作为封面。")
     photos_rated = Translation("Kept for {photos}.", "已保存（{photos}）。")
+    photos_share_page = Translation("Share as a page", "分享为网页")
+    photos_share_zip = Translation("Share as ZIP", "分享为 ZIP")
+    photos_share_places = Translation("with places", "包含地点")
+    photos_shared = Translation("{photos} packed into {name}.", "已将 {photos} 打包为 {name}。")
     photos_bad_range = Translation(
         "This part of the timeline cannot be read. Reload the page.", "无法读取此部分，请重新加载页面。"
     )

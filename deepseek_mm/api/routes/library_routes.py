@@ -23,12 +23,9 @@ from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Asker, OurAssistant, OurServices, Page, Paged, Where
 from deepseek_mm.api.schemas import Body, Number, RegionOut, SourceOut, Text
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.errors import LibraryError
 from deepseek_mm.library.backup import size_of as folder_size
 from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.sharing.files import same_name
-from deepseek_mm.sharing.zip_export import pack_chosen
-from deepseek_mm.types import Citation
 from index import LIBRARY, Region, Source
 from index.region import Order
 
@@ -252,8 +249,6 @@ def download(data: bytes, name: str, media_type: str) -> Response:
 MOST = 200  # files of one ZIP
 PIECE_BYTES = 1 << 20
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
-ROOM = Path("page") / "zips"  # in the library's folder, which a start empties
-GONE = "could not be read any more"
 
 
 class ZipIn(Body):
@@ -264,25 +259,12 @@ class ZipIn(Body):
 
 
 @router.post("/library/zip", responses=ZIP, response_class=StreamingResponse)
-def zip(services: OurServices, assistant: OurAssistant, asked: ZipIn, caller: Asker) -> StreamingResponse:
+def zip(services: OurServices, asked: ZipIn, caller: Asker) -> StreamingResponse:
     """The files themselves, and found.csv: path, label, box of each, and which could not be read any more."""
-    sources = [services.library.find_source(caller, number) for number in dict.fromkeys(asked.sources)]
-    leading = assistant.store.leading([source.id for source in sources])
-    chosen = [cite_source(number, leading.get(each.id), each) for number, each in enumerate(sources, start=1)]
-    room = assistant.config.data.absolute() / ROOM
-    try:
-        *_, last = pack_chosen(chosen, room, picture=assistant.picture, gone=GONE, places=asked.places)
-    except OSError as error:
-        raise LibraryError(f"the files cannot be packed in {room}: {error}. Free some space there") from error
-    assert last.file is not None, "the last one is the file"
-    headers = SAFE | {"Content-Disposition": f'attachment; filename="{last.file.name}"'}
-    return StreamingResponse(read_pieces(last.file), media_type="application/zip", headers=headers)
-
-
-def cite_source(number: int, region: Region | None, source: Source) -> Citation:
-    """A file by what stands for it."""
-    whole = region or Region(source=source, kind="whole", box_px=(0, 0, source.width_px, source.height_px))
-    return Citation(number=number, region=whole, score=0.0)
+    sources = [services.library.find_source(caller, number).id for number in dict.fromkeys(asked.sources)]
+    file = services.photos.pack_files(caller, sources, folders=asked.places, coordinates=True)
+    headers = SAFE | {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return StreamingResponse(read_pieces(file), media_type="application/zip", headers=headers)
 
 
 def read_pieces(file: Path) -> Iterator[bytes]:

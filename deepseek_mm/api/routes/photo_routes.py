@@ -1,14 +1,16 @@
 """/photos and /albums: photos by month, place and thing, what somebody said of them, and albums."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Asker, Librarian, OurServices, Page, Paged
+from deepseek_mm.api.routes.library_routes import SAFE, download, read_pieces
 from deepseek_mm.api.schemas import Body, Number, SourceOut, Text, Typed
-from deepseek_mm.services.photo_service import MOST_LETTERS
+from deepseek_mm.services.photo_service import MOST_LETTERS, MOST_SHARED
 from index.curation import MOST_STARS
 from index.region import Album, GroupCount, Order, Rating
 
@@ -92,12 +94,23 @@ class AlbumChangeIn(Body):
     first: list[Number] = Field(default=[], max_length=MOST_CHOSEN, description="its photos that come first, in order")
 
 
+class ShareIn(Body):
+    """Photos that shall be shared as one file."""
+
+    sources: Annotated[list[Number], Field(min_length=1, max_length=MOST_SHARED, examples=[[7]])]
+    kind: Literal["html", "zip"] = Field(default="html", description="small copies on one page, or the files")
+    title: Annotated[Typed, Field(max_length=MOST_LETTERS, examples=["Pisa"])] = ""
+    places: bool = Field(default=False, description="whether it says where they were taken")
+    language: Literal["en", "zh"] = "en"
+
+
 class CountedOut(BaseModel):
     """How many photos it concerned."""
 
     sources: int
 
 
+FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}, "application/zip": {}}}}
 router = APIRouter(tags=["photos"], responses=DECLARED)
 
 
@@ -144,6 +157,19 @@ def rate(services: OurServices, asked: RatingIn, caller: Librarian) -> CountedOu
     """Mark photos as favourites, or give them stars."""
     count = services.photos.rate(caller, asked.sources, is_favourite=asked.favourite, stars=asked.stars)
     return CountedOut(sources=count)
+
+
+@router.post("/photos/share", responses=FILES, response_class=Response)
+def share(services: OurServices, asked: ShareIn, caller: Asker) -> Response:
+    """Photos as one HTML file with small copies, or as a ZIP of the files; neither names a folder of this machine."""
+    if asked.kind == "zip":
+        file = services.photos.pack_files(caller, asked.sources, coordinates=asked.places)
+        headers = SAFE | {"Content-Disposition": f'attachment; filename="{file.name}"'}
+        return StreamingResponse(read_pieces(file), media_type="application/zip", headers=headers)
+    page = services.photos.share_page(
+        caller, asked.sources, title=asked.title, language=asked.language, places=asked.places
+    )
+    return download(page.data, page.name, page.media_type)
 
 
 @router.get("/albums")
