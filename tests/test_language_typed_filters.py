@@ -6,7 +6,7 @@ import pytest
 
 from deepseek_mm.language.cameras import describe_camera
 from deepseek_mm.language.cities import city_near
-from deepseek_mm.language.typed_filters import TYPED, read_document_kind
+from deepseek_mm.language.typed_filters import TYPED, read_document_kind, read_favourite
 from index import Filter
 
 NOW = datetime(2026, 11, 29)
@@ -36,6 +36,14 @@ def read(text: str) -> tuple[str, Filter]:
         ("taken with a phone", "", {"phrases": ("taken with a phone",)}),
         ("dogs taken with a camera", "dogs", {"phrases": ("taken with a camera",)}),
         ("shot on iphone", "", {"phrases": ("iphone",)}),
+        ("my favourites", "", {"is_favourite": True}),
+        ("favourite photos of dogs", "dogs", {"is_favourite": True}),
+        ("our favorite beach pictures", "beach pictures", {"is_favourite": True}),
+        ("meine Lieblingsfotos", "", {"is_favourite": True}),
+        ("我收藏的照片", "", {"is_favourite": True}),
+        ("photos with 4 stars", "", {"stars": 4}),
+        ("dogs rated five stars", "dogs", {"stars": 5}),
+        ("三星的照片", "", {"stars": 3}),
         ("blurry ones", "", {"label": "blurry"}),
         ("blurry photos of cats", "cats", {"label": "blurry"}),
         ("unscharfe Bilder", "", {"label": "blurry"}),
@@ -139,3 +147,11 @@ def test_a_kind_of_document_at_the_head_bounds_a_search_to_files_of_it(text, res
 )
 def test_what_only_sounds_like_a_kind_of_document_is_looked_for(text):
     assert read_document_kind(text, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "strict"), [("favourite photos of mugs", True), ("favourites", True), ("my favourite mug", False)]
+)
+def test_a_favourite_of_another_kind_bounds_only_where_one_of_those_fits(text, strict):
+    typed = read_favourite(text, NOW)
+    assert (typed.where.is_favourite, typed.is_strict, typed.told) == (True, strict, "among your favourites")

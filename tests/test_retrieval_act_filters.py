@@ -53,6 +53,16 @@ def test_a_collection_that_the_library_lacks_is_a_word_unless_it_is_called_one(s
     assert store.counts(where=told.where).sources == 0
 
 
+def test_an_album_and_favourites_bound_what_is_found(store):
+    (photo,) = store.sources(limit=1)
+    store.curation.put(store.curation.make_album("Hobby"), [photo.id])
+    told = read_bounds(find("kites in the album hobby", "kites", collection="hobby"), store, NOW)
+    assert (told.where.album, told.phrase, told.act.subject) == ("Hobby", "in the album Hobby", "kites")
+    store.curation.rate([photo.id], is_favourite=True)
+    told = read_bounds(find("my favourite kites", "favourite kites"), store, NOW)
+    assert (told.where.is_favourite, told.phrase, told.act.subject) == (True, "among your favourites", "kites")
+
+
 def test_a_label_narrows_where_the_question_says_tagged(store):
     told = read_bounds(find("photos tagged dad", label="dad"), store, NOW)
     assert (told.where.label, told.phrase) == ("dad", "tagged dad")

@@ -44,7 +44,8 @@ def join_drafts(drafts: Sequence[Draft]) -> Draft:
 
 def count_all(total: int, within: str = "") -> Draft:
     """How many photos there are; `within` says which of them were counted."""
-    claim = Claim(f"There are {total} photos {within or 'in the library'}", (), 1.0)
+    there = "There is 1 photo" if total == 1 else f"There are {total} photos"
+    claim = Claim(f"{there} {within or 'in the library'}", (), 1.0)
     return Draft(claims=(claim,), chance=SURE_OF_COUNT, grounds="measured")
 
 

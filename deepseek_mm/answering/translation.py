@@ -150,8 +150,8 @@ def mark_subject(act: Act) -> tuple[str, tuple[str, ...]]:
     now = datetime.now()
     rest, traits = take_out_traits(act.text.replace(act.filters.date, "").replace(act.filters.kind, ""), now)
     if act.subject:
-        place = act.filters.place
-        return place if act.subject in place else act.subject, traits
+        place, subject = act.filters.place, take_out_traits(act.subject, now)[0]
+        return place if subject and subject in place else subject, traits
     return "" if act.reference or act.kind != "find" else rest, traits
 
 

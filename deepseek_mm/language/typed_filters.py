@@ -42,6 +42,16 @@ FAVOURITE = re.compile(
     r"|\u6211?(?:\u6536\u85cf|\u6700\u559c\u6b22)\u7684?(?P<chinese>\u7167\u7247)?",
     re.IGNORECASE,
 )
+STARS = re.compile(
+    r"(?<![\w-])(?:(?:with|rated|mit)\s+)?(?:at\s+least\s+)?([1-5]|one|two|three|four|five)[\s-]stars?"
+    rf"(?:\s+(?:or\s+more|{PICTURES}))?(?![\w-])|([1-5\u4e00\u4e8c\u4e09\u56db\u4e94])\u661f(?:\u7ea7)?(?:\u7684)?(?:\u7167\u7247)?",
+    re.IGNORECASE,
+)
+NUMBERS = {
+    name: n
+    for n, names in enumerate(("one \u4e00", "two \u4e8c", "three \u4e09", "four \u56db", "five \u4e94"), 1)
+    for name in names.split()
+}
 WITH = r"(?:(?:taken|shot|made)\s+)?(?:with|by|on|from)\s+(?:an?|my|the|our)\s+"
 PHONE = re.compile(
     rf"(?<![\w-])(?:{WITH}(?:phone|mobile|smartphone|cell ?phone|mobile phone)|(?:phone|mobile|smartphone)\s+{PICTURES}"
@@ -119,6 +129,7 @@ class TypedFilter:
     words: str  # as they were typed
     rest: str  # what is looked for besides; "" where nothing is
     is_strict: bool  # what they bound holds though nothing fits it; else they are words where nothing does
+    told: str = ""  # as an answer says it behind "photos"; "" is as they were typed
 
 
 def read_kind(text: str, now: datetime) -> TypedFilter | None:
@@ -151,7 +162,20 @@ def read_favourite(text: str, now: datetime) -> TypedFilter | None:
     """What somebody marked so; a favourite of another kind ("my favourite mug") only where one of those fits."""
     match = FAVOURITE.search(text)
     typed = take_out(match, text, Filter(is_favourite=True))
-    return replace(typed, is_strict=typed.is_strict or any(match.groups())) if match and typed else None
+    if match is None or typed is None:
+        return None
+    return replace(typed, is_strict=typed.is_strict or any(match.groups()), told="among your favourites")
+
+
+def read_stars(text: str, now: datetime) -> TypedFilter | None:
+    """How many stars somebody gave at least; where nothing has so many they are a word like others: a hotel's."""
+    match = STARS.search(text)
+    if match is None:
+        return None
+    said = (match[1] or match[2]).lower()
+    number = int(said) if said.isdecimal() else NUMBERS[said]
+    typed = take_out(match, text, Filter(stars=number))
+    return replace(typed, is_strict=False, told=f"with at least {number} stars") if typed else None
 
 
 def read_camera(text: str, now: datetime) -> TypedFilter | None:
@@ -217,12 +241,12 @@ def take_out(match: re.Match[str] | None, text: str, where: Filter) -> TypedFilt
 def take_out_traits(text: str, now: datetime) -> tuple[str, tuple[str, ...]]:
     """What is looked for besides how photos were taken, and the words that say that."""
     told = []
-    for read in (read_blurry, read_camera, read_layout):
+    for read in (read_blurry, read_favourite, read_stars, read_camera, read_layout):
         if typed := read(text, now):
             text = typed.rest
             told.append(typed.words)
     return "" if LEFT.fullmatch(text.removeprefix("\u7684")) else text, tuple(told)
 
 
-TRAITS = (read_kind, read_blurry, read_favourite, read_camera, read_layout)
+TRAITS = (read_kind, read_blurry, read_favourite, read_stars, read_camera, read_layout)
 TYPED = (*TRAITS, read_time)  # each reads what those before it leave

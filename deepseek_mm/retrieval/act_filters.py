@@ -104,7 +104,10 @@ def narrow_by_traits(bounds: ActBounds, store: RegionStore, now: datetime) -> Ac
         text = " ".join(act.text.replace(typed.words, " ").split())
         subject = typed.rest if typed.words in act.subject else act.subject
         bounds = replace(
-            bounds, act=replace(act, text=text, subject=subject), where=both, told=(*bounds.told, typed.words)
+            bounds,
+            act=replace(act, text=text, subject=subject),
+            where=both,
+            told=(*bounds.told, typed.told or typed.words),
         )
     return bounds
 
@@ -141,6 +144,9 @@ def narrow_by_collection(bounds: ActBounds, store: RegionStore, now: datetime) -
     said = bounds.act.filters.collection.strip()
     if not said:
         return bounds
+    if album := find_album(said, store):
+        where = replace(bounds.where, album=album)
+        return replace(bounds, where=where, told=(*bounds.told, f"in the album {album}"))
     known = next((name for name in store.collections() if name.lower() == said.lower()), "")
     if known or IN_A_COLLECTION.search(bounds.act.text):
         folder = replace(bounds.where, path=f"/{said}/")
@@ -152,6 +158,12 @@ def narrow_by_collection(bounds: ActBounds, store: RegionStore, now: datetime) -
             told=(*bounds.told, f"in {'the folder' if where == folder else 'the collection'} {known or said}"),
         )
     return replace(bounds, act=without(bounds.act, "collection"))
+
+
+def find_album(said: str, store: RegionStore) -> str:
+    """The album that is called so, as it is written; "" where there is none."""
+    wanted = said.strip().casefold()
+    return next((album.name for album in store.curation.albums() if album.name.casefold() == wanted), "")
 
 
 def narrow_by_label(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:

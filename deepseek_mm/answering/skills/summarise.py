@@ -36,6 +36,7 @@ from deepseek_mm.history import Turn
 from deepseek_mm.language.own_sentences import translate_name
 from deepseek_mm.language.wording import count_noun_in, join_in, say
 from deepseek_mm.language.words import clean, content, quote_title
+from deepseek_mm.retrieval.act_filters import find_album
 from deepseek_mm.types import Claim, Draft, Evidence
 from index import Filter, Region, Source
 from index.region import Order
@@ -185,18 +186,21 @@ class Summarizer:
         """How much there is, from when, and what it seems to show most often."""
         locale, known = case.locale, {name.lower(): name for name in case.facts.collections}
         name = known.get(collection.strip().lower(), "") if collection.strip() else ""
-        if collection.strip() and not name:
+        album = "" if name else find_album(collection, self.store)
+        if collection.strip() and not name and not album:
             text = say("summary.no_collection", locale, collection=clean(collection, MAX_NAME))
             return Draft(text=text, chance=CERTAIN, refused=True)
-        where = within_collection(name)
+        where = Filter(album=album) if album else within_collection(name)
         held = describe_kinds(self.store.kinds(where=where), locale)
         if not held:
             offers = (open_tab("library", locale),)
             return Draft(text=say("summary.empty", locale), chance=CERTAIN, grounds="measured", offers=offers)
-        key = "summary.collection_holds" if name else "summary.holds"
-        values = {"collection": clean(name, MAX_NAME)} if name else {}
+        key = "summary.album_holds" if album else "summary.collection_holds" if name else "summary.holds"
+        values = {"collection": clean(album or name, MAX_NAME)} if album or name else {}
         parts = [say(key, locale, held=held, **values), self._dates(where, locale), self._labels(where, locale)]
-        if not name and (names := [clean(each, MAX_NAME) for each in case.facts.collections[: self.length.names]]):
+        if not (name or album) and (
+            names := [clean(each, MAX_NAME) for each in case.facts.collections[: self.length.names]]
+        ):
             parts.append(say("summary.collections", locale, names=join_in(names, locale)))
         claims = tuple(state(part, locale, CERTAIN) for part in parts if part)
         return Draft(claims=claims, chance=COLLECTION_CHANCE, grounds="measured")
