@@ -242,11 +242,11 @@ class Curation:
         """The album goes, its photos stay. False if there is none."""
         return self._database.write(delete_album, album_id)
 
-    def put(self, album_id: int, source_ids: Sequence[int]) -> int:
+    def put_into(self, album_id: int, source_ids: Sequence[int]) -> int:
         """Sources come to the end of an album; returns how many were not in it. 0 if there is no such album."""
         return self._database.write(put_into_album, album_id, source_ids)
 
-    def take(self, album_id: int, source_ids: Sequence[int]) -> int:
+    def take_from(self, album_id: int, source_ids: Sequence[int]) -> int:
         """Sources leave an album; returns how many were in it."""
         return self._database.write(take_from_album, album_id, source_ids)
 

@@ -58,14 +58,14 @@ def test_there_are_five_stars_and_no_more(store):
 def test_an_album_keeps_its_order_and_a_photo_is_in_several(store):
     pisa, best = store.curation.make_album("Pisa"), store.curation.make_album("Best")
     assert store.curation.make_album("pisa") == pisa
-    assert store.curation.put(pisa, [3, 1]) == 2
-    assert store.curation.put(pisa, [1, 2]) == 1
-    store.curation.put(best, [2])
+    assert store.curation.put_into(pisa, [3, 1]) == 2
+    assert store.curation.put_into(pisa, [1, 2]) == 1
+    store.curation.put_into(best, [2])
     assert names(store, Filter(album="PISA"), "album") == ["2.jpg", "0.jpg", "1.jpg"]
     assert store.curation.albums_of(2) == ["Best", "Pisa"]
     assert store.curation.order(pisa, [2, 4]) == 1
     assert names(store, Filter(album="Pisa"), "album") == ["1.jpg", "2.jpg", "0.jpg"]
-    assert store.curation.take(pisa, [2, 4]) == 1
+    assert store.curation.take_from(pisa, [2, 4]) == 1
     assert names(store, Filter(album="Pisa"), "album") == ["2.jpg", "0.jpg"]
     assert store.curation.albums_of(2) == ["Best"]
 
@@ -73,32 +73,32 @@ def test_an_album_keeps_its_order_and_a_photo_is_in_several(store):
 def test_the_first_photo_is_the_cover_until_another_is_chosen(store):
     album = store.curation.make_album("Pisa")
     assert store.curation.albums() == [Album(id=album, name="Pisa", sources=0)]
-    store.curation.put(album, [3, 1])
+    store.curation.put_into(album, [3, 1])
     assert store.curation.albums()[0].cover.id == 3
     assert store.curation.set_cover(album, 1)
     assert not store.curation.set_cover(album, 4)
     assert store.curation.albums()[0].cover.id == 1
-    store.curation.take(album, [1])
+    store.curation.take_from(album, [1])
     (told,) = store.curation.albums()
     assert (told.sources, told.cover.id) == (1, 3)
 
 
 def test_albums_are_renamed_and_deleted_and_photos_stay(store):
     one, two = store.curation.make_album("One"), store.curation.make_album("Two")
-    store.curation.put(one, [1])
+    store.curation.put_into(one, [1])
     assert not store.curation.rename_album(one, "two")
     assert not store.curation.rename_album(99, "three")
     assert store.curation.rename_album(one, "ONE")
     assert store.curation.delete_album(one)
     assert not store.curation.delete_album(one)
     assert [album.id for album in store.curation.albums()] == [two]
-    assert store.curation.put(one, [1]) == 0
+    assert store.curation.put_into(one, [1]) == 0
     assert store.counts().sources == 4
 
 
 def test_a_file_that_is_edited_in_place_keeps_what_was_said_of_it(store):
     album = store.curation.make_album("Best")
-    store.curation.put(album, [1])
+    store.curation.put_into(album, [1])
     store.curation.set_cover(album, 1)
     store.curation.rate([1], is_favourite=True)
     edited = add(store, 0, digest="other bytes")
@@ -127,17 +127,17 @@ def test_a_photo_that_was_forgotten_and_comes_back_is_known_until_it_is_forgotte
 def test_pictures_of_questions_are_nobodys_favourites(store):
     upload = add(store, 7, collection="uploads")
     assert store.curation.rate([upload.id], is_favourite=True) == 0
-    assert store.curation.put(store.curation.make_album("Best"), [upload.id]) == 0
+    assert store.curation.put_into(store.curation.make_album("Best"), [upload.id]) == 0
 
 
 def test_another_store_takes_over_what_it_does_not_know_better(store, tmp_path):
     album = store.curation.make_album("Pisa")
-    store.curation.put(album, [3, 1])
+    store.curation.put_into(album, [3, 1])
     store.curation.rate([2], is_favourite=True)
     with open_store(tmp_path / "other") as other:
         for n in (2, 1, 0):
             add(other, n)
-        other.curation.put(other.curation.make_album("mine"), [1])
+        other.curation.put_into(other.curation.make_album("mine"), [1])
         other.curation.rate([2], stars=5)
         for _ in range(2):  # a second time adds nothing
             other.curation.join(store.curation)
@@ -148,7 +148,7 @@ def test_another_store_takes_over_what_it_does_not_know_better(store, tmp_path):
 
 
 def test_albums_come_back_with_a_backup(store, tmp_path):
-    store.curation.put(store.curation.make_album("Pisa"), [1])
+    store.curation.put_into(store.curation.make_album("Pisa"), [1])
     store.copy_to(tmp_path / "backup.db")
     store.curation.delete_album(1)
     store.exchange(tmp_path / "backup.db")

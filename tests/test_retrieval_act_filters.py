@@ -55,7 +55,7 @@ def test_a_collection_that_the_library_lacks_is_a_word_unless_it_is_called_one(s
 
 def test_an_album_and_favourites_bound_what_is_found(store):
     (photo,) = store.sources(limit=1)
-    store.curation.put(store.curation.make_album("Hobby"), [photo.id])
+    store.curation.put_into(store.curation.make_album("Hobby"), [photo.id])
     told = read_bounds(find("kites in the album hobby", "kites", collection="hobby"), store, NOW)
     assert (told.where.album, told.phrase, told.act.subject) == ("Hobby", "in the album Hobby", "kites")
     store.curation.rate([photo.id], is_favourite=True)

@@ -32,8 +32,7 @@ def tab(house):
 
 
 def make_tab(services, pictures, words) -> PhotosHandlers:
-    tiles = PhotoTiles(services=services, words=words, pictures=pictures)
-    return PhotosHandlers(services=services, words=words, tiles=tiles)
+    return PhotosHandlers.over(services, words, pictures)
 
 
 def press(act: str, what: object = "", text: str = "") -> SimpleNamespace:

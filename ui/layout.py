@@ -37,7 +37,6 @@ from ui.learning_tab import LearningHandlers, LearningTab
 from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_tab import LibraryTab
 from ui.model_handlers import ModelHandlers
-from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photos_tab import PhotosHandlers, PhotosTab
 from ui.pictures import PagePictures
 from ui.region_html import MOST, EvidenceItem
@@ -237,14 +236,11 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
     def heading(caller: Caller, state: str) -> str:
         return head_for(words, caller, state, notices=assistant.notices)  # they may be put right meanwhile
 
-    def list_code(region: Region) -> Listing:
-        return listing_of(region, store=assistant.store, config=assistant.config.parse, around=AROUND)
-
     page = GuardedBlocks(words=words, title=words.title, analytics_enabled=False, delete_cache=(3600, 7 * 86400))
     with page:
         visit, code_visit = visits(words)
         top = piece(head("", words), listens="")
-        viewer = Viewer.place(pictures, words, services.library.read_facts, list_code)
+        viewer = place_viewer(services, pictures, words)
         with gr.Tabs() as tabs:
             with gr.Tab(words.ask, id="ask") as ask_tab:
                 offer = ModelOffer.place(ModelHandlers(services=services, words=words))
@@ -254,14 +250,12 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
             with gr.Tab(words.search, id="search") as search_tab:
                 search = SearchTab.place(SearchHandlers(services=services, words=words), pictures, viewer)
             with gr.Tab(words.photos_tab, id="photos") as photos_tab:
-                tiles = PhotoTiles(services=services, words=words, pictures=pictures)
-                showing = PhotosHandlers(services=services, words=words, tiles=tiles)
-                photos = PhotosTab.place(showing, viewer)
+                photos = PhotosTab.place(PhotosHandlers.over(services, words, pictures), viewer)
             with gr.Tab(words.library, id="library"):
                 library = LibraryTab.place(shelving, pictures, viewer, top=top, head=heading)
             with gr.Tab(words.history, id="history") as history_tab:
-                remembering = HistoryHandlers(services=services, ask_handlers=asking, words=words)
-                history = HistoryTab.place(remembering, pictures, viewer)
+                past = HistoryHandlers(services=services, ask_handlers=asking, words=words)
+                history = HistoryTab.place(past, pictures, viewer)
             with gr.Tab(words.learning, id="learning") as learning_tab:
                 learning = LearningTab.place(LearningHandlers(services=services, words=words))
             with gr.Tab(words.settings, id="settings") as settings_tab:
@@ -277,19 +271,22 @@ def build_ui(services: Services, pictures: PagePictures, words: UiTexts) -> Guar
         learning.join(learning_tab)
         emptied = settings.join(settings_tab)
         emptied.then(counter(assistant, words), None, top, **QUIET)
-        passing = TabNavigation(
-            services=services,
-            tabs=tabs,
-            ask=ask,
-            code=code,
-            search=search,
-            photos=photos,
-            library=library,
+        TabNavigation(
+            services=services, tabs=tabs, ask=ask, code=code, search=search, photos=photos, library=library,
             viewer=viewer,
-        )
-        passing.join(visit, emptied, settings)
+        ).join(visit, emptied, settings)  # fmt: skip
         _load(page, assistant, (ask, code), library)
     return page
+
+
+def place_viewer(services: Services, pictures: PagePictures, words: UiTexts) -> Viewer:
+    """The large view; of code it shows the lines around those that are cited."""
+    assistant = services.library.assistant
+
+    def list_code(region: Region) -> Listing:
+        return listing_of(region, store=assistant.store, config=assistant.config.parse, around=AROUND)
+
+    return Viewer.place(pictures, words, services.library.read_facts, list_code)
 
 
 def visits(words: UiTexts) -> tuple[PageFields, PageFields]:

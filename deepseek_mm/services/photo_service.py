@@ -101,13 +101,13 @@ class PhotoService:
     def put_into_album(self, caller: Caller, name: str, sources: Sequence[int]) -> Album:
         """Put photos at the end of the album of this name, which is made if there is none. BadQuestion for no name."""
         album = self.assistant.store.curation.make_album(normalize_name(name))
-        self.assistant.store.curation.put(album, sources)
+        self.assistant.store.curation.put_into(album, sources)
         return self._album(album)
 
     @requires("library")
     def take_from_album(self, caller: Caller, album: int, sources: Sequence[int]) -> int:
         """Take photos out of an album; they stay in the library. Returns how many were in it."""
-        return self.assistant.store.curation.take(self._album(album).id, sources)
+        return self.assistant.store.curation.take_from(self._album(album).id, sources)
 
     @requires("library")
     def order_album(self, caller: Caller, album: int, sources: Sequence[int]) -> int:

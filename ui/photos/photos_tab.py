@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from deepseek_mm import Caller, Right, quote_value
+from deepseek_mm import Caller, Right, Services, quote_value
 from index import Region, Source
 from ui import edges
 from ui.ask.chat import Talk
@@ -29,8 +29,9 @@ from ui.photos.photo_views import (
     render_cards,
     render_photos,
 )
+from ui.pictures import PagePictures
 from ui.viewer import Viewer
-from ui.words import count_noun
+from ui.words import UiTexts, count_noun
 
 AROUND = 60  # photos before and behind the one that is opened, which the large view can turn to
 MOST_CHOSEN = 10_000  # photos of one press
@@ -45,6 +46,12 @@ class PhotosHandlers(Handlers):
     """Shows views, and does what is pressed in them."""
 
     tiles: PhotoTiles
+
+    @classmethod
+    def over(cls, services: Services, words: UiTexts, pictures: PagePictures) -> "PhotosHandlers":
+        """With tiles of these pictures."""
+        tiles = PhotoTiles(services=services, words=words, pictures=pictures)
+        return cls(services=services, words=words, tiles=tiles)
 
     def render(self, caller: Caller, view: PhotosView) -> str:
         """A view as HTML; an error becomes a sentence in its place."""
@@ -104,7 +111,7 @@ class PhotosHandlers(Handlers):
             "favourite": lambda: self._rate(caller, chosen, is_favourite=True),
             "unfavourite": lambda: self._rate(caller, chosen, is_favourite=False),
             "stars": lambda: self._rate(caller, chosen, stars=edges.number(event.text)),
-            "put": lambda: self._put(caller, chosen, event.text),
+            "put": lambda: self._put_into_album(caller, chosen, event.text),
             "out": lambda: self._take(caller, view, chosen),
             "first": lambda: self._move(caller, view, chosen),
             "cover": lambda: self._set_cover(caller, view, chosen),
@@ -133,7 +140,7 @@ class PhotosHandlers(Handlers):
     def _rate(self, caller: Caller, chosen: Sequence[int], **said: Any) -> str:
         return self.words.photos_rated.format(photos=self.count(self.services.photos.rate(caller, chosen, **said)))
 
-    def _put(self, caller: Caller, chosen: Sequence[int], name: str) -> str:
+    def _put_into_album(self, caller: Caller, chosen: Sequence[int], name: str) -> str:
         if not name.strip():
             raise edges.NoName(self.words.photos_album_which)
         album = self.services.photos.put_into_album(caller, name, chosen)

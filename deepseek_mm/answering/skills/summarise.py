@@ -192,6 +192,9 @@ class Summarizer:
             return Draft(text=text, chance=CERTAIN, refused=True)
         where = Filter(album=album) if album else within_collection(name)
         held = describe_kinds(self.store.kinds(where=where), locale)
+        if not held and album:
+            text = say("summary.album_empty", locale, collection=clean(album, MAX_NAME))
+            return Draft(text=text, chance=CERTAIN, grounds="measured")
         if not held:
             offers = (open_tab("library", locale),)
             return Draft(text=say("summary.empty", locale), chance=CERTAIN, grounds="measured", offers=offers)

@@ -43,7 +43,7 @@ class GroupOut(BaseModel):
         return cls(name=group.name, sources=group.sources, cover=group.cover)
 
 
-class RatingOut(BaseModel):
+class PhotoRatingOut(BaseModel):
     """What somebody said of a photo."""
 
     favourite: bool
@@ -56,7 +56,7 @@ class RatingOut(BaseModel):
         return cls(favourite=rating.is_favourite, stars=rating.stars, albums=albums)
 
 
-class RatingIn(Body):
+class PhotoRatingIn(Body):
     """What to say of photos; null leaves as it is."""
 
     sources: Chosen
@@ -145,15 +145,15 @@ def things(services: OurServices, caller: Asker, view: View = "") -> list[GroupO
 
 
 @router.get("/photos/{source}/rating")
-def rating(services: OurServices, source: Number, caller: Asker) -> RatingOut:
+def rating(services: OurServices, source: Number, caller: Asker) -> PhotoRatingOut:
     """Whether a photo is a favourite, its stars, and the albums that it is in."""
     found = services.library.find_source(caller, source)
     said = services.photos.read_ratings(caller, [found.id]).get(found.id, Rating())
-    return RatingOut.of(said, services.photos.list_albums_of(caller, found.id))
+    return PhotoRatingOut.of(said, services.photos.list_albums_of(caller, found.id))
 
 
 @router.post("/photos/rating")
-def rate(services: OurServices, asked: RatingIn, caller: Librarian) -> CountedOut:
+def rate(services: OurServices, asked: PhotoRatingIn, caller: Librarian) -> CountedOut:
     """Mark photos as favourites, or give them stars."""
     count = services.photos.rate(caller, asked.sources, is_favourite=asked.favourite, stars=asked.stars)
     return CountedOut(sources=count)
@@ -179,7 +179,7 @@ def albums(services: OurServices, caller: Asker) -> list[AlbumOut]:
 
 
 @router.post("/albums")
-def put(services: OurServices, asked: AlbumIn, caller: Librarian) -> AlbumOut:
+def put_into_album(services: OurServices, asked: AlbumIn, caller: Librarian) -> AlbumOut:
     """Put photos at the end of an album, which may be a new one."""
     return AlbumOut.of(services.photos.put_into_album(caller, asked.name, asked.sources))
 
@@ -200,7 +200,7 @@ def delete(services: OurServices, album: Number, caller: Librarian) -> AlbumOut:
 
 
 @router.delete("/albums/{album}/photos")
-def take(
+def take_from_album(
     services: OurServices, album: Number, sources: Annotated[list[Number], Query(max_length=MOST_CHOSEN)],
     caller: Librarian,
 ) -> CountedOut:  # fmt: skip
