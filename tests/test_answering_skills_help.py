@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 ENTRIES = [(language, entry) for language in FILES for entry in read_help(language)]
 BUTTON = re.compile(r'"([A-Z][^"]+)"|“([^”]+)”')
 SPOKEN = re.compile(r"[?？…。,.]|^[a-z]")  # in quotation marks, but an example of what can be asked
-NAMES = {"ask": "ask", "code": "code_tab"} | {
+NAMES = {"ask": "ask", "code": "code_tab", "photos": "photos_tab"} | {
     name: name for name in ("search", "library", "history", "learning", "settings")
 }
 

@@ -9,7 +9,7 @@ from ui.html import heading
 from ui.words import UiTexts
 
 COMMAND = re.compile(r"`([^`]+)`")
-TABS = ("ask", "code", "search", "library", "history", "learning", "settings")
+TABS = ("ask", "code", "search", "photos", "library", "history", "learning", "settings")
 
 
 def render_help(words: UiTexts) -> str:
@@ -24,7 +24,8 @@ def with_code(text: str) -> str:
 
 
 def _part(tab: str, entries: list[HelpEntry], words: UiTexts) -> str:
-    name = words.code_tab if tab == "code" else str(getattr(words, tab))
+    names = {"code": words.code_tab, "photos": words.photos_tab}
+    name = names.get(tab) or str(getattr(words, tab))
     lines = "".join(
         f"<details><summary>{escape(entry.question)}</summary><p>{with_code(entry.text)}</p></details>"
         for entry in entries
