@@ -1,14 +1,18 @@
 """The Search tab: what is placed, which updates results become, and what a press in the grid does."""
 
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 from fake_app import paper
 from page_caller import request_of, services_of, undescribed, visitor_here
+from rag_house import build, paint, put
 
+from deepseek_mm import LOCAL
 from deepseek_mm.config import Config
+from index.region import Rating
 from ui.html import hint
 from ui.pictures import PagePictures
 from ui.search.search_handlers import ORDERS, Results, SearchHandlers, SearchSequence
@@ -236,3 +240,20 @@ def test_a_tab_that_was_emptied_says_again_how_to_begin_once_something_is_there(
     holds(monkeypatch, nothing=False)
     assert tab.grid in tab._offer(request_of(), emptied[tab.newest])
     assert tab.grid in tab._offer(request_of(), newest)
+
+
+def test_photos_that_were_found_become_favourites_and_come_into_an_album_and_other_files_do_not(tmp_path):
+    with build(tmp_path / "library") as assistant, gr.Blocks():
+        put(assistant, paint(tmp_path, "1.png", "red"), paint(tmp_path, "2.png", "green"))
+        pictures = PagePictures(tmp_path / "pictures", assistant.picture)
+        viewer = Viewer.place(pictures, ENGLISH, undescribed)
+        services = services_of(assistant)
+        tab = SearchTab.place(SearchHandlers(services=services, words=ENGLISH), pictures, viewer)
+        one, two = (assistant.store.leading([number])[number] for number in (1, 2))
+        text = replace(one, source=replace(one.source, kind="document"))
+        keep = SimpleNamespace(act="put", text="Trip")
+        assert tab._keep(LOCAL, keep, [two, one, two])[tab.said] == hint("Trip has 2 photos now.")
+        assert ENGLISH.photos_only in str(tab._keep(LOCAL, keep, [text])[tab.notice].value)
+        assert "Type the name" in str(tab._keep(LOCAL, SimpleNamespace(act="put", text=" "), [one])[tab.notice].value)
+        tab._keep(LOCAL, SimpleNamespace(act="favourite", text=""), [one])
+        assert services.photos.read_ratings(LOCAL, [1, 2]) == {1: Rating(is_favourite=True)}

@@ -13,6 +13,7 @@ from typing import Literal
 from index import Source
 from index.region import Album, GroupCount, MonthCount, Order
 from ui.html import button, hint
+from ui.photos.photo_changes import render_album_field
 from ui.pictures import PagePictures
 from ui.region_html import bar
 from ui.words import UiTexts, count_noun
@@ -129,13 +130,6 @@ def _render_album(view: PhotosView, words: UiTexts) -> str:
 
 def _render_bar(view: PhotosView, albums: Iterable[Album], words: UiTexts) -> str:
     """What can be done with photos that are chosen; hidden until some are."""
-    names = "".join(f'<option value="{escape(album.name)}"></option>' for album in albums)
-    label = escape(words.photos_album)
-    into = (
-        f'<span class="typed"><input type="text" maxlength="120" list="album-names" placeholder="{label}" '
-        f'aria-label="{label}"><datalist id="album-names">{names}</datalist>'
-        f"{button('put', '', words.photos_album_put)}</span>"
-    )
     stars = "".join(
         f'<option value="{n}">{escape(count_noun(words.photos_star, n))}</option>' for n in range(5, -1, -1)
     )
@@ -150,7 +144,7 @@ def _render_bar(view: PhotosView, albums: Iterable[Album], words: UiTexts) -> st
         f"{button('share_page', '', words.photos_share_page)}{button('share_zip', '', words.photos_share_zip)}"
         f'<label class="with-places"><input type="checkbox"> {escape(words.photos_share_places)}</label>'
     )
-    return bar(words, liked, rated, into, own, share)
+    return bar(words, liked, rated, render_album_field(albums, words), own, share)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

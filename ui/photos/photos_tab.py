@@ -17,6 +17,7 @@ from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, needs_r
 from ui.history.history_handlers import exports
 from ui.html import line, link, notice, piece
 from ui.library.library_grid import bare, exhibits
+from ui.photos.photo_changes import put_into_album, rate_photos
 from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photo_views import (
     GROUPS,
@@ -106,12 +107,13 @@ class PhotosHandlers(Handlers):
     def change(self, caller: Caller, view: PhotosView, event: Press) -> tuple[ActionResult, PhotosView]:
         """What a press changes: what is said of it, and the view afterwards, in which nothing is chosen."""
         chosen = [edges.number(each) for each in str(event.what).split(",")[:MOST_CHOSEN] if each]
+        who = (self.services, caller, self.words)
         after = [replace(view, sure=False, token=PhotosView().token)]
         acts: dict[str, Callable[[], str]] = {
-            "favourite": lambda: self._rate(caller, chosen, is_favourite=True),
-            "unfavourite": lambda: self._rate(caller, chosen, is_favourite=False),
-            "stars": lambda: self._rate(caller, chosen, stars=edges.number(event.text)),
-            "put": lambda: self._put_into_album(caller, chosen, event.text),
+            "favourite": lambda: rate_photos(*who, chosen, is_favourite=True),
+            "unfavourite": lambda: rate_photos(*who, chosen, is_favourite=False),
+            "stars": lambda: rate_photos(*who, chosen, stars=edges.number(event.text)),
+            "put": lambda: put_into_album(*who, chosen, event.text),
             "out": lambda: self._take(caller, view, chosen),
             "first": lambda: self._move(caller, view, chosen),
             "cover": lambda: self._set_cover(caller, view, chosen),
@@ -136,15 +138,6 @@ class PhotosHandlers(Handlers):
     def count(self, num: int) -> str:
         """So many photos."""
         return count_noun(self.words.photos_count, num)
-
-    def _rate(self, caller: Caller, chosen: Sequence[int], **said: Any) -> str:
-        return self.words.photos_rated.format(photos=self.count(self.services.photos.rate(caller, chosen, **said)))
-
-    def _put_into_album(self, caller: Caller, chosen: Sequence[int], name: str) -> str:
-        if not name.strip():
-            raise edges.NoName(self.words.photos_album_which)
-        album = self.services.photos.put_into_album(caller, name, chosen)
-        return self.words.photos_album_has.format(name=album.name, photos=self.count(album.sources))
 
     def _take(self, caller: Caller, view: PhotosView, chosen: Sequence[int]) -> str:
         num = self.services.photos.take_from_album(caller, view.album, chosen)

@@ -23,6 +23,7 @@ from ui import edges
 from ui.ask.ask_handlers import Entry
 from ui.edges import BadPath, Handlers
 from ui.html import button, copier
+from ui.photos.photo_changes import render_album_field
 from ui.pictures import PagePictures, Picture
 from ui.region_html import (
     EvidenceItem,
@@ -265,7 +266,8 @@ def _end(results: Results, num: int, words: UiTexts) -> str:
 
 def _bar(words: UiTexts) -> str:
     paths = copier("", words.copy_paths, words.copied_paths)
-    return bar(words, button("export", "", words.export), paths, button("all", "", words.select_all))
+    kept = button("favourite", "", words.photos_favourite) + render_album_field((), words)
+    return bar(words, button("export", "", words.export), paths, kept, button("all", "", words.select_all))
 
 
 LABELS = 200  # the commonest, to choose from

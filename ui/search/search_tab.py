@@ -22,6 +22,7 @@ from ui.ask.ask_handlers import Entry
 from ui.ask.chat import Talk
 from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, end_unchanged, needs_right, visitor_of
 from ui.html import button, hint, link, notice, piece
+from ui.photos.photo_changes import put_into_album, rate_photos
 from ui.pictures import TINY_PX, PagePictures
 from ui.region_html import EvidenceItem, exhibit
 from ui.search import search_handlers as grid
@@ -30,6 +31,7 @@ from ui.search.search_handlers import Results, SearchHandlers, SearchSequence, d
 from ui.viewer import Viewer, ViewerState, meter, why_of
 from ui.words import UiTexts
 
+KEEPING = ("favourite", "put")  # acts that say something of the chosen photos
 SENT_MS = "(_, ...all) => [performance.now(), ...all]"  # the browser fills in the first input: when it sends
 LATEST: dict[str, Any] = {"trigger_mode": "always_last", **QUIET}  # of what is typed
 # of events none is lost
@@ -153,12 +155,14 @@ class SearchTab:
         inputs = [self.sent_ms, self.results, self.newest, talk]
         outputs = [*self.parts, self.box, *self.controls.parts, self.packed, *self.viewer.parts, *also]
 
-        @needs_right("ask")
+        @needs_right("ask", dict.fromkeys(KEEPING, "library"))
         def press(request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
             sent, results, newest, talk = held
             regions = [each.citation.region for each in grid.select_items(results.visible, event.what)]
             if event.act == "ask" and regions:
                 yield from end_unchanged([ask_about(regions, talk)], self.notice)
+            elif event.act in KEEPING and regions:
+                yield from end_unchanged([self._keep(caller_of(request), event, regions)], self.notice)
             else:
                 yield from self._press(visitor_of(request), (event.act, event.what), results, newest, sent)
 
@@ -288,6 +292,21 @@ class SearchTab:
                     yield {self.packed: link(file.id, file.name), self.said: hint(_ready(packed, words))}
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             yield {**self.show_notice(edges.sentence(error, words)), self.said: self._describe(results)}
+
+    def _keep(self, caller: Caller, event: Press, regions: Sequence[Region]) -> Updates:
+        """The photos among these become favourites, or come into an album; what came of it stands above the grid."""
+        who = (self.handlers.services, caller, self.handlers.words)
+        chosen = list(dict.fromkeys(region.source.id for region in regions if region.source.kind == "photo"))
+        if not chosen:
+            return self.show_notice(self.handlers.words.photos_only)
+        try:
+            if event.act == "favourite":
+                told = rate_photos(*who, chosen, is_favourite=True)
+            else:
+                told = put_into_album(*who, chosen, event.text)
+        except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
+            return self.show_notice(edges.sentence(error, self.handlers.words))
+        return {self.said: hint(told), **self.show_notice("")}
 
     def _describe(self, results: Results) -> str:
         """The line above the grid, with a meter, and a way out of the filters."""

@@ -63,6 +63,9 @@ class PhotosWords:
     photos_album_moved = Translation("{photos} put first.", "已将 {photos} 排到最前。")
     photos_album_covered = Translation("The album has a new cover.", "已更换相册封面。")
     photos_album_one = Translation("Choose one photo of the album for its cover.", "请选择一张照片作为封面。")
+    photos_only = Translation(
+        "Choose photos: only these can be favourites or in albums.", "请选择照片：只有照片可以收藏或放入相册。"
+    )
     photos_rated = Translation("Kept for {photos}.", "已保存（{photos}）。")
     photos_share_page = Translation("Share as a page", "分享为网页")
     photos_share_zip = Translation("Share as ZIP", "分享为 ZIP")
