@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ui.words import LANGUAGES, UiTexts, in_language
 
-TABS = ("ask", "code_tab", "search", "library", "learning", "history", "settings")
+TABS = ("ask", "code_tab", "search", "photos_tab", "library", "learning", "history", "settings")
 SIZES = ((1280, 860), (390, 860))  # wide, narrow
 SCALE = 0.5
 GAP_PX = 12
