@@ -166,7 +166,7 @@ def make_cards(groups: Iterable[GroupCount], covers: Mapping[int, Source], words
         cards.append(
             GroupCard(
                 name=words.name(name),
-                beside=", ".join(beside.split(", ")[-2:-1] or [beside]),
+                beside=words.name(", ".join(beside.split(", ")[-2:-1] or [beside])),
                 sources=group.sources,
                 cover=covers.get(group.cover),
                 what=name,
