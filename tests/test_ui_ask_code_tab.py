@@ -84,6 +84,7 @@ def test_pieces_of_code_in_a_list_are_asked_about_in_the_code_tab(tab, assistant
         ask=tab,
         code=tab,
         search=None,
+        photos=None,
         library=None,
         viewer=tab.viewer,
     )
