@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from index import queries
@@ -198,6 +198,22 @@ def exchange_regions(
     session.merge(MarkRow(source_id=source_id, name=mark))
     queries.add_regions(session, source_id, regions, vectors_ND)
     return True
+
+
+def exchange_of_many(
+    session: Session, source_ids: Sequence[int], regions: Sequence[Region], vectors_ND: Floats, mark: str, kind: str
+) -> None:
+    """As `RegionStore.exchange_of_many`."""
+    there = set(session.scalars(select(SourceRow.id).where(queries.among(SourceRow.id, source_ids))))
+    same = (queries.among(RegionRow.source_id, source_ids), RegionRow.kind == kind)
+    if session.scalars(delete(RegionRow).where(*same).returning(RegionRow.id)).all():
+        note_change(session)
+    marks = insert(MarkRow).prefix_with("OR IGNORE")
+    if there:
+        session.execute(marks, [{"source_id": source_id, "name": mark} for source_id in sorted(there)])
+    kept = [n for n, region in enumerate(regions) if region.source.id in there]
+    owners = [regions[n].source.id for n in kept]
+    queries.add_regions_of(session, owners, [regions[n] for n in kept], vectors_ND[kept])
 
 
 def note_change(session: Session) -> None:

@@ -433,8 +433,14 @@ def add_regions(session: Session, source_id: int, regions: Sequence[Region], vec
 
     The session must be writing: nobody else gives out ids meanwhile.
     """
+    add_regions_of(session, [source_id] * len(regions), regions, vectors_ND)
+
+
+def add_regions_of(session: Session, source_ids: Sequence[int], regions: Sequence[Region], vectors_ND: Floats) -> None:
+    """The same of many sources, row n being a region of source_ids[n]."""
     first = last_region_ever(session) + 1
-    rows = [_region_values(region, source_id) | {"id": first + n} for n, region in enumerate(regions)]
+    owned = zip(regions, source_ids, strict=True)
+    rows = [_region_values(region, source_id) | {"id": first + n} for n, (region, source_id) in enumerate(owned)]
     blobs = [vector_D.astype(STORED).tobytes() for vector_D in vectors_ND]
     vectors = [{"region_id": first + n, "data": data, "checksum": zlib.crc32(data)} for n, data in enumerate(blobs)]
     labels = [

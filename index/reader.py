@@ -62,10 +62,10 @@ class StoreReader:
     def source_with(self, digest: str, *, collection: str = "library") -> Source | None:
         """The source that has these bytes, wherever they lie: of the uploads, or of the library with all its parts."""
         group = queries.of_collection(queries.group_of(collection))
-        same = (SourceRow.digest == digest, group)
+        same = select(*queries.SOURCE_COLUMNS).where(SourceRow.digest == digest, group)
         with self._database.reading() as session:
-            row = session.scalar(select(SourceRow).where(*same).order_by(SourceRow.id).limit(1))
-            return queries.to_source(row) if row else None
+            row = session.connection().execute(same.order_by(SourceRow.id).limit(1)).first()
+            return queries.source_of(row) if row else None
 
     def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Source id -> every path with its bytes, its own first; () where the source is gone."""

@@ -53,6 +53,25 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FoundFile:
+    """Where known bytes were found."""
+
+    path: str  # absolute
+    digest: str  # of the bytes
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MovedFile:
+    """A file whose bytes lie elsewhere now."""
+
+    old: str  # path
+    new: str
+    digest: str  # of the bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Symbol:
     """What a piece of code defines."""
 

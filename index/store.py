@@ -4,7 +4,7 @@ Writing is one transaction per file. What only reads rows is in `reader`.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,13 @@ from sqlalchemy import insert, update
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
 from deepseek_mm.storage.database import Database, open_database
 from deepseek_mm.storage.errors import StoreBusy
-from index import curation, health, places, queries, trash, words
+from index import curation, health, moves, places, queries, trash, words
 from index.curation import Curation
 from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth, StoreProblem
 from index.reader import StoreReader
-from index.region import EVERYTHING, Filter, Hit, Region, Source
+from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source
 from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
 
@@ -128,6 +128,21 @@ class RegionStore(StoreReader):
         vectors_ND = self._fitting(regions, vectors_ND)
         return self._database.write(places.exchange_regions, source_id, regions, vectors_ND, mark, tuple(without))
 
+    def exchange_of_many(
+        self,
+        source_ids: Sequence[int],
+        regions: Sequence[Region],
+        vectors_ND: NDArray[Any],
+        *,
+        mark: str,
+        kind: str,
+    ) -> None:
+        """Put these regions, each of one of the sources, in the place of all of this kind that the sources have, and
+        note that the pass is done over them. Those that are gone are passed over.
+        """
+        vectors_ND = self._fitting(regions, vectors_ND)
+        self._database.write(places.exchange_of_many, source_ids, regions, vectors_ND, mark, kind)
+
     def touch(self, path: str, *, modified_ns: int) -> None:
         """Note that the file at this path has a new time and the same bytes."""
         self._database.write(places.touch, path, modified_ns)
@@ -170,6 +185,18 @@ class RegionStore(StoreReader):
         _check_text(path)
         place = PlaceRow(path=path, source_id=source_id, size_bytes=size_bytes, modified_ns=modified_ns)
         return self._database.write(places.add, place)
+
+    def note_found(
+        self, files: Sequence[FoundFile], *, gone: Collection[str], stale: Mapping[str, str]
+    ) -> Sequence[MovedFile]:
+        """Note where bytes that are known lie now, all at once, so that files may exchange their names.
+
+        Of their sources the paths in `gone` are forgotten; `stale` names passes that depend on the name of a file, and
+        the mark that each leaves where that changes. A file whose bytes are not known any more is passed over.
+        """
+        for each in files:
+            _check_text(each.path)
+        return self._database.write(moves.note_found, files, gone, stale)
 
     def remove_places(self, paths: Sequence[str]) -> int:
         """Forget these paths, and with its last path a source; returns how many of them were known."""

@@ -33,6 +33,7 @@ PARTS = (
     "documents",
     "exchange",
     "inspection",
+    "library",
 )
 MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
 
@@ -83,7 +84,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
         " under load, what the machine's plan saves, code that goes in, the reports of what was"
         " learned, the student of small machines, how soon a server is there, long documents,"
-        " or the exchange of a model while people ask",
+        " the exchange of a model while people ask, or files that were moved and renamed",
     )
     parser.add_argument(
         "--full",

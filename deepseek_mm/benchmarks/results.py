@@ -71,6 +71,7 @@ class BenchSizes:
     moe_rounds: int = 7
     book_pages: int = 500  # of a PDF
     books: int = 50  # that are asked
+    library_files: int = 10_000  # that are moved and renamed
     exchange_usual_s: float = 60.0  # that clients ask before models are exchanged
 
 

@@ -116,7 +116,7 @@ def tell(library: "Library", job: "Job", desk: Desk, *, as_json: bool) -> int:
         desk.give({**job.result, "failed": failed, "state": job.state, "message": job.message})
     else:
         desk.say(job.message)
-    kept = sum(job.result.get(name, 0) for name in ("added", "replaced", "unchanged", "copies"))
+    kept = sum(job.result.get(name, 0) for name in ("added", "replaced", "unchanged", "copies", "moved"))
     return OK if kept else NOTHING
 
 

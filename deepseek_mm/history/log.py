@@ -36,7 +36,7 @@ from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
 from deepseek_mm.types import Answer, Question, Request
-from index.region import UPLOADS
+from index.region import UPLOADS, MovedFile
 
 HISTORY = Schema(
     create=create_tables,
@@ -262,6 +262,10 @@ class History(DatabaseOwner):
             pinned=bool(pinned),
         )
         return self._database.write(records.write, thread, turns)
+
+    def move_files(self, moves: Sequence[MovedFile]) -> None:
+        """What is cited, or was asked about, lies elsewhere now; citations of other bytes stay what they were."""
+        self._database.write(queries.move_files, moves)
 
     def uploads(self) -> set[str]:
         """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""

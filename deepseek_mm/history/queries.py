@@ -10,17 +10,19 @@ What the user types is never a pattern: for FTS5 it is one quoted string, and LI
 """
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, column, delete, func, or_, select, table, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, column, delete, func, or_, select, table, text, union
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import BadFeedback, BadQuestion, NothingThere
 from deepseek_mm.history.records import RATINGS, Corrected, Rating, Saved, correction_row
 from deepseek_mm.history.tables import ConversationRow, CorrectionRow, SavedRow, TurnRow
 from deepseek_mm.storage.schema import convert
+from index.region import UPLOADS, MovedFile
 
 
 def hash_of(session: str) -> str:
@@ -193,3 +195,30 @@ def select_judged(limit: int) -> Select[Any]:
         .order_by(TurnRow.id)
         .limit(limit)
     )
+
+
+MOVE_CITED = text("""
+    WITH moves AS MATERIALIZED (
+        SELECT json_extract(value, '$[0]') AS old, json_extract(value, '$[1]') AS new,
+            json_extract(value, '$[2]') AS digest
+        FROM json_each(:moves))
+    UPDATE citations SET path = moves.new FROM moves
+    WHERE citations.path = moves.old AND citations.digest = moves.digest AND citations.collection <> :uploads
+""")
+MOVE_ASKED = text("""
+    WITH moves AS MATERIALIZED (
+        SELECT json_extract(value, '$[0]') AS old, json_extract(value, '$[1]') AS new FROM json_each(:moves))
+    UPDATE turns SET image_path = moves.new FROM moves WHERE turns.image_path = moves.old
+""")
+
+
+def move_files(session: Session, moves: Sequence[MovedFile]) -> None:
+    """As `History.move_files`; the new paths of all are written at once, since files may have exchanged theirs."""
+    told = json.dumps([[each.old, each.new, each.digest] for each in moves])
+    session.execute(MOVE_CITED, {"moves": told, "uploads": UPLOADS})
+    session.execute(MOVE_ASKED, {"moves": told})
+    new = {each.old: each.new for each in moves}
+    for turn in session.scalars(select(TurnRow).where(TurnRow.more != [])):
+        further = [[name, new.get(path, path)] for name, path in turn.more]
+        if further != turn.more:
+            turn.more = further

@@ -1,7 +1,8 @@
 """Filling the shelves: files become regions and vectors in the store.
 
 First the files are sorted out: what the store knows with the same size and time is left alone without being opened. The
-rest is read and hashed; bytes that the store has already are one more place of what is there. Photos are decoded in the
+rest is read and hashed; bytes that the store has already are one more place of what is there, or its only one, where
+the file was moved or renamed. Photos are decoded in the
 tower's drawing thread while the tower works on those before; documents come after the photos, one by one. Each file is
 one transaction. So an end at any moment (Ctrl-C, a kill, a power cut) leaves every file either whole in the store or
 not in it, and the next run goes on from there. A file that cannot be read is listed with the reason; the rest go on.
@@ -10,7 +11,7 @@ not in it, and the next run goes on from there. A file that cannot be read is li
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
@@ -20,16 +21,17 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, languages_mark, read_leaves, read_together
 from deepseek_mm.ingest.photo_traits import PhotoTraits
+from deepseek_mm.ingest.photo_words import RENAMED_MARK, WORDS_MARK
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.parse.document import is_gone, open_file, parse_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
 from deepseek_mm.parse.repository import LeftOut, Reason, in_words, why_content
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
-from index.region import LIBRARY, Stamp
+from index.region import LIBRARY, FoundFile, MovedFile, Stamp
 from index.store import RegionStore
 
-Outcome = Literal["added", "replaced", "unchanged", "copies"]
+Outcome = Literal["added", "replaced", "unchanged", "copies", "moved"]
 Failure = tuple[str, str]  # a path, and a sentence that says why it was not read
 
 
@@ -50,6 +52,8 @@ class Report:
     replaced: int = 0  # known before, and changed since
     unchanged: int = 0
     copies: int = 0  # the same bytes as a file that is known: the new place was noted
+    moved: int = 0  # the same bytes as a file that was known and is gone: all that was known of it stays
+    moves: tuple[MovedFile, ...] = ()  # what is known by which path from now on
     failed: tuple[Failure, ...] = ()  # in the order they were met; a reason is a whole sentence
     left_out: tuple[LeftOut, ...] = ()  # files and whole folders that are not worth reading, or must not be read;
     #                                     last those of kinds that are not read
@@ -59,11 +63,12 @@ class Report:
 
     def counts(self) -> dict[str, int]:
         """What became of how many files."""
-        return {name: getattr(self, name) for name in ("added", "replaced", "unchanged", "copies")}
+        return {name: getattr(self, name) for name in ("added", "replaced", "unchanged", "copies", "moved")}
 
     def sentence(self) -> str:
         """One line for people."""
         some = [
+            (self.moved, "moved or renamed"),
             (self.copies, "copies of known files"),
             (len(self.failed), "not read"),
             (len(self.vanished), "no longer there"),
@@ -112,6 +117,8 @@ class IntakeProgress:
 log = logging.getLogger(__name__)
 SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less
 MEMBER = "!/"  # between an archive and a file in it
+NOTED_TOGETHER = 512  # places of known bytes, in one transaction
+RENAMED = {WORDS_MARK: RENAMED_MARK}  # passes that a new name makes void -> what tells that they were made before
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,15 +155,20 @@ class Intake:
         aside = self.quarantine.reasons() if self.quarantine else {}
         files = found.files if anew or retry else pass_over(found.files, aside, tally)
         files = sort_out(files, stamps, tally, anew=anew)
-        self._take(IntakeBatch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside))
+        batch = IntakeBatch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside)
+        try:
+            self._take(replace(batch, files=self._note_exchanged(batch)))
+        finally:
+            self._note_found(batch)
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
             self.store.collect(found.files, self.collection)
         return Report(
             **tally.counts,
+            moves=tuple(batch.moves),
             failed=tuple(tally.failures),
             left_out=tuple(sorted((*found.left_out, *tally.left_out), key=lambda left: left[1] == "unread")),
-            vanished=find_vanished(paths, found, stamps),
+            vanished=find_vanished(paths, found, stamps.keys() - {each.old for each in batch.moves}),
             stopped=tally.hooks.stopping(),
             seconds=time.monotonic() - start,
         )
@@ -177,6 +189,7 @@ class Intake:
             if sum(len(text.pieces) for text in batch.texts) >= TOGETHER:
                 self._keep_texts(batch)
         self._keep_texts(batch)
+        self._note_found(batch)
         for path in batch.copies:
             self._try_file(path, batch, self._take_copy)
 
@@ -252,13 +265,53 @@ class Intake:
         return not batch.anew and self._is_copy(file, batch)
 
     def _is_copy(self, file: File, batch: "IntakeBatch") -> bool:
-        """Whether the store has these bytes; then it notes that they lie here as well."""
+        """Whether the store has these bytes; then it is noted with others that they lie here."""
         twin = self.store.source_with(file.digest)
-        like = {"size_bytes": file.size_bytes, "modified_ns": file.modified_ns}
-        if twin is None or not self.store.add_place(twin.id, file.path, **like):
+        if twin is None:
             return False
-        batch.tally.note(file.path, "unchanged" if twin.path == file.path else "copies")
+        batch.twins.add(twin.id)
+        batch.found.append(
+            FoundFile(path=file.path, digest=file.digest, size_bytes=file.size_bytes, modified_ns=file.modified_ns)
+        )
+        if len(batch.found) >= NOTED_TOGETHER:
+            self._note_found(batch)
         return True
+
+    def _note_found(self, batch: "IntakeBatch") -> None:
+        """Note where known bytes lie: where their file is gone they were moved, else they are copies."""
+        known = self.store.places_of(list(batch.twins))
+        gone = {path for paths in known.values() for path in paths if path in batch.changed or is_gone(path)}
+        moves = self.store.note_found(batch.found, gone=gone, stale=RENAMED) if batch.found else ()
+        own, new = {paths[0] for paths in known.values() if paths}, {each.new for each in moves}
+        for file in batch.found:
+            batch.tally.note(file.path, "moved" if file.path in new else "unchanged" if file.path in own else "copies")
+        batch.moves.extend(moves)
+        batch.found.clear()
+        batch.twins.clear()
+
+    def _note_exchanged(self, batch: "IntakeBatch") -> list[str]:
+        """The files of which nothing is known, once it is noted where bytes lie whose paths other files have now.
+
+        These are looked for first, by their size: to store what a path holds now forgets what it held before.
+        """
+        before = [] if batch.anew else [batch.stamps[path] for path in batch.files if path in batch.stamps]
+        sizes, digests = {stamp.size_bytes for stamp in before}, {stamp.digest for stamp in before}
+        rest = []
+        for path in batch.files:
+            status = stat_file(path) if sizes and not batch.tally.hooks.stopping() else None
+            if status is None or status[0] not in sizes or not self._is_found(path, digests, batch):
+                rest.append(path)
+                batch.changed.update([path] if status is not None and path in batch.stamps else [])
+        self._note_found(batch)
+        return rest
+
+    def _is_found(self, path: str, digests: Collection[str], batch: "IntakeBatch") -> bool:
+        """Whether it holds one of these bytes, and they are known; what is wrong with it is told in its turn."""
+        try:
+            file = open_file(path, self.config)
+        except (BadFile, NothingThere):
+            return False
+        return file.digest in digests and why_content(file) is None and self._is_known(file, batch)
 
     def _take_document(self, path: str, batch: "IntakeBatch") -> None:
         file = open_file(path, self.config)
@@ -329,6 +382,10 @@ class IntakeBatch:
     documents: list[str] = field(default_factory=list)  # whose turn comes after the photos
     texts: list["Text"] = field(default_factory=list)  # that were read and have no vectors yet
     copies: list[str] = field(default_factory=list)  # of files of this run
+    found: list[FoundFile] = field(default_factory=list)  # known bytes, whose place is not noted yet
+    changed: set[str] = field(default_factory=set)  # known paths where other bytes lie now, as far as it was looked at
+    twins: set[int] = field(default_factory=set)  # sources that have them
+    moves: list[MovedFile] = field(default_factory=list)  # of this run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -375,9 +432,7 @@ def is_code(path: str) -> bool:
     return named is not None and named.kind == "code"
 
 
-def find_vanished(
-    paths: Sequence[str | os.PathLike[str]], found: FileList, stamps: Mapping[str, Stamp]
-) -> tuple[str, ...]:
+def find_vanished(paths: Sequence[str | os.PathLike[str]], found: FileList, known: Collection[str]) -> tuple[str, ...]:
     """Known files below these folders and archives that are surely not there any more, sorted.
 
     Of a folder in which nothing was found nothing is said: a drive may have been pulled out of it.
@@ -386,5 +441,5 @@ def find_vanished(
     given = [path for path in map(os.path.abspath, paths) if path not in refused]
     roots = tuple(f"{path.rstrip(os.sep)}{end}" for path in given for end in (os.sep, MEMBER))
     there = set(found.files)
-    missing = (path for path in stamps if path not in there and path.startswith(roots))
+    missing = (path for path in known if path not in there and path.startswith(roots))
     return tuple(sorted(path for path in missing if is_gone(path)))

@@ -7,7 +7,8 @@ what somebody wrote here: that one carries the label `OWN_WORDS`, and stays when
 words and by their meaning, whatever the picture looks like.
 
 The pass is made over photos and over documents: a photo that is new is given its words, and a document that is new
-gives them to the photos beside it. It needs no pixels, so a library of before is finished in a moment.
+gives them to the photos beside it. It needs no pixels, so a library of before is finished in a moment. Of a photo that
+was moved or renamed only the words of the names are new, and its file is not opened.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from os.path import dirname
 import numpy as np
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.embeddings.space import EmbeddingModel
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.language.cameras import describe_camera
 from deepseek_mm.language.cities import city_near
@@ -30,6 +31,7 @@ from index import Filter, Label, Region, Source
 from index.store import RegionStore
 
 WORDS_MARK = "words"  # of photos and documents over which this pass was made
+RENAMED_MARK = "renamed"  # of those over which it was made before they had another name
 NAME, NOTE, PLACE, CAMERA = "name", "note", "place", "camera"  # kinds of regions
 OWN_WORDS = "own words"  # label of a note that somebody wrote here
 PHOTOS, DOCUMENTS = Filter(source_kinds=("photo",)), Filter(source_kinds=("document",))
@@ -56,9 +58,24 @@ class PhotoWords:
         for some in batches([*beside.values(), *(s for s in self._without(PHOTOS) if s.id not in beside)]):
             if self.stopping():
                 break
-            self._add(some)
+            new = {source.id for source in self._never_read(some)} | beside.keys()
+            self._add([source for source in some if source.id in new])
+            self._rename([source for source in some if source.id not in new])
             done += len(some)
         return done
+
+    def _never_read(self, sources: Sequence[Source]) -> list[Source]:
+        where = Filter(source_ids=tuple(source.id for source in sources))
+        return self.store.sources_without_mark(RENAMED_MARK, where=where, limit=len(sources))
+
+    def _rename(self, sources: Sequence[Source]) -> None:
+        """Exchange the words of the names of photos; what is told by the files themselves stays."""
+        if not sources:
+            return
+        named = [region for source in sources for region in name_regions(source)]
+        vectors_ND = self._embed([named])(named)
+        ids = [source.id for source in sources]
+        self.store.exchange_of_many(ids, named, vectors_ND, mark=WORDS_MARK, kind=NAME)
 
     def _without(self, where: Filter) -> Iterator[Source]:
         last = 0
@@ -94,22 +111,30 @@ class PhotoWords:
 
     def _add(self, sources: Sequence[Source]) -> None:
         regions = [self._regions(source) for source in sources]
-        texts = list(dict.fromkeys(region.text for own in regions for region in own))
-        vectors = dict(zip(texts, self.space.embed_texts(texts), strict=True)) if texts else {}
+        vectors = self._embed(regions)
         for source, own in zip(sources, regions, strict=True):
-            rows = [vectors[region.text] for region in own]
-            vectors_ND = np.array(rows, np.float32).reshape(-1, self.space.dim)
-            self.store.exchange_regions(source.id, own, vectors_ND, mark=WORDS_MARK)
+            self.store.exchange_regions(source.id, own, vectors(own), mark=WORDS_MARK)
+
+    def _embed(self, regions: Sequence[Sequence[Region]]) -> Callable[[Sequence[Region]], Floats]:
+        """What gives some of these regions their vectors; each text is embedded once."""
+        texts = list(dict.fromkeys(region.text for own in regions for region in own))
+        known = dict(zip(texts, self.space.embed_texts(texts), strict=True)) if texts else {}
+
+        def vectors_of(own: Sequence[Region]) -> Floats:
+            rows = [known[region.text] for region in own]
+            return np.array(rows, np.float32).reshape(-1, self.space.dim)
+
+        return vectors_of
 
     def _regions(self, source: Source) -> list[Region]:
         box = (0, 0, source.width_px, source.height_px)
-        names = [words_of_name(source.name), words_of_folder(source.path)]
         mine = self._own_words(source)
         inside = self._read_inside(source)
         notes = [*inside.notes, *self._notes_beside(source)][:MOST_NOTES]
-        pairs = [(NAME, text) for text in dict.fromkeys(names)] + [(NOTE, text) for text in dict.fromkeys(notes)]
+        pairs = [(NOTE, text) for text in dict.fromkeys(notes)]
         pairs += [(PLACE, name_place(source)), (CAMERA, describe_camera(inside.camera))]
-        return [*(Region(source=source, kind=kind, box_px=box, text=text) for kind, text in pairs if text), *mine]
+        told = [Region(source=source, kind=kind, box_px=box, text=text) for kind, text in pairs if text]
+        return [*name_regions(source), *told, *mine]
 
     def _own_words(self, source: Source) -> list[Region]:
         """What somebody wrote here; of a photo that was read anew what was written of it before."""
@@ -123,6 +148,13 @@ class PhotoWords:
             return read_picture_texts(open_file(source.path, self.config), self.config)
         except (BadFile, NothingThere):
             return PictureTexts()
+
+
+def name_regions(source: Source) -> list[Region]:
+    """The words of a photo's name, and those of its folder, where they have any."""
+    box = (0, 0, source.width_px, source.height_px)
+    names = dict.fromkeys([words_of_name(source.name), words_of_folder(source.path)])
+    return [Region(source=source, kind=NAME, box_px=box, text=text) for text in names if text]
 
 
 def name_place(source: Source) -> str:

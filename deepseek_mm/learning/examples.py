@@ -9,7 +9,7 @@ Shape key:  N corrections, W width of what is seen
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -186,6 +186,20 @@ def untell(folder: Path, image: str) -> dict[str, Any] | None:
     if found is not None:
         write_taught(file, [row for row in rows if row is not found])
     return found
+
+
+def move_taught(folder: Path, moves: Mapping[str, str]) -> None:
+    """What was taught about a photo goes with its file; what was taught of others that lay at its new path goes."""
+    file = folder / TAUGHT
+    rows = taught_rows(file)
+    replaced = set(moves.values()) - moves.keys()
+    kept = [
+        row | {"image": moves.get(row["image"], row["image"])}
+        for row in rows
+        if row["image"] in moves or row["image"] not in replaced
+    ]
+    if kept != rows:
+        write_taught(file, kept)
 
 
 def write_taught(file: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -33,6 +33,7 @@ from deepseek_mm.learning.examples import (
     TAUGHT,
     CorrectionRows,
     Example,
+    move_taught,
     of_taught,
     of_turns,
     read_corrections,
@@ -284,6 +285,10 @@ class Learning:
         rows = taught_rows(self.versions.folder / TAUGHT)
         found = next((row for row in rows if row["image"] == path and "words" in row), {})
         return tuple(PhotoDescription(text=text, machine_made=machine) for text, machine in found.get(REPLACED, ()))
+
+    def move_files(self, moves: Mapping[str, str]) -> None:
+        """What was taught about photos at these paths is about those at the others from now on."""
+        move_taught(self.versions.folder, moves)
 
     def untell(self, path: str) -> None:
         """Forget how somebody has described a photo."""

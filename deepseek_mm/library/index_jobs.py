@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from PIL.Image import Image
 
@@ -27,10 +28,12 @@ from deepseek_mm.vision.description import Describer, Description
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features
 from index import Box, Filter, Region, Source
+from index.region import MovedFile
 from index.store import RegionStore
 
 INDEX, READ, RENEW, NAME = "index", "read text", "renew code", "name photos"  # kinds of jobs
 WAITING: tuple[State, ...] = ("waiting",)
+LATE = "late"  # in a payload: what waited when files were found gone has been taken in
 MARK = "text"  # of sources whose pictures were read
 CAPTION = "caption"  # kind of a region: a sentence that a machine made
 DESCRIBED = "description"  # of photos that were described since a sentence has to be vouched for
@@ -58,6 +61,7 @@ class IndexingHandlers:
     describe: bool = False  # whether it describes, if the eyes can
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
     taught: Callable[[], Mapping[str, str]] = dict  # path of a photo -> words in which somebody has described it
+    moved: Callable[[Sequence[MovedFile]], object] = len  # told which files lie elsewhere now
 
     @property
     def quarantine(self) -> Quarantine:
@@ -77,6 +81,8 @@ class IndexingHandlers:
         intake = self.open_intake(str(payload.get("collection", "")))
         again = {"anew": bool(payload.get("anew")), "retry": "only" in payload}
         report = intake.take(paths, hooks=hooks, **again) if paths else Report()
+        if report.moves:
+            self.moved(report.moves)
         self._add_words(task)
         gone = [*report.vanished, *missing(payload["paths"], self.store)]
         said = report.sentence()
@@ -86,10 +92,19 @@ class IndexingHandlers:
             "num_left_out": len(report.left_out),
         }
         if payload.get("forget") and gone:
-            said += f"; {self.store.remove_places(gone)} paths that are gone were taken out"
+            said += self._forget(gone, payload)
         if not report.stopped:
             self.add_reading()
         return said
+
+    def _forget(self, gone: Sequence[str], payload: Mapping[str, Any]) -> str:
+        """Take out what is gone, once nothing waits to be taken in: it may lie there now. Returns what is said."""
+        waiting = not payload.get(LATE) and self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1)
+        if waiting:
+            again = {name: payload[name] for name in ("paths", "forget")} | {LATE: True}
+            self.jobs.add(INDEX, again, title=f"Look again for {len(gone)} files that are gone")
+            return "; what is gone is taken out once it is known that it lies nowhere else"
+        return f"; {self.store.remove_places(gone)} paths that are gone were taken out"
 
     def add_reading(self) -> None:
         """Write down that pictures are to be read and described, where one of them is done here."""

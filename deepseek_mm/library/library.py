@@ -35,7 +35,7 @@ from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Source
 from index.database import StoreReadOnly
-from index.region import LIBRARY, UPLOADS
+from index.region import LIBRARY, UPLOADS, MovedFile
 from index.store import RegionStore
 
 ACTIVE: tuple[State, ...] = ("waiting", "running")
@@ -78,6 +78,7 @@ class Library:
             describe=config.library.describe,
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
             taught=lambda: self.learning.list_descriptions(),
+            moved=self._note_moved,
         )
         self.quarantine = filling.quarantine
         check = LibraryCheck(store=store, jobs=jobs, history=history, config=config)
@@ -408,6 +409,11 @@ class Library:
     def _watches(self, *states: State) -> list[Job]:
         """Jobs that watch folders, in these states; not those that are about to end."""
         return [job for job in self.jobs.find(kinds=(WATCH,), states=states, limit=-1) if not job.cancelling]
+
+    def _note_moved(self, moves: Sequence[MovedFile]) -> None:
+        """What was asked and taught about files holds for them where they lie now."""
+        self.history.move_files(moves)
+        self.learning.move_files({each.old: each.new for each in moves})
 
     def _index_changes(self, task: Task, paths: Sequence[str]) -> None:
         """Something happened at these paths of a watched folder; an equal job under way may be past them already."""
