@@ -50,7 +50,6 @@ from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.models.downloads import HubPermission
 from deepseek_mm.models.rankers import replace_ranker
-from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.act_filters import narrow_by_typed_words
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers, with_timeline
@@ -157,7 +156,7 @@ class Assistant:
 
     def original(self, source: Source) -> bytes:
         """The file as it is now. NothingThere or BadFile if it cannot be read any more."""
-        return open_file(source.path, self.config.parse).data
+        return self.library.quarantine.open_file(source.path).data
 
     def reconfigure(self, config: Config) -> None:
         """Answer with other numbers of `rag`, another `lm.phrasing` and another quality preset from now on.
@@ -278,6 +277,7 @@ class Assistant:
         """What depends on the vector space."""
         self.eyes, self.store = eyes, self.library.store
         self.retriever = retriever
+        self.find_away = self.library.drives.find_away  # of a path that is offline: the folder that is not there
         self.analyses = AnalysisCache(self.library.quarantine.read_page)
         self.shelf = UploadStore(self.config, eyes=eyes, store=self.store, analyses=self.analyses)
         reads = self.library.read_text

@@ -99,8 +99,9 @@ def test_files_that_are_gone_are_reported_and_taken_out_only_if_wished(house, ph
     assert "red.png" not in house.names()
 
 
-def test_a_folder_that_is_gone_as_a_whole_is_handled_like_its_files(house, photos):
-    house.done(house.library.add([photos]))
+def test_a_folder_below_the_one_that_was_indexed_that_is_gone_as_a_whole_is_handled_like_its_files(house, photos):
+    house.done(house.library.add([photos.parent]))
+    picture("white").save(photos.parent / "white.png")
     shutil.rmtree(photos)
     assert house.done(house.library.add([photos])).state == "done"
     assert len(house.names()) == 4

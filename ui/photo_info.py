@@ -60,6 +60,8 @@ def list_facts(source: Source, facts: PhotoFacts, words: UiTexts) -> Iterator[tu
     yield words.info_file, source.name
     if source.collection != UPLOADS:  # those lie in a folder of the program's own
         yield words.info_lies, "\n".join(facts.paths or (source.path,))
+    if facts.away:
+        yield words.info_offline, words.info_away.format(folder=facts.away)
     if changed := find_file_time(source):
         yield words.info_changed, f"{changed:{MINUTE}}"
 

@@ -18,7 +18,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -141,6 +141,7 @@ class PagePictures:
         """Copies lie in `folder`, beside the key that signs addresses; `picture` opens a source's picture."""
         self._folder, self._picture = folder, picture
         self.heats: HeatMaps | None = None  # heat maps to lay over them, where somebody draws some
+        self.is_offline: Callable[[Source], bool] = lambda source: False  # whether a file's drive is away
         self._key = b""
         self._sizes: dict[tuple[str, str, int], tuple[int, int]] = {}
         self._making = threading.BoundedSemaphore(AT_ONCE)
@@ -169,21 +170,34 @@ class PagePictures:
         wanted = self._read(token)
         if wanted is None:
             return None
-        name = hashlib.sha256(repr(wanted).encode("utf-8", "surrogateescape")).hexdigest()[:40]
-        path = self._folder / name[:2] / f"{name}.jpg"
+        path = self._copy_at(wanted)
         if path.exists():
             return path
         with self._making:
             return path if path.exists() else self._make(wanted, path)
 
+    def find_other_size(self, token: str) -> Path | None:
+        """A copy of another size, the largest that was made, for a picture that cannot be opened now; None if none."""
+        wanted = self._read(token)
+        copies = [self._copy_at(replace(wanted, px=px)) for px in sorted(SIZES, reverse=True)] if wanted else []
+        return next((path for path in copies if path.exists()), None)
+
+    def _copy_at(self, wanted: SignedAddress) -> Path:
+        name = hashlib.sha256(repr(wanted).encode("utf-8", "surrogateescape")).hexdigest()[:40]
+        return self._folder / name[:2] / f"{name}.jpg"
+
     def route(self) -> Route:
         """What the server answers at an address."""
 
         def answer(request: Request) -> Response:
-            path = self.file(request.path_params["token"])
-            if path is None:
+            token = request.path_params["token"]
+            path = self.file(token)
+            if path is not None:
+                return FileResponse(path, media_type="image/jpeg", headers=FOR_EVER)
+            other = self.find_other_size(token)
+            if other is None:
                 return Response(_plate(), media_type="image/png", headers=NOT_KEPT)
-            return FileResponse(path, media_type="image/jpeg", headers=FOR_EVER)
+            return FileResponse(other, media_type="image/jpeg", headers=NOT_KEPT)
 
         return Route(PATH + "/{token}", answer)
 

@@ -137,8 +137,10 @@ def shot(
     over: str = "",
 ) -> str:
     """The photo or page with its boxes, and HTML `over` it; or a card with the text, where there is no picture."""
+    away = f'<span class="away">{escape(words.offline)}</span>' if pictures.is_offline(region.source) else ""
+    look = "shot offline" if away else "shot"
     if not region.is_drawn:
-        return card(region)
+        return card(region, away)
     size = sides_of(pictures, region)
     address = pictures.address(region.source, region.page, px=LARGE_PX if large else THUMB_PX)
     sides = f' width="{size[0]}" height="{size[1]}"' if all(size) else ""
@@ -146,7 +148,7 @@ def shot(
     boxes = "".join(box(mark, size) for mark in marks)
     lazy, room = ("", room_of(size)) if large else (' loading="lazy"', "")
     photo = f'<img src="{address}" alt="{name}"{sides}{lazy} decoding="async">'
-    return f'<span class="shot"{room}>{photo}{over}{boxes}</span>'
+    return f'<span class="{look}"{room}>{photo}{over}{boxes}{away}</span>'
 
 
 def room_of(size: tuple[int, int]) -> str:
@@ -192,11 +194,12 @@ def crop(pictures: PagePictures, citation: Citation) -> str:
     return f'<img src="{pictures.address(region.source, region.page, px=TINY_PX, box=around)}" alt="" loading="lazy">'
 
 
-def card(region: Region) -> str:
-    """The beginning of a text on a sheet."""
+def card(region: Region, away: str = "") -> str:
+    """The beginning of a text on a sheet, and below it what says that its file is offline."""
     text = dedent(region.text) if region.kind == "code" else region.text
     text = text[:EXCERPT] + (" ..." if len(text) > EXCERPT else "")
-    return f'<span class="shot sheet" dir="auto">{escape(text)}</span>'
+    look = "shot sheet offline" if away else "shot sheet"
+    return f'<span class="{look}" dir="auto">{escape(text)}{away}</span>'
 
 
 def marks_of(citations: Sequence[Citation], chosen: int) -> list[Mark]:
@@ -227,7 +230,8 @@ class Tile:
 
 def tile(each: Tile, pictures: PagePictures, words: UiTexts) -> str:
     """A photo or a card that opens, a box to choose it, its caption and a quiet line."""
-    region, name = each.region, escape(each.name)
+    region, said = each.region, [each.name, *([words.offline] if pictures.is_offline(each.region.source) else [])]
+    name = escape(words.join(said))
     return (
         f'<li style="--ratio:{ratio(region, pictures):.3f}" data-path="{escape(region.source.path)}">'
         f'<button type="button" class="look" data-act="open" data-what="{each.index}" aria-label="{name}" '

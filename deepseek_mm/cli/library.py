@@ -54,6 +54,8 @@ def lines(told: "Health") -> Iterator[str]:
     yield line(not told.num_problems, f"{told.num_problems} things do not fit together")
     yield from (f"      {each.path or 'the index'}: {each.detail}" for each in told.problems)
     yield line(not told.gone, f"{told.gone} known files are not there any more", worst="warn")
+    yield from (line(False, f"{folder} is not there now", worst="info") for folder in told.away)
+    yield from [line(False, f"{told.offline} files are offline", worst="info")] if told.offline else []
     yield line(not told.num_failed, f"{told.num_failed} files could not be read", worst="warn")
     yield from (f"      {each.item}: {each.reason}" for each in told.failed)
     yield line(left.overwrites, "what is deleted is overwritten with zeros")

@@ -4,19 +4,21 @@ It ends when the file changes, when a limit in the settings or what reads files 
 by hand. The table lies beside the jobs, so it outlives the program.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import BadFile, LimitReached
+from deepseek_mm.errors import BadFile, LimitReached, NothingThere
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.records import SetAside
-from deepseek_mm.parse.document import read_page, stat_file
+from deepseek_mm.parse.document import open_file, read_page, stat_file
+from deepseek_mm.parse.formats import File
 from deepseek_mm.parse.workers.client import Stopping, never
 
+PLUG_IN = "Plug in or mount the drive, then try again"
 READERS = 1  # raise it with what reads files: then everything that was set aside is tried once more
 
 
@@ -26,6 +28,7 @@ class Quarantine:
 
     jobs: Jobs
     config: ParseConfig
+    find_away: Callable[[str], str] = lambda path: ""  # the folder that is not there now and in which a path lies
 
     def reasons(self) -> dict[str, str]:
         """Path -> why it is passed over, of every file that is still as it was."""
@@ -61,8 +64,23 @@ class Quarantine:
     def read_page(self, path: str, page: int, *, stopping: Stopping = never) -> Image:
         """As `document.read_page`, but for a file that is set aside: that one is not tried."""
         self.check(path)
-        with self.noting(path):
+        with self.noting(path), self.explaining(path):
             return read_page(path, page, self.config, stopping=stopping)
+
+    def open_file(self, path: str) -> File:
+        """As `document.open_file`."""
+        with self.explaining(path):
+            return open_file(path, self.config)
+
+    @contextmanager
+    def explaining(self, path: str) -> Iterator[None]:
+        """NothingThere says of a file that is offline what to do."""
+        try:
+            yield
+        except NothingThere as error:
+            if away := self.find_away(path):
+                raise NothingThere(f"{path} is offline: {away} is not there now. {PLUG_IN}") from error
+            raise
 
     @property
     def _limits(self) -> str:

@@ -35,6 +35,7 @@ from deepseek_mm.errors import BadFile, ConfigError, Conflict, DeepSeekMMError, 
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.learning.learner import FOLDER as LEARNING
+from deepseek_mm.library.drives import ROOTS
 from deepseek_mm.library.dropped_files import FOLDER, taken_out
 from deepseek_mm.library.duplicates import APART
 from deepseek_mm.library.folder_watcher import WATCH
@@ -241,7 +242,12 @@ def guarded_values(file: Path) -> dict[str, Any]:
 BACKUP, RESTORE = "back up", "restore"  # kinds of jobs
 STORE = "store.db"
 SETTINGS = "config.toml"
-TEXTS = (SETTINGS, "rules.txt", APART)  # that their owner changes, on the page or by hand
+TEXTS = (
+    SETTINGS,
+    "rules.txt",
+    APART,
+    ROOTS,
+)  # that their owner changes, on the page or by hand, and what is remembered
 KEPT = ("uploads", FOLDER, LEARNING)  # folders of files that the library itself holds: with questions, dropped, learned
 
 

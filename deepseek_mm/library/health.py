@@ -10,7 +10,8 @@ from the disk is listed, and taken out only if that is wished.
 
 import os
 import sqlite3
-from collections.abc import Container, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from deepseek_mm.errors import BadFile, Busy, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Failed, Jobs, Task
 from deepseek_mm.library.backup import BACKUPS, PAGE, STORE, files_of
+from deepseek_mm.library.drives import Drives
 from deepseek_mm.library.index_jobs import INDEX, READ
 from deepseek_mm.parse.document import is_gone, open_file
 from deepseek_mm.parse.links import open_plain
@@ -61,6 +63,8 @@ class Health:
     problems: tuple[StoreProblem, ...]  # what does not fit together, the first of them
     num_problems: int
     gone: int  # files that are known and not there any more
+    offline: int = 0  # files that lie below a folder that is away
+    away: tuple[str, ...] = ()  # these folders
     failed: tuple[Failed, ...]  # files that are set aside, or could not be read and are not known, the latest
     num_failed: int
     sizes: tuple[FolderPart, ...]  # the largest first
@@ -74,17 +78,22 @@ class Health:
         return self.store.recall >= 0.99 and not self.num_problems and clean
 
 
-def examine(data: Path, store: RegionStore, jobs: Jobs, *, in_trash: int, aside: Mapping[str, str]) -> Health:
+def examine(
+    data: Path, store: RegionStore, jobs: Jobs, *, in_trash: int, aside: Mapping[str, str], drives: Drives
+) -> Health:
     """Look at everything; `aside` says why which files are passed over."""
     problems = store.problems()
     known = store.stamps()
+    offline = drives.list_offline(known)
     failed = [Failed(item=path, reason=reason) for path, reason in aside.items()]
     failed += [each for each in failures(jobs, known) if each.item not in aside]
     return Health(
         store=store.health(),
         problems=tuple(problems[:MOST_LISTED]),
         num_problems=len(problems),
-        gone=sum(map(is_gone, known)),
+        gone=sum(is_gone(path) for path in known if path not in offline),
+        offline=len(offline),
+        away=drives.list_away() if offline else (),
         failed=tuple(failed[:MOST_LISTED]),
         num_failed=len(failed),
         sizes=sizes(data),
@@ -189,6 +198,7 @@ CACHE = "the cache"  # what a fault of the cache file is listed under
 HISTORY, JOBS = "the history", "the table of jobs"  # what a problem of these files is listed under
 WHOLE_INDEX = "the index"  # what a problem of the store as a whole is listed under
 FROM_BACKUP = "What is gone is only in a backup; what is there now is taken as it is"
+COMES_BACK = "They stay known until it is back; to take them out, forget that folder"
 ANEW = "Make it anew with: python -m deepseek_mm index --rebuild"
 
 
@@ -200,6 +210,7 @@ class LibraryCheck:
     jobs: Jobs
     history: History
     config: Config
+    drives: Drives
 
     def verify(self, task: Task) -> str:
         """No payload. Every problem becomes a failed item."""
@@ -222,6 +233,8 @@ class LibraryCheck:
                 task.fail(problem.path, f"{problem.detail} {FROM_BACKUP}")
             elif problem.path in (CACHE, WORDS):
                 continue
+            elif problem.path in self.drives.list_away():
+                task.fail(problem.path, f"{problem.detail} {COMES_BACK}")
             elif is_gone(problem.path):
                 gone.append(problem.path)
             else:
@@ -266,14 +279,22 @@ class LibraryCheck:
         if fault:
             yield StoreProblem(path=CACHE, detail=fault)
         stamps = self.store.stamps()
+        offline = self.drives.list_offline(stamps)
+        yield from self._describe_offline(offline)
         for done, (path, stamp) in enumerate(sorted(stamps.items())):
             if task.stopping:
                 return
             task.report(done, len(stamps), path)
-            detail = self._difference(path, stamp)
+            detail = "" if path in offline else self._difference(path, stamp)
             if detail:
                 yield StoreProblem(path=path, detail=detail)
         task.report(len(stamps), len(stamps), "")
+
+    def _describe_offline(self, offline: Collection[str]) -> Iterator[StoreProblem]:
+        """One problem for each folder that is away: what it holds cannot be compared, and is not gone."""
+        counts = Counter(self.drives.find_away(path) for path in offline)
+        for folder, count in sorted(counts.items()):
+            yield StoreProblem(path=folder, detail=f"It is not there now: {count} files below it are offline.")
 
     def _difference(self, path: str, stamp: Stamp) -> str:
         """How the file differs from what was indexed; empty if it does not."""

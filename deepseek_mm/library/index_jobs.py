@@ -5,7 +5,7 @@ what is there.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +21,7 @@ from deepseek_mm.ingest.photo_words import NOTE, WORDS_MARK, PhotoWords, is_own,
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.language.detection import language_of
+from deepseek_mm.library.drives import Drives
 from deepseek_mm.parse.document import is_gone
 from deepseek_mm.parse.repository import explain
 from deepseek_mm.parse.workers.client import Stopping, never
@@ -62,11 +63,12 @@ class IndexingHandlers:
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
     taught: Callable[[], Mapping[str, str]] = dict  # path of a photo -> words in which somebody has described it
     moved: Callable[[Sequence[MovedFile]], object] = len  # told which files lie elsewhere now
+    drives: Drives  # what knows which files are offline
 
     @property
     def quarantine(self) -> Quarantine:
         """What no pass tries again."""
-        return Quarantine(jobs=self.jobs, config=self.config)
+        return Quarantine(jobs=self.jobs, config=self.config, find_away=self.drives.find_away)
 
     @property
     def describer(self) -> Describer | None:
@@ -76,7 +78,8 @@ class IndexingHandlers:
     def index(self, task: Task) -> str:
         """Payload: paths; only (instead of paths, for a retry); collection; anew; forget (what is gone)."""
         payload = task.job.payload
-        paths = here(payload.get("only") or payload["paths"], self.store, task)
+        self.drives.note(payload["paths"])
+        paths = self._here(payload.get("only") or payload["paths"], task)
         hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
         intake = self.open_intake(str(payload.get("collection", "")))
         again = {"anew": bool(payload.get("anew")), "retry": "only" in payload}
@@ -84,10 +87,13 @@ class IndexingHandlers:
         if report.moves:
             self.moved(report.moves)
         self._add_words(task)
-        gone = [*report.vanished, *missing(payload["paths"], self.store)]
-        said = report.sentence()
+        lost = [*report.vanished, *missing(payload["paths"], self.store)]
+        offline = self.drives.list_offline([*lost, *below(self._away(payload["paths"]), self.store)])
+        gone = [path for path in lost if path not in offline]
+        said = report.sentence() + self._describe_offline(offline)
         task.result = report.counts() | {
             "vanished": gone,
+            "offline": len(offline),
             "left_out": [[each[0], explain(each)] for each in report.left_out[:MOST_TOLD]],
             "num_left_out": len(report.left_out),
         }
@@ -96,6 +102,19 @@ class IndexingHandlers:
         if not report.stopped:
             self.add_reading()
         return said
+
+    def _here(self, paths: Sequence[str], task: Task) -> list[str]:
+        """Those of the paths that are there. One that is not, and is not known either, is a failed item."""
+        away = set(self._away(paths))
+        return here([path for path in paths if path not in away], self.store, task)
+
+    def _away(self, paths: Sequence[str]) -> list[str]:
+        """Those that lie on a drive, or in a folder, that is away, and below which files are known."""
+        return [path for path in paths if self.drives.find_away(path) and below([path], self.store)]
+
+    def _describe_offline(self, offline: Collection[str]) -> str:
+        folders = sorted({self.drives.find_away(path) for path in offline} - {""})
+        return f"; {len(offline)} files are offline, for {', '.join(folders)} is not there now" if folders else ""
 
     def _forget(self, gone: Sequence[str], payload: Mapping[str, Any]) -> str:
         """Take out what is gone, once nothing waits to be taken in: it may lie there now. Returns what is said."""
@@ -231,8 +250,14 @@ class IndexingHandlers:
     def _batches_without_description(self) -> Iterator[list[Source]]:
         last = 0
         while some := self.store.sources_without_mark(DESCRIBED, where=PHOTOS, limit=TOGETHER, after=last):
-            yield some
+            if there := self._online(some):
+                yield there
             last = some[-1].id
+
+    def _online(self, sources: Sequence[Source]) -> list[Source]:
+        """Without those that are offline: they wait until they are back."""
+        offline = self.drives.list_offline([source.path for source in sources])
+        return [source for source in sources if source.path not in offline]
 
     def _describe(self, sources: Sequence[Source], task: Task) -> int:
         """Describe some photos, and return how many there were whose file could be read."""
@@ -281,7 +306,8 @@ class IndexingHandlers:
 
     def _unread(self) -> Iterator[Source]:
         for where in PICTURES:
-            yield from self._by_mark(MARK, where)
+            for source in self._by_mark(MARK, where):
+                yield from self._online([source])
 
     def _by_mark(self, mark: str, where: Filter) -> Iterator[Source]:
         """Every source over which this pass was not made."""

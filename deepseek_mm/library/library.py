@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Handler, Job, Jobs, State, Task, Worker
 from deepseek_mm.learning import LEARN, REPLACED, Learning
 from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
+from deepseek_mm.library.drives import Drives, guess_roots
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
@@ -63,6 +65,7 @@ class Library:
         self.config, self.jobs, self.history, self._reader = config, jobs, history, reader
         self._ages, self._others = Ages(), tuple[Worker, ...]()
         self._facts = PhotoFactsReader(config.parse)
+        self.drives = Drives(config.data)
         self._join_parts(eyes, store)
 
     def _join_parts(self, eyes: VisionPipeline, store: RegionStore) -> None:
@@ -79,9 +82,10 @@ class Library:
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
             taught=lambda: self.learning.list_descriptions(),
             moved=self._note_moved,
+            drives=self.drives,
         )
         self.quarantine = filling.quarantine
-        check = LibraryCheck(store=store, jobs=jobs, history=history, config=config)
+        check = LibraryCheck(store=store, jobs=jobs, history=history, config=config, drives=self.drives)
         self.learning = Learning(config, eyes=eyes, jobs=jobs, history=history)
         self._trash = Trash(config.data, store, ages=self._ages)
         bundle = Bundle(
@@ -122,9 +126,16 @@ class Library:
         for job in self._watches("failed"):
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
+        self._remember_folders()
         self.read_words()
         for worker in (*self._workers, *self._others):
             worker.start()
+
+    def _remember_folders(self) -> None:
+        """Those that are watched, and all that an earlier version indexed and did not remember."""
+        known = [] if self.drives.remembers else self.jobs.find(kinds=(INDEX,), limit=-1)
+        indexed = [str(path) for job in known for path in job.payload.get("paths", ())]
+        self.drives.note([*self.list_watched(), *guess_roots(indexed)])
 
     def stop(self) -> bool:
         """Leave what is under way to the next start; whether everything has come to rest."""
@@ -215,13 +226,15 @@ class Library:
 
     def read_facts(self, source: Source) -> PhotoFacts:
         """All that is known of a photo, for whoever looks at it; of another file where it lies."""
-        return self._facts.read(source, self.store, self.description_of)
+        facts = self._facts.read(source, self.store, self.description_of)
+        return replace(facts, away=self.drives.find_away(source.path))
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
         name = real_path(folder)
         if not os.path.isdir(name):
             raise BadFile(f"{name} is no folder, so there is nothing to watch. Name a folder")
+        self.drives.note([name])
         return self.jobs.add(WATCH, {"folder": name, RESOLVED: True}, title=f"Watch {name}", unique=True)
 
     def list_watched(self) -> list[str]:
@@ -307,7 +320,8 @@ class Library:
     def health(self) -> Health:
         """Recall, what belongs to nothing, what failed, how large everything is, and what is left of deleted things."""
         in_trash = len(self._trash.files())
-        return examine(self.config.data, self.store, self.jobs, in_trash=in_trash, aside=self.quarantine.reasons())
+        aside = self.quarantine.reasons()
+        return examine(self.config.data, self.store, self.jobs, in_trash=in_trash, aside=aside, drives=self.drives)
 
     def find_traces(self, text: str) -> list[LeftoverText]:
         """Where a text of something deleted still stands in the library's files; [] proves that it is gone. BadFile."""
@@ -383,6 +397,7 @@ class Library:
         for folder in (self.config.data / "spaces").glob("*"):
             if folder.resolve() != own:
                 shutil.rmtree(folder, ignore_errors=True)
+        self.drives.clear()
         self.learning.use()
         self.start()
 

@@ -33,6 +33,7 @@ class PhotoFacts:
     place: str = ""  # the city, what it lies in, and its country: "Pisa, Tuscany, Italy"
     lines: tuple[str, ...] = ()  # that are written in it, in the order in which they were read
     parts: tuple[Region, ...] = ()  # things with a box, the surest first
+    away: str = ""  # the folder that is not there now and in which it lies; "" where the file can be opened
     paths: tuple[str, ...] = ()  # every place where its bytes lie, its own first
     rating: Rating = Rating()  # whether it is a favourite, and its stars
     albums: tuple[str, ...] = ()  # that it is in

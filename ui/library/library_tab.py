@@ -120,6 +120,8 @@ def lines(told: Health, words: UiTexts) -> Iterator[tuple[bool, str]]:
     yield told.store.recall >= LEAST_RECALL, words.health_recall.format(share=share, sampled=sampled)
     yield not told.num_problems, words.health_orphans.format(count=told.num_problems)
     yield not told.gone, words.health_gone.format(count=told.gone)
+    if told.offline:
+        yield True, words.health_offline.format(count=told.offline, folders=words.join(told.away))
     yield not told.num_failed, words.health_failed.format(count=told.num_failed)
     clean = left.overwrites and not (left.dirty_pages or left.cached or left.words)
     text = words.health_clean if clean else words.health_traces

@@ -235,6 +235,10 @@ class HealthWords:
     )
     health_orphans = Translation("Things that belong to nothing: {count}.", "无归属的条目：{count}。")
     health_gone = Translation("Known files that are not there any more: {count}.", "已知但已不存在的文件：{count}。")
+    health_offline = Translation(
+        "Files that are offline, for {folders} is not there now: {count}. They stay known.",
+        "离线文件（{folders} 目前不存在）：{count}。这些文件仍在图库中。",
+    )
     health_failed = Translation("Files that could not be read: {count}.", "无法读取的文件：{count}。")
     health_clean = Translation(
         "What was deleted has left nothing: {free} free pages are all zeros, vectors and words are those of what is "

@@ -30,6 +30,12 @@ class ViewerWords:
     info_place = Translation("Place", "地点")
     info_collection = Translation("Collection", "合集")
     info_file = Translation("File", "文件")
+    offline = Translation("offline", "离线")
+    info_offline = Translation("Offline", "离线")
+    info_away = Translation(
+        "{folder} is not there now. The file stays known, and can be opened once it is back.",
+        "{folder} 目前不存在。该文件仍在图库中，待其恢复后即可打开。",
+    )
     info_lies = Translation("Where it lies", "所在位置")
     shutter = Translation("{time} s", "{time} 秒")
     focal = Translation("{length} mm", "{length} 毫米")

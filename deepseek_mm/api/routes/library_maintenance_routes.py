@@ -153,6 +153,8 @@ class LibraryHealthOut(BaseModel):
     num_problems: int = Field(description="what does not fit together, such as a region without a vector")
     problems: list[ItemOut]
     gone: int = Field(description="files that are known and not there any more")
+    offline: int = Field(description="files below a folder that is not there now, such as an unplugged drive")
+    away: list[Text] = Field(description="these folders")
     num_failed: int = Field(description="files that could not be read and are not known")
     failed: list[ItemOut]
     sizes: list[PartOut]
@@ -173,7 +175,8 @@ class LibraryHealthOut(BaseModel):
             sizes=list(map(PartOut.of, health.sizes)),
             traces=TracesOut.of(health.store.traces),
             found=None,
-            **pick(health, "num_problems", "gone", "num_failed", "in_trash"),
+            **pick(health, "num_problems", "gone", "offline", "num_failed", "in_trash"),
+            away=list(health.away),
         )
 
 
