@@ -119,11 +119,15 @@ class LibraryConfig:
     forget_gone: bool = False  # files that are gone from an indexed folder leave the library as well
     most_watched: int = 8  # folders watched at once
     undo_s: float = 600.0  # how long what was taken out can be put back
+    backup_every_h: float = 0.0  # hours between two backups that are made by themselves; 0 makes none
+    backups_kept: int = 7  # of those that were made by themselves; the oldest go once a new one was restored as a trial
     watch_poll: bool = False  # look at watched folders again and again: for network drives that send no notice
 
     def __post_init__(self) -> None:
         between("library.most_watched", self.most_watched, 0, 64)
         between("library.undo_s", self.undo_s, 0, 30 * 86_400)
+        between("library.backup_every_h", self.backup_every_h, 0, 366 * 24)
+        between("library.backups_kept", self.backups_kept, 1, 1_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -111,6 +111,7 @@ def test_names_from_outside_never_become_html():
     failed = {7: [Failed(item=NASTY, reason=NASTY)]}
     html = render_running([job(payload={"paths": [NASTY]}, message=NASTY), job(kind="odd", title=NASTY)], ENGLISH)
     html += render_watched([folder(NASTY, how=NASTY)], ENGLISH) + backups([Path(f"/b/{NASTY}")], ENGLISH)
+    html += backups([], ENGLISH, job(kind="check backup", payload={"file": f"/b/{NASTY}"}, message=NASTY, ended_at=AT))
     html += news([job(kind="odd", title=NASTY)], ENGLISH)
     html += render_ended([job(state="done", title=NASTY, message=NASTY, num_failed=1, ended_at=AT)], failed, ENGLISH)
     html += render_facts({"photo": 1}, 1, 1, NASTY, ENGLISH)
@@ -197,6 +198,14 @@ def test_the_newest_taking_has_an_undo_and_those_before_it_are_counted():
 def test_backups_are_listed_by_name_with_a_button_that_knows_where_they_lie():
     assert 'data-act="choose" data-what="/lib/backups/x"' in backups([Path("/lib/backups/x")], ENGLISH)
     assert backups([], ENGLISH) == ""
+
+
+@pytest.mark.parametrize(("state", "said"), [("done", "x can be restored."), ("failed", "x cannot be restored.")])
+def test_the_last_trial_of_a_backup_is_told_with_its_time_and_its_result(state, said):
+    check = job(state=state, payload={"file": "/lib/backups/x"}, message="1 files", ended_at=AT)
+    html = backups([], ENGLISH, check)
+    assert f"{local(AT)}: {said}" in html
+    assert "1 files" in html
 
 
 def test_what_was_left_out_is_listed_with_its_reasons_and_the_rest_is_counted():

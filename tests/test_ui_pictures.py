@@ -139,3 +139,15 @@ def test_the_size_of_a_page_is_looked_up_once_and_that_of_a_photo_never(pictures
 )
 def test_a_box_becomes_shares_of_the_sides_cut_to_the_picture(box, size, share):
     assert shares(box, size) == share
+
+
+def test_a_picture_that_cannot_be_opened_is_shown_in_another_size_where_one_was_made(pictures):
+    served = FastAPI()
+    served.router.routes.append(pictures.route())
+    assert pictures.file(token(pictures.address(RED, px=THUMB_PX))) is not None
+    pictures._picture = lambda source, page: (_ for _ in ()).throw(NothingThere("the drive is not there"))
+    with TestClient(served) as client:
+        large = client.get(pictures.address(RED, px=LARGE_PX))
+        assert (large.headers["content-type"], large.headers["cache-control"]) == ("image/jpeg", "no-store")
+        never = client.get(pictures.address(Source(path="/photos/new.jpg", digest="x"), px=LARGE_PX))
+        assert never.headers["content-type"] == "image/png"

@@ -4,7 +4,8 @@ import pytest
 
 from deepseek_mm.types import Citation
 from index import Label, Region, Source, Symbol
-from ui.region_html import EvidenceItem, caption, chosen, evidence, exhibit, name_region, passage
+from ui.pictures import PagePictures
+from ui.region_html import EvidenceItem, Tile, caption, chosen, evidence, exhibit, name_region, passage, tile
 from ui.words import CHINESE, ENGLISH
 
 ASK = Symbol(name="ask", parent="Assistant", kind="method")
@@ -122,3 +123,17 @@ def test_a_place_is_named_as_its_kind_of_document_has_it(form, region, english, 
     made = Region(source=source, kind="text", box_px=(0, 0, 0, 0), **region)
     assert (name_region(made, ENGLISH), name_region(made, CHINESE)) == (english, chinese)
     assert not made.is_drawn
+
+
+def test_a_file_that_is_offline_is_marked_for_eyes_and_ears(tmp_path):
+    pictures = PagePictures(tmp_path, lambda source, page: None)
+    region = Region(source=Source(path="/stick/kite.jpg", width_px=4, height_px=3), kind="whole", box_px=(0, 0, 4, 3))
+    note = Region(source=Source(path="/stick/note.txt", kind="document"), kind="text", box_px=(0, 0, 0, 0), text="hi")
+    for each in (region, note):
+        shown = Tile(index=0, region=each, name="it", caption="", why="")
+        assert "offline" not in tile(shown, pictures, ENGLISH)
+        pictures.is_offline = lambda source: source.path.startswith("/stick/")
+        html = tile(shown, pictures, ENGLISH)
+        assert '<span class="away">offline</span>' in html
+        assert 'aria-label="it, offline"' in html
+        pictures.is_offline = lambda source: False

@@ -124,7 +124,7 @@ def say_something(assistant: Assistant) -> None:
     sources = store.sources(every, limit=store.counts(where=every).sources, order="name")[::SAID]
     ids = [source.id for source in sources]
     store.curation.rate(ids, is_favourite=True, stars=4)
-    store.curation.put(store.curation.make_album(ALBUM), ids)
+    store.curation.put_into(store.curation.make_album(ALBUM), ids)
     leading = store.leading(ids)
     cited = [Citation(number=n, region=leading[each], score=1.0) for n, each in enumerate(ids, start=1)]
     asked = Question(text="show me some", session=SESSION)

@@ -213,6 +213,11 @@ WORDS: dict[str, Subcommand[Word]] = {
         takes="FILE",
         run=does_job(lambda service, args: service.backup(LOCAL, args.what[0])),
     ),
+    "check-backup": Subcommand(
+        help="restore FILE, or the newest backup, as a trial into a temporary folder",
+        takes="[FILE]",
+        run=does_job(lambda service, args: service.check_backup(LOCAL, Path(args.what[0]) if args.what else "")),
+    ),
     "restore": Subcommand(
         help="all out of FILE",
         takes="FILE",

@@ -15,12 +15,13 @@ class Subcommand(Generic[Run]):
 
     help: str
     run: Run
-    takes: str = ""  # what must follow, a name each: "TURN ANSWER"; "PATH ..." is one or more
+    takes: str = ""  # what must follow, a name each: "TURN ANSWER"; "PATH ..." is one or more, "[FILE]" one or none
 
     def fits(self, given: Sequence[str]) -> bool:
         """Whether so much follows as must."""
         names = self.takes.split()
-        return len(given) >= 1 if names[1:] == ["..."] else len(given) == len(names)
+        needed = [name for name in names if not name.startswith("[")]
+        return len(given) >= 1 if names[1:] == ["..."] else len(needed) <= len(given) <= len(names)
 
 
 def choose_subcommand(

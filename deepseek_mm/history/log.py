@@ -125,6 +125,12 @@ class History(DatabaseOwner):
         with self._database.reading() as reading:
             return int(reading.scalars(queries.count_conversations(session, text)).one())
 
+    def num_conversations(self) -> int:
+        """How many conversations all sessions have together."""
+        with self._database.reading() as reading:
+            here = select(func.count(ConversationRow.id)).where(ConversationRow.deleted_at.is_(None))
+            return int(reading.scalars(here).one())
+
     def turns(
         self, conversation: int, *, session: str, last: int | None = None, before: int | None = None
     ) -> list[Turn]:

@@ -22,6 +22,7 @@ from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Handler, Job, Jobs, State, Task, Worker
 from deepseek_mm.learning import LEARN, REPLACED, Learning
 from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
+from deepseek_mm.library.backup_schedule import CHECK_BACKUP, BackupSchedule, BackupTrial
 from deepseek_mm.library.drives import Drives, guess_roots
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
@@ -44,6 +45,7 @@ ACTIVE: tuple[State, ...] = ("waiting", "running")
 OVER: tuple[State, ...] = ("done",)
 MOST_WORDS = 500  # letters of a description
 MOST_REPLACED = 20  # earlier descriptions of a photo that can come back
+NO_BACKUP = "no backup at {file}. Make one with: python -m deepseek_mm library backup FILE"
 UNKNOWN = "the library does not know {name} any more. Index it again"
 REST_S = 30.0  # how long work may take to stop before everything is deleted
 STOP_S = 5.0  # how long a program that ends waits for the work at hand
@@ -91,11 +93,14 @@ class Library:
         bundle = Bundle(
             config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self.learning.use
         )
+        self._schedule = BackupSchedule(config=config, jobs=jobs)
+        self._trial = trial = BackupTrial(bundle=bundle, schedule=self._schedule, space=eyes.index_space)
+        keeping = {BACKUP: trial.backup, RESTORE: bundle.restore, CHECK_BACKUP: trial.check}
         watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
         towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}  # one at a time
         self._workers: tuple[Worker, ...] = (
             Worker(jobs, towers),
-            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, BACKUP: bundle.backup, RESTORE: bundle.restore}),
+            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, **keeping}),
             Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
             Worker(jobs, {LEARN: self.learning.run}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
@@ -107,11 +112,14 @@ class Library:
         What was taken out of the store before stays out, and cannot be put back any more.
         """
         working = [worker.is_started for worker in self._workers]
+        self._schedule.stop()
         for worker in self._workers:
             worker.stop(STOP_S)
         self._join_parts(eyes, store)
         for worker in self._workers if any(working) else ():
             worker.start()
+        if any(working):
+            self._schedule.start()
 
     def work_on(self, handlers: Mapping[str, Handler]) -> None:
         """Have a thread of its own do other kinds of work as well, from the next start on."""
@@ -130,6 +138,7 @@ class Library:
         self.read_words()
         for worker in (*self._workers, *self._others):
             worker.start()
+        self._schedule.start()
 
     def _remember_folders(self) -> None:
         """Those that are watched, and all that an earlier version indexed and did not remember."""
@@ -139,6 +148,7 @@ class Library:
 
     def stop(self) -> bool:
         """Leave what is under way to the next start; whether everything has come to rest."""
+        self._schedule.stop()
         return all([worker.stop(STOP_S) for worker in (*self._workers, *self._others)])
 
     def read_words(self) -> None:
@@ -373,10 +383,21 @@ class Library:
         target = BackupTarget.of(name.parent.resolve() / name.name, self.config.data)
         return self.jobs.add(BACKUP, {"file": str(target.path)}, title=f"Back up to {target.path}", unique=True)
 
+    def check_backup(self, file: str | os.PathLike[str]) -> Job:
+        """Restore a backup as a trial, into a temporary folder. BadFile if there is no such file."""
+        if not os.path.isfile(file):
+            raise BadFile(NO_BACKUP.format(file=file))
+        return self._trial.check_later(Path(absolute(file)))
+
+    def last_check(self) -> Job | None:
+        """The job that last tried to restore a backup, and has ended; None where none did."""
+        over = self.jobs.find(kinds=(CHECK_BACKUP,), states=("done", "failed"), limit=1)
+        return over[0] if over else None
+
     def restore(self, file: str | os.PathLike[str]) -> Job:
         """Everything as it was when the file was made. BadFile if there is no such file."""
         if not os.path.isfile(file):
-            raise BadFile(f"no backup at {file}. Make one with: python -m deepseek_mm library backup FILE")
+            raise BadFile(NO_BACKUP.format(file=file))
         return self.jobs.add(RESTORE, {"file": absolute(file)}, title=f"Restore {absolute(file)}", unique=True)
 
     def delete_everything(self) -> None:

@@ -17,6 +17,7 @@ from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
 from deepseek_mm.library.backup import BACKUP, RESTORE, backups_in, new_backup
+from deepseek_mm.library.backup_schedule import CHECK_BACKUP
 from deepseek_mm.library.dropped_files import keep_dropped
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH
@@ -38,6 +39,7 @@ KINDS = (
     REPAIR,
     BACKUP,
     RESTORE,
+    CHECK_BACKUP,
     WATCH,
     DUPLICATES,
     LEARN,
@@ -163,6 +165,21 @@ class LibraryService:
         """Those in the library's own folder, the newest first."""
         return backups_in(self.assistant.config.data)
 
+    def check_backup(self, caller: Caller, file: str | Path = "") -> Job:
+        """Restore a backup as a trial, into a temporary folder; without a name the newest in the library's folder.
+
+        NothingThere if there is none. From elsewhere only those in the library's own folder are tried.
+        """
+        own = self.list_backups(caller)
+        if not str(file).strip() and not own:
+            raise NothingThere("there is no backup in the library's folder. Make one first")
+        return self._library.check_backup(self._find_backup(caller, file or own[0], "check"))
+
+    @requires("ask")
+    def last_check(self, caller: Caller) -> Job | None:
+        """The job that last tried to restore a backup; None where none did."""
+        return self._library.last_check()
+
     @requires("settings")
     def restore(self, caller: Caller, file: str | Path) -> Job:
         """Everything as it was when the backup was made, the conversations of all callers too.
@@ -171,15 +188,19 @@ class LibraryService:
         another file could hold settings, paths, and folders to watch that no caller from elsewhere may name.
         NothingThere if there is none of that name.
         """
+        found = self._find_backup(caller, file, "restore")
+        self.stop_answers()
+        return self._library.restore(found)
+
+    def _find_backup(self, caller: Caller, file: str | Path, what: str) -> Path:
         own = backups_in(self.assistant.config.data)
         found = next((path for path in own if str(file) in (path.name, str(path))), None)
         if found is None and isinstance(file, str) and "/" not in file:
             raise NothingThere(f"no backup is called {file}. See which there are: GET /library/backups")
         if found is None:
-            require_local(caller, "restore a file that is none of the library's own backups")
+            require_local(caller, f"{what} a file that is none of the library's own backups")
             found = Path(file)
-        self.stop_answers()
-        return self._library.restore(found)
+        return found
 
     @requires("settings")
     def delete_everything(self, caller: Caller) -> int:

@@ -116,6 +116,10 @@ class LibraryHandlers(Handlers):
         typed = _parse_path(path, caller) if path.strip() else ""
         return self.say(lambda: self._begun(self.services.library.backup(caller, typed)))
 
+    def check_backup(self, caller: Caller) -> ActionResult:
+        """Restore the newest backup in the library's folder as a trial."""
+        return self.say(lambda: self._begun(self.services.library.check_backup(caller)))
+
     def restore(self, caller: Caller, path: str) -> ActionResult:
         """Everything as it was when this backup was made."""
         restore, typed = self.services.library.restore, path.strip()

@@ -73,6 +73,7 @@ def title(job: Job, words: UiTexts) -> str:
     names = {
         "index": words.job_index, "read text": words.job_read, "verify": words.job_verify, "repair": words.job_repair,
         "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
+        "check backup": words.job_check_backup,
         "duplicates": words.job_duplicates, "learn": words.job_learn,
         "renew code": words.job_renew,
         "name photos": words.job_name_photos,
@@ -114,14 +115,28 @@ def render_taken(takings: Sequence[Taken], words: UiTexts) -> str:
     return f'<div class="undo"><p class="hint">{escape(f"{what} {before}".strip())}</p>{undo}</div>'
 
 
-def backups(files: Sequence[Path], words: UiTexts) -> str:
-    """Backups that lie in the library's folder, each with a button that names it in the field below."""
+def backups(files: Sequence[Path], words: UiTexts, check: Job | None = None) -> str:
+    """Backups that lie in the library's folder, each with a button that names it in the field below; and whether the
+    last one that was tried could be restored.
+    """
     rows = "".join(
         f'<li><span class="path">{escape(file.name)}</span>'
         f"{button('choose', file, words.backup_choose, label=f'{words.backup_choose}: {file.name}')}</li>"
         for file in files
     )
-    return f'<p class="hint">{escape(words.backups)}</p><ul class="watched">{rows}</ul>' if rows else ""
+    listed = f'<p class="hint">{escape(words.backups)}</p><ul class="watched">{rows}</ul>' if rows else ""
+    return listed + (_render_check(check, words) if check is not None else "")
+
+
+def _render_check(check: Job, words: UiTexts) -> str:
+    """What the last trial of a backup found, and when."""
+    good = check.state == "done"
+    said = (words.backup_is_whole if good else words.backup_is_broken).format(
+        name=os.path.basename(str(check.payload["file"])), when=local(check.ended_at or check.created_at)
+    )
+    look, sign = ("good", "&#10003;") if good else ("bad", "&#10007;")
+    line = f'<li class="{look}"><span aria-hidden="true">{sign}</span> {escape(said)}</li>'
+    return f'<ul class="health">{line}</ul><p class="hint">{say_marked(check.message, words)}</p>'
 
 
 def render_facts(kinds: Mapping[str, int], regions: int, size_bytes: int, place: str, words: UiTexts) -> str:
@@ -302,7 +317,9 @@ def look(services: Services, caller: Caller, words: UiTexts, seen: LibraryState 
         ended=render_ended(shown, failed, words),
         watched=render_watched([_watched_folder(job, counted, over) for job in watching], words),
         taken=render_taken(library.list_taken(caller) if changes else (), words),
-        backups=backups(library.list_backups(caller)[:MOST_BACKUPS] if changes else (), words),
+        backups=backups(library.list_backups(caller)[:MOST_BACKUPS], words, library.last_check(caller))
+        if changes
+        else "",
         counted=counted,
         far=words.head_work.format(far=far(at_work[0], words)) if at_work else "",
         busy=bool(now),

@@ -76,7 +76,9 @@ def place_care(words: UiTexts) -> dict[str, Any]:
         parts["health"] = piece(listens="")
     with fold("keep", words.keep, is_open=False):
         parts["backup_path"] = gr.Textbox(label=words.backup_path, max_lines=1)
-        parts["backup"] = gr.Button(words.backup, size="sm")
+        with gr.Row():
+            parts["backup"] = gr.Button(words.backup, size="sm", min_width=120)
+            parts["check_backup"] = gr.Button(words.backup_check, size="sm", min_width=120)
         parts["backups"] = piece(elem_classes="work-list")
         parts["restore_path"] = gr.Textbox(label=words.restore_path, max_lines=1)
         parts["restore"] = gr.Button(words.restore, size="sm")
@@ -217,6 +219,7 @@ class LibraryTab:
             event(self._measure, parts["gone_text"], parts["health"], **QUIET)
         self._press("take_out", shelving.take_out, "take_out_path")
         self._press("backup", shelving.backup, "backup_path")
+        self._press("check_backup", shelving.check_backup)
         self._press("restore", shelving.restore, "restore_path", right="settings")
 
     def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:

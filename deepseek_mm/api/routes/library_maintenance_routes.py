@@ -46,6 +46,14 @@ class RestoreIn(Body):
     )
 
 
+class CheckBackupIn(Body):
+    """Which one."""
+
+    file: Annotated[Typed, Field(max_length=4096)] = Field(
+        default="", description="a name out of /library/backups, or a path of the server's machine; empty is the newest"
+    )
+
+
 class DeleteIn(Body):
     """So that nothing is deleted by mistake."""
 
@@ -88,6 +96,12 @@ def backup(services: OurServices, caller: Librarian, asked: BackupIn | None = No
 def backups(services: OurServices, caller: Librarian) -> list[BackupOut]:
     """Those in the library's folder, the newest first."""
     return list(map(backup_out, services.library.list_backups(caller)))
+
+
+@router.post("/library/backup/check", status_code=202)
+def check_backup(services: OurServices, caller: Librarian, asked: CheckBackupIn | None = None) -> JobOut:
+    """Restore a backup as a trial, into a folder that is removed afterwards."""
+    return JobOut.of(services.library.check_backup(caller, asked.file.strip() if asked else ""))
 
 
 @router.post("/library/restore", status_code=202)
