@@ -81,6 +81,8 @@ class ParseConfig:
     draft_px: int = 1600  # a JPEG is decoded at a half, a quarter or an eighth where both its sides stay this long
     max_bytes: int = 500_000_000  # a larger file is refused before it is read
     follow_links: bool = False  # read what links in an indexed folder lead to, where that is inside serve.roots
+    max_video_bytes: int = 20_000_000_000  # the same of a video, which is read where it lies
+    max_frames: int = 40  # pictures of one video that are looked at
     max_pages: int = 500  # of one document; the rest is left out, and the document says so
     max_members: int = 20_000  # files of one archive
     max_unpacked_bytes: int = 4_000_000_000  # of one archive, all members together
@@ -97,6 +99,8 @@ class ParseConfig:
         between("parse.max_pixels", self.max_pixels, 1, 10**10)
         between("parse.draft_px", self.draft_px, 260, 100_000)
         between("parse.max_bytes", self.max_bytes, 1, 10**12)
+        between("parse.max_video_bytes", self.max_video_bytes, 1, 10**13)
+        between("parse.max_frames", self.max_frames, 1, 1_000)
         between("parse.max_pages", self.max_pages, 1, 100_000)
         between("parse.max_members", self.max_members, 1, 10**7)
         between("parse.max_unpacked_bytes", self.max_unpacked_bytes, 1, 10**13)

@@ -55,7 +55,7 @@ SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "i
 SYMBOL_FIELDS = tuple(field.name for field in fields(Symbol) if field.name != "calls")
 SOURCE_COLUMNS = (SourceRow.id, *(getattr(SourceRow, name) for name in SOURCE_FIELDS))
 BOX = (RegionRow.left_px, RegionRow.top_px, RegionRow.right_px, RegionRow.bottom_px)
-REST = (RegionRow.colours, RegionRow.text, RegionRow.page, RegionRow.first_line, RegionRow.last_line)
+REST = (RegionRow.colours, RegionRow.text, RegionRow.page, RegionRow.first_line, RegionRow.last_line, RegionRow.at_ms)
 REGION_COLUMNS = (RegionRow.id, RegionRow.source_id, RegionRow.kind, *BOX, *REST)
 SYMBOL_COLUMNS = (SymbolRow.region_id, *(getattr(SymbolRow, name) for name in SYMBOL_FIELDS))
 IDS = select(func.json_each(bindparam("ids")).table_valued("value").c.value)  # however many, as one parameter
@@ -106,7 +106,7 @@ def regions_by(session: Session, column: Literal["id", "source_id"], ids: Iterab
 
 
 def _region(row: Sequence[Any], source: Source, labels: tuple[Label, ...], symbol: Symbol | None) -> Region:
-    region_id, _, kind, left, top, right, bottom, colours, text, page, first_line, last_line = row
+    region_id, _, kind, left, top, right, bottom, colours, text, page, first_line, last_line, at_ms = row
     return Region(
         id=region_id,
         source=source,
@@ -118,6 +118,7 @@ def _region(row: Sequence[Any], source: Source, labels: tuple[Label, ...], symbo
         page=page,
         lines=(first_line, last_line),
         symbol=symbol,
+        at_ms=at_ms,
     )
 
 
@@ -482,6 +483,7 @@ def _region_values(region: Region, source_id: int) -> dict[str, Any]:
         "page": region.page,
         "first_line": first_line,
         "last_line": last_line,
+        "at_ms": region.at_ms,
     }
 
 

@@ -15,6 +15,7 @@ PAGE_NAMES = {
     "xlsx": "sheet",
     "epub": "chapter",
 }  # what pages of a format are called
+VIDEO_FORMATS = ("mp4", "mov", "m4v", "webm", "mkv", "avi")  # of photos that move: their regions have a time
 FOR_FOLDERS = ("__init__", "index", "mod")  # files of code that stand for their folder
 LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
 
@@ -45,11 +46,17 @@ class Source:
     latitude: float | None = None  # degrees, north positive
     longitude: float | None = None  # degrees, east positive
     note: str = ""  # what a reader should know, a sentence: "Only the first of its 12 pictures is shown."
+    duration_ms: int = 0  # of a video; 0 of all else
 
     @property
     def name(self) -> str:
         """The file's name without its folders."""
         return PurePath(self.path).name
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a photo that moves."""
+        return self.format in VIDEO_FORMATS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +110,7 @@ class Region:
     page: int = 0  # of a document, from 1; of slides and chapters their number; 0 where there are none
     lines: tuple[int, int] = (0, 0)  # first and last line of a text or code file, from 1; (0, 0) where unknown
     symbol: Symbol | None = None  # of a piece of code; None where the file was not split by its syntax
+    at_ms: int = 0  # of a video, milliseconds from its start: which of its pictures shows it
 
     @property
     def label(self) -> str:
@@ -113,6 +121,11 @@ class Region:
     def is_drawn(self) -> bool:
         """Whether it lies in a picture: a photo, or a page that can be drawn; texts of others have no box."""
         return self.kind not in WRITTEN or self.source.kind == "photo" or (self.page > 0 and any(self.box_px))
+
+    @property
+    def view(self) -> int:
+        """Which picture of its file it lies in: the page, or the moment of a video; 0 is the only one, or the first."""
+        return self.page or self.at_ms
 
     @property
     def page_name(self) -> str:

@@ -73,6 +73,7 @@ class SourceRow(StoreBase):
     longitude: Mapped[float | None] = mapped_column(Float)
     format: Mapped[str]
     note: Mapped[str]
+    duration_ms: Mapped[int]
     sort_name: Mapped[str]  # the file's name as `sort_keys` writes it
     date_us: Mapped[int | None]  # when a photo was taken, or another file last changed, in microseconds since 1970
 
@@ -154,6 +155,7 @@ class RegionRow(StoreBase):
     page: Mapped[int]
     first_line: Mapped[int]
     last_line: Mapped[int]
+    at_ms: Mapped[int]
 
 
 class VectorRow(StoreBase):
@@ -259,8 +261,16 @@ def undate_photos(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+MOMENTS = (
+    "ALTER TABLE regions ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE sources ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0",
+)
+
+
 def add_curation(connection: Connection) -> None:
-    """An older file gets the tables of what people say of photos, and the index of places."""
+    """An older file gets the tables of what people say of photos, the index of places, and room for times of videos."""
+    for statement in MOMENTS:
+        connection.exec_driver_sql(statement)
     for table in (RatingRow, AlbumRow, AlbumItemRow):
         StoreBase.metadata.tables[table.__tablename__].create(connection)
     next(each for each in StoreBase.metadata.tables["regions"].indexes if each.name == "regions_of_place").create(

@@ -78,7 +78,7 @@ def test_a_file_with_torn_pages_is_refused(path):
 def test_a_file_of_a_newer_version_is_refused(path):
     History(path).close()
     write_sql(path, "UPDATE alembic_version SET version_num = '9999'; PRAGMA journal_mode=WAL;")
-    refused(path, r"written by a newer version \(revision '9999'; this one knows up to '0010'\)\. Update with: pip")
+    refused(path, r"written by a newer version \(revision '9999'; this one knows up to '0011'\)\. Update with: pip")
 
 
 def test_a_database_of_someone_else_is_refused(path):

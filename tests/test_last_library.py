@@ -83,12 +83,14 @@ def test_sources_of_the_last_library_keep_all_but_the_date_of_a_file_for_a_photo
     path = library / "spaces/toy/store.db"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE sources SET taken_at = NULL WHERE path = '/photos/dog.jpg'")
-    before = read_rows(path)
+    first = read_rows(path)
     for _ in range(2):  # the second time there is nothing left to do
         open_all(library)
-        after = read_rows(path)
-        dates = {row[1]: row[-1] for row in after["sources"]}
-        assert [row[:-1] for row in after.pop("sources")] == [row[:-1] for row in before["sources"]]
+        before, after = dict(first), read_rows(path)
+        dates = {row[1]: row[-2] for row in after["sources"]}
+        assert {row[-1] for row in after["sources"]} == {0}  # none of them is a video
+        assert after.pop("regions") == [(*row, 0) for row in before.pop("regions")]
+        assert [row[:-2] for row in after.pop("sources")] == [row[:-1] for row in before["sources"]]
         assert dates == {
             "/photos/kite.jpg": 1_714_979_289_000_000,
             **dict.fromkeys(("/photos/dog.jpg", "/texts/menu.txt", "/code/fly.py")),
@@ -98,14 +100,17 @@ def test_sources_of_the_last_library_keep_all_but_the_date_of_a_file_for_a_photo
         assert after == {name: rows for name, rows in before.items() if name not in ("sources", "alembic_version")}
 
 
-def test_turns_of_the_last_library_gain_three_columns_and_lose_nothing(library):
+def test_turns_of_the_last_library_gain_three_columns_their_citations_two_and_nothing_is_lost(library):
     before = read_rows(library / "history.db")
     for _ in range(2):  # the second time there is nothing left to do
         open_all(library)
         after = read_rows(library / "history.db")
         assert after.pop("turns") == [(*row, None, None, None) for row in before["turns"]]
-        assert (after.pop("alembic_version"), before["alembic_version"]) == ([("0010",)], [("0008",)])
-        assert after == {name: rows for name, rows in before.items() if name not in ("turns", "alembic_version")}
+        assert after.pop("citations") == [(*row, 0, 0) for row in before["citations"]]
+        assert (after.pop("alembic_version"), before["alembic_version"]) == ([("0011",)], [("0008",)])
+        assert after == {
+            name: rows for name, rows in before.items() if name not in ("turns", "citations", "alembic_version")
+        }
 
 
 def test_an_old_turn_was_understood_as_nothing_and_can_be_corrected(library):

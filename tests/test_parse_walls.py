@@ -8,13 +8,14 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DECODERS = (
     "pypdfium2", "docx", "lxml", "selectolax", "striprtf", "openpyxl", "tree_sitter", "charset_normalizer",
-    "pillow_heif", "PIL.ImageFile", "PIL.ImageCms", "PIL.PngImagePlugin", "PIL.JpegImagePlugin", "PIL.TiffImagePlugin",
-    "PIL.GifImagePlugin", "PIL.BmpImagePlugin", "PIL.WebPImagePlugin", "PIL.AvifImagePlugin",
+    "pillow_heif", "av", "rawpy", "PIL.ImageFile", "PIL.ImageCms", "PIL.PngImagePlugin", "PIL.JpegImagePlugin",
+    "PIL.TiffImagePlugin", "PIL.GifImagePlugin", "PIL.BmpImagePlugin", "PIL.WebPImagePlugin",
+    "PIL.AvifImagePlugin",
 )  # fmt: skip
 PARSE = "deepseek_mm.parse"
 READERS = (
     "picture", "picture_texts", "pdf", "page_tables", "markup", "zip_parts", "office", "spreadsheet", "epub", "mail",
-    "text", "code", "workers.loop",
+    "text", "code", "video", "workers.loop",
 )  # fmt: skip
 INSIDE = tuple(f"{PARSE}.{name}" for name in READERS)
 LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))

@@ -22,6 +22,7 @@ from deepseek_mm.errors import BadPicture, BadQuestion, Forbidden, NothingThere,
 from deepseek_mm.parse.document import no_picture, parse_file, read_photo
 from deepseek_mm.parse.formats import File, format_of
 from deepseek_mm.storage.files import atomic_write
+from index.region import VIDEO_FORMATS
 
 DATA = re.compile(r"data:image/[A-Za-z0-9.+-]{1,40}(?:;[A-Za-z0-9=.+-]{1,40})*;base64,", re.IGNORECASE)
 HEAD_CHARS = 200  # in which a data URL has said what it is
@@ -87,7 +88,7 @@ class PictureDecoder:
 
     def _read(self, data: bytes, name: str) -> DecodedPicture:
         form = format_of(data, "")
-        if form is None or form.kind != "photo":
+        if form is None or form.kind != "photo" or form.name in VIDEO_FORMATS:
             raise no_picture(name, data)
         file = File(path=name, data=data, digest="", size_bytes=len(data), modified_ns=0, format=form)
         (image,) = (piece.image for piece in parse_file(file, self._parse).pieces)

@@ -29,6 +29,7 @@ from deepseek_mm.history.tables import (
     ConversationRow,
     TurnRow,
     add_inside,
+    add_moments,
     add_requests,
     create_tables,
 )
@@ -42,7 +43,11 @@ HISTORY = Schema(
     create=create_tables,
     oldest="0008",
     errors=LibraryErrors(noun="history"),
-    migrations=(Migration(revision="0009", apply=add_requests), Migration(revision="0010", apply=add_inside)),
+    migrations=(
+        Migration(revision="0009", apply=add_requests),
+        Migration(revision="0010", apply=add_inside),
+        Migration(revision="0011", apply=add_moments),
+    ),
     counted=COUNTED,
     writable=False,
 )

@@ -242,7 +242,7 @@ def _citation_values(citation: Citation) -> dict[str, Any]:
     region = citation.region
     return {
         **columns(citation, "number", "score"),
-        **columns(region, "page", id="region_id", kind="region_kind", text="region_text"),
+        **columns(region, "page", "at_ms", id="region_id", kind="region_kind", text="region_text"),
         **columns(region.source, *SOURCE_FIELDS, id="source_id", kind="source_kind"),
         **spread_out(SIDES, region.box_px),
         **spread_out(LINES, region.lines),

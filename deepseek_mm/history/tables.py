@@ -151,10 +151,12 @@ class CitationRow(HistoryBase):
     longitude: Mapped[float | None]
     format: Mapped[str]
     note: Mapped[str]
+    duration_ms: Mapped[int]
     region_text: Mapped[str]
     page: Mapped[int]
     first_line: Mapped[int]
     last_line: Mapped[int]
+    at_ms: Mapped[int]
     symbol: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # fields of an index.Symbol
 
 
@@ -221,3 +223,9 @@ def add_requests(connection: Connection) -> None:
 def add_inside(connection: Connection) -> None:
     """Turns from now on keep how their words came about."""
     connection.exec_driver_sql("ALTER TABLE turns ADD COLUMN inside JSON")
+
+
+def add_moments(connection: Connection) -> None:
+    """Citations from now on keep at which time of a video they lie."""
+    for column in ("at_ms", "duration_ms"):
+        connection.exec_driver_sql(f"ALTER TABLE citations ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")

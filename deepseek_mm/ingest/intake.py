@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from threading import Lock
-from typing import Literal
+from typing import Literal, TypeVar
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
+from deepseek_mm.ingest.moments import join_moments
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, languages_mark, read_leaves, read_together
 from deepseek_mm.ingest.photo_traits import PhotoTraits
 from deepseek_mm.ingest.photo_words import RENAMED_MARK, WORDS_MARK
@@ -178,9 +180,13 @@ class Intake:
         space = self.eyes.index_space
         marks = [*filter(None, [languages_mark(space)])]  # what is read in photos later is read by that, too
         traits = PhotoTraits(self.eyes)
-        for picture in self.eyes.see_many(self._photos(batch)):
-            regions, vectors_ND = traits.regions(picture)
-            source = self.store.add(regions[0].source, regions, vectors_ND, marks=marks)
+        looked = self.eyes.see_many(self._photos(batch))
+        for _, pictures in groupby(looked, key=lambda picture: picture.source):
+            regions, vectors_ND = join_moments([traits.regions(picture) for picture in pictures])
+            source = regions[0].source
+            if source.path in batch.torn:  # the rest of a video could not be decoded
+                continue
+            self.store.add(source, regions, vectors_ND, marks=marks)
             batch.tally.note(source.path, "replaced" if source.path in batch.stamps else "added")
         for path in batch.documents:
             if batch.tally.hooks.stopping():
@@ -198,11 +204,23 @@ class Intake:
         for path in batch.files:
             if batch.tally.hooks.stopping():
                 return
-            photo = self._try_file(path, batch, self._photo)
-            if photo is not None:
-                yield photo
+            document = self._try_file(path, batch, self._photo)
+            while document is not None and (picture := self._try_file(path, batch, partial(self._picture, document))):
+                yield picture
 
-    def _try_file(self, path: str, batch: "IntakeBatch", work: "Work") -> ImageAnalysis | None:
+    def _picture(self, document: ParsedDocument, path: str, batch: "IntakeBatch") -> ImageAnalysis | None:
+        """The next picture of a photo or a video; None after the last one."""
+        try:
+            piece = next(document.pieces, None)
+        except BaseException:
+            batch.torn.add(path)
+            raise
+        if piece is None:
+            return None
+        assert piece.image is not None, "a piece of a photo is a picture"
+        return ImageAnalysis(piece.image, document.source, at_ms=piece.at_ms)
+
+    def _try_file(self, path: str, batch: "IntakeBatch", work: "Work[Taken]") -> "Taken | None":
         """Do something with one file; what goes wrong with it is listed, and the rest go on."""
         try:
             taken = work(path, batch)
@@ -225,8 +243,8 @@ class Intake:
             )
         return None
 
-    def _photo(self, path: str, batch: "IntakeBatch") -> ImageAnalysis | None:
-        """A picture to look at; None when the file is known, a copy, or a document, whose turn comes later."""
+    def _photo(self, path: str, batch: "IntakeBatch") -> ParsedDocument | None:
+        """A photo or a video to look at; None when the file is known, a copy, or a document, whose turn comes later."""
         file = open_file(path, self.config)
         if (reason := why_content(file)) is not None:
             batch.tally.leave(path, reason)
@@ -237,10 +255,8 @@ class Intake:
             batch.documents.append(path)
             return None
         document = self._parse(file, replace(self.config, draft_px=SEEN_PX), path, batch)
-        (piece,) = document.pieces
-        assert piece.image is not None, "a photo's one piece is its picture"
         batch.digests.add(file.digest)
-        return ImageAnalysis(piece.image, document.source)
+        return document
 
     def _parse(self, file: File, config: ParseConfig, path: str, batch: "IntakeBatch") -> ParsedDocument:
         """What the file holds, unless the work is stopped meanwhile."""
@@ -393,6 +409,7 @@ class IntakeBatch:
     changed: set[str] = field(default_factory=set)  # known paths where other bytes lie now, as far as it was looked at
     twins: set[int] = field(default_factory=set)  # sources that have them
     moves: list[MovedFile] = field(default_factory=list)  # of this run
+    torn: set[str] = field(default_factory=set)  # videos of which some pictures could be decoded and others not
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -403,7 +420,8 @@ class Text:
     pieces: Sequence[Piece]
 
 
-Work = Callable[[str, IntakeBatch], ImageAnalysis | None]
+Taken = TypeVar("Taken")
+Work = Callable[[str, IntakeBatch], Taken | None]
 
 
 def pass_over(files: Sequence[str], aside: Mapping[str, str], tally: IntakeProgress) -> list[str]:

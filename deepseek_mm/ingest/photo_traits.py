@@ -48,12 +48,12 @@ class PhotoTraits:
         """The regions of a picture and their vectors (R, D), with what is added."""
         assert picture.vectors_ND is not None, "the pipeline has seen it"
         whole, *parts = picture.regions
-        if is_blurred(picture.image):
+        if not whole.source.is_video and is_blurred(picture.image):  # of a movement some picture always is
             whole = replace(whole, labels=(*whole.labels, Label(name=BLURRY, score=1.0)))
         guesses = self._guess(picture)
         if not guesses:
             return (whole, *parts), picture.vectors_ND
-        guessed = Region(source=whole.source, kind=GUESS, box_px=whole.box_px)
+        guessed = Region(source=whole.source, kind=GUESS, box_px=whole.box_px, at_ms=whole.at_ms)
         return (whole, *parts, guessed), np.concatenate([picture.vectors_ND, self._mean_of(guesses)[None]])
 
     def _guess(self, picture: ImageAnalysis) -> tuple[ClassGuess, ...]:

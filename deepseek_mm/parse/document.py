@@ -25,6 +25,7 @@ from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.unread import BY_ENDING, ending_of, explain_unread
 from deepseek_mm.parse.workers.client import Stopping, never, read_contents, read_one_page
 from index import Source
+from index.region import VIDEO_FORMATS
 
 HEAD_BYTES = 4096  # enough to see what a file is
 SHOWN_BYTES = 16  # of them in a message
@@ -33,19 +34,31 @@ BEFORE = {"docx": ".doc", "pptx": ".ppt", "xlsx": ".xls"}  # the old kind of suc
 INDEX = "python -m deepseek_mm index"
 
 
-def open_file(path: str | os.PathLike[str], config: ParseConfig) -> File:
-    """The file's bytes, or those of an archive's member. BadFile or NothingThere says why not, and what to do."""
+def open_file(path: str | os.PathLike[str], config: ParseConfig, *, hashed: bool = True) -> File:
+    """The file's bytes, or those of an archive's member; of a video its first ones. BadFile or NothingThere says why
+    not, and what to do. Without `hashed` a video has no digest: it is not read to its end.
+    """
     name = absolute(path)
     inside = in_archive(name)
     if inside is None:
         with plain_file(name) as (stream, modified_ns):
-            data, form = read_limited(stream, name, config, size_bytes=os.fstat(stream.fileno()).st_size)
+            size = os.fstat(stream.fileno()).st_size
+            data, form = read_limited(stream, name, config, size_bytes=size)
+            if form.name in VIDEO_FORMATS:
+                digest = digest_of(stream) if hashed else ""
+                return File(path=name, data=data, digest=digest, size_bytes=size, modified_ns=modified_ns, format=form)
     else:
         modified_ns = (archive.member_status(*inside) or (0, 0))[1]
         with archive.member(*inside, config) as stream:
             data, form = read_limited(stream, name, config, size_bytes=0)
     digest = hashlib.sha256(data).hexdigest()
     return File(path=name, data=data, digest=digest, size_bytes=len(data), modified_ns=modified_ns, format=form)
+
+
+def digest_of(stream: IO[bytes]) -> str:
+    """SHA-256 of a whole file, hexadecimal."""
+    stream.seek(0)
+    return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def stat_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
@@ -121,7 +134,7 @@ def read_limited(
     stream: IO[bytes] | ZipExtFile, name: str, config: ParseConfig, *, size_bytes: int
 ) -> tuple[bytes, Format]:
     """All bytes of a file of a known kind within the limit; of a larger one, as far as its size is known, no more than
-    its head is read.
+    its head is read, and of a video whose size is known neither.
     """
     head = stream.read(HEAD_BYTES)
     if not head:
@@ -131,6 +144,13 @@ def read_limited(
         raise unknown(name, head)
     if form.kind == "archive":
         raise BadFile(f"{name} is an archive. Index what is in it with: {INDEX} {name}")
+    if form.name in VIDEO_FORMATS and size_bytes:
+        if size_bytes > config.max_video_bytes:
+            raise BadFile(
+                f"{name} has more bytes than parse.max_video_bytes allows, {config.max_video_bytes:,}. "
+                "Make the video smaller, or raise parse.max_video_bytes"
+            )
+        return head, form
     most = config.max_bytes
     data = head + stream.read(most + 1 - len(head)) if max(len(head), size_bytes) <= most else head
     if max(len(data), size_bytes) > most:
@@ -176,9 +196,11 @@ def parse_file(
 
 
 def read_page(path: str, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
-    """The picture of a page, from 1, or of the photo at `path` if `page` is 0; upright RGB as its piece had it."""
-    file = open_file(path, config)
-    if page and file.format.name == "pdf":
+    """The picture of a page, from 1, of a video's moment in milliseconds, or of the photo at `path` if `page` is 0;
+    upright RGB as its piece had it.
+    """
+    file = open_file(path, config, hashed=False)
+    if file.format.name in VIDEO_FORMATS or (page and file.format.name == "pdf"):
         return read_one_page(file, page, config, stopping=stopping)
     if file.format.kind != "photo":
         raise BadFile(f"{file.path} has no page {page} to draw: it is {file.format.title}. Show its text instead")
@@ -204,6 +226,7 @@ def source_of(file: File, head: FileHead, collection: str) -> Source:
         latitude=head.camera.latitude,
         longitude=head.camera.longitude,
         note=head.note,
+        duration_ms=head.duration_ms,
     )
 
 
@@ -220,7 +243,7 @@ def read_photo(path: Path, *, max_pixels: int, collection: str = "library") -> P
     config = ParseConfig(max_pixels=max_pixels)
     try:
         file = open_file(real_path(path), config)
-        if file.format.kind != "photo":
+        if file.format.kind != "photo" or file.format.name in VIDEO_FORMATS:
             raise no_picture(file.path, file.data)
         head, pieces = read_contents(file, config)
         (image,) = (piece.image for piece in pieces)

@@ -36,6 +36,7 @@ class Piece:
     page: int = 0  # from 1; 0 where there are no pages
     lines: tuple[int, int] = (0, 0)  # first and last, from 1; (0, 0) where unknown
     symbol: Symbol | None = None  # what a piece of code defines, or the section that a text is in
+    at_ms: int = 0  # of a picture of a video, from its start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +47,7 @@ class FileHead:
     height_px: int = 0
     camera: Camera = Camera()
     note: str = ""
+    duration_ms: int = 0  # of a video
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,11 +73,16 @@ class File:
     """A file's bytes and what they are; nothing is decoded."""
 
     path: str  # absolute; a file in an archive is "/abs/archive.zip!/inner/name.jpg"
-    data: bytes
-    digest: str  # SHA-256, hexadecimal
+    data: bytes  # of a video that is no member of an archive the first ones: it may be larger than memory
+    digest: str  # SHA-256 of the whole file, hexadecimal; empty where nobody wants it
     size_bytes: int
     modified_ns: int  # of the archive for a file in one
     format: Format
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether `data` is all of it."""
+        return len(self.data) == self.size_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +97,10 @@ class ParsedDocument:
         self.pieces.close()
 
 
+BRAND = rb".{4}ftyp"  # begins what is kept as ISO 14496-12 says: pictures and videos, told apart by what follows
 AVIF = rb".{4}ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4}){0,6}avif)"  # by its own brand, or a common one and AVIF among others
+EBML = rb"\x1a\x45\xdf\xa3.{0,60}?\x42\x82[\x80-\xff]"  # a Matroska head up to the name of its kind
+MP4 = rb"(?:iso|mp4|avc|hvc|hev|av01|dash|MSNV|3g[pr2]|f4v|XAVC|mmp4|cmf)"  # how its brands begin
 LANGUAGES = {  # name -> endings
     "python": (".py", ".pyi"),
     "javascript": (".js", ".mjs", ".cjs", ".jsx"),
@@ -145,6 +155,12 @@ FORMATS = (
     photo("tiff", "TIFF", (".tif", ".tiff"), rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
     photo("avif", "AVIF", (".avif", ".avifs"), AVIF),
     photo("heic", "HEIC", (".heic", ".heif", ".hif"), rb".{4}ftyp(?:he[iv][cxms]|m[is]f1)"),
+    photo("mov", "QuickTime video", (".mov", ".qt"), BRAND + rb"qt  |\0.{3}(?:moov|mdat|wide|free|skip)"),
+    photo("m4v", "M4V video", (".m4v",), BRAND + rb"M4V"),
+    photo("mp4", "MP4 video", (".mp4", ".3gp", ".3g2"), BRAND + MP4),
+    photo("webm", "WebM video", (".webm",), EBML + rb"webm"),
+    photo("mkv", "Matroska video", (".mkv",), EBML + rb"matroska"),
+    photo("avi", "AVI video", (".avi",), rb"RIFF.{4}AVI "),
     Format(
         name="pdf", title="PDF", kind="document", endings=(".pdf",), signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-")
     ),

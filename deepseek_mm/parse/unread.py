@@ -32,8 +32,8 @@ KINDS = (
     ),
     UnreadKind("another kind of picture", "save it as PNG or JPEG", (".jxl", ".jp2", ".ico", ".icns", ".tga", ".exr")),
     UnreadKind(
-        "a video", "save a picture of it as PNG or JPEG",
-        (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".wmv", ".mpg", ".mpeg", ".3gp", ".flv"),
+        "a video of another kind", "save it as MP4",
+        (".wmv", ".mpg", ".mpeg", ".flv", ".vob", ".ogv", ".m2ts"),
     ),
     UnreadKind(
         "sound", "write down what is said as text",

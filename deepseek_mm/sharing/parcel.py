@@ -65,6 +65,7 @@ class SharedSource(ParcelPart):
     latitude: float | None
     longitude: float | None
     note: Text
+    duration_ms: Whole = 0
 
 
 class SharedPhoto(ParcelPart):
@@ -101,6 +102,7 @@ class SharedCitation(ParcelPart):
     lines: tuple[Whole, Whole]
     photo: SharedPhoto | None
     symbol: SharedSymbol | None = None
+    at_ms: Whole = 0
 
 
 class SharedCheck(ParcelPart):

@@ -80,9 +80,11 @@ class VqaPrediction:
 class ImageAnalysis:
     """A picture, and what was found in it so far; equal only to itself."""
 
-    def __init__(self, image: Image | Callable[[], Image], source: Source | None = None) -> None:
-        """`image` is upright RGB, or what decodes it when the pixels are first wanted, and may raise."""
-        self._image, self.source = image, source
+    def __init__(self, image: Image | Callable[[], Image], source: Source | None = None, *, at_ms: int = 0) -> None:
+        """`image` is upright RGB, or what decodes it when the pixels are first wanted, and may raise; of a video the
+        one at `at_ms`.
+        """
+        self._image, self.source, self.at_ms = image, source, at_ms
         self.features: ImageFeatures | None = None  # what the image tower makes of it
         self.index_look: ImageEmbedding | None = None  # in the index's space, where that is another one
         self.detections: Detections | None = None  # the boxes around things, of whatever kind
@@ -176,9 +178,11 @@ class AnalysisCache:
         self._known: LRUCache[Hashable, ImageAnalysis] = LRUCache(maxsize)
         self._lock = Lock()
 
-    def get(self, source: Source) -> ImageAnalysis:
-        """The analysis of a photo as its file is now; a new one is decoded when its pixels are first wanted."""
-        return self.add(ImageAnalysis(lambda: self._read_page(source.path, 0), source))
+    def get(self, source: Source, at_ms: int = 0) -> ImageAnalysis:
+        """The analysis of a photo, or of a moment of a video, as its file is now; a new one is decoded when its pixels
+        are first wanted.
+        """
+        return self.add(ImageAnalysis(lambda: self._read_page(source.path, at_ms), source, at_ms=at_ms))
 
     def add(self, analysis: ImageAnalysis) -> ImageAnalysis:
         """The analysis that is known of this file, or else this one, which is kept where the file is there."""
@@ -187,7 +191,7 @@ class AnalysisCache:
         if status is None:
             return analysis
         with self._lock:
-            return self._known.setdefault((analysis.source.path, status), analysis)
+            return self._known.setdefault((analysis.source.path, status, analysis.at_ms), analysis)
 
 
 WRITTEN = 0.8  # probability that there is a sign where there is writing
@@ -364,6 +368,7 @@ class VisionPipeline:
             box_px=(0, 0, source.width_px, source.height_px),
             labels=tuple(word.label for word in named),
             colours=palette.names(None),
+            at_ms=picture.at_ms,
         )
         regions = [whole]
         for n, place in enumerate(parts):

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from PIL.Image import Image
 
@@ -17,10 +17,12 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture, LimitReached
 from deepseek_mm.parse.formats import File, FileHead, Piece
 from deepseek_mm.parse.image_metadata import Exposure
+from deepseek_mm.parse.links import open_plain
 from deepseek_mm.parse.workers.pool import Died, TooSlow, shared_pool, unnamed_file
 from deepseek_mm.parse.workers.wire import Nonsense, WorkerReply
+from index.region import VIDEO_FORMATS
 
-LAZY = ("pdf",)  # formats whose pieces are each a step of its own
+LAZY = ("pdf", *VIDEO_FORMATS)  # formats whose pieces are each a step of its own
 AGAIN = "It is passed over until it changes"
 Stopping = Callable[[], bool]
 
@@ -49,7 +51,7 @@ def read_contents(
 
 
 def read_one_page(file: File, page: int, config: ParseConfig, *, stopping: Stopping = never) -> Image:
-    """The picture of a page of a PDF, from 1. BadFile, LimitReached or Cancelled."""
+    """The picture of a page of a PDF, from 1, or of a moment of a video. BadFile, LimitReached or Cancelled."""
     with closing(FileRequest(file.path, config, stopping)) as reading:
         (piece,) = reading.ask_about(file, "page", page=page).pieces
     assert piece.image is not None, "a worker draws pages"
@@ -106,13 +108,17 @@ class FileRequest:
 
     def ask_about(self, file: File, do: str, **more: Any) -> WorkerReply:
         """The first reply about a file."""
-        request = {"do": do, "path": file.path, "format": file.format.name, "size": len(file.data)}
+        request = {"do": do, "path": file.path, "format": file.format.name, "size": file.size_bytes}
+        request |= {"config": asdict(self._config)} | more
+        if not file.is_in_memory:
+            with open_anew(file.path) as stream:
+                return self.ask(request, files=[stream.fileno()])
         descriptor = unnamed_file()
         try:
             left = memoryview(file.data)
             while left:
                 left = left[os.write(descriptor, left) :]
-            return self.ask(request | {"config": asdict(self._config)} | more, files=[descriptor])
+            return self.ask(request, files=[descriptor])
         finally:
             os.close(descriptor)
 
@@ -197,6 +203,14 @@ class FileRequest:
             f"{self._path} ended the program that reads it ({death}): it is damaged, made to do so, or needs more than "
             f"{most}. {AGAIN}; save it anew"
         )
+
+
+def open_anew(path: str) -> IO[bytes]:
+    """A file whose head was read, once more. BadFile if it cannot be opened now."""
+    try:
+        return open_plain(path)
+    except OSError as error:
+        raise BadFile(f"{path} cannot be read: {error.strerror}. Check its permissions and its disk") from error
 
 
 def close_workers() -> None:

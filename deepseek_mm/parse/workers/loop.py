@@ -36,6 +36,7 @@ from deepseek_mm.parse.pdf import read_pdf, read_pdf_page, read_pdf_texts
 from deepseek_mm.parse.picture_texts import camera_in, descriptions_in
 from deepseek_mm.parse.spreadsheet import read_xlsx
 from deepseek_mm.parse.text import decode_text, read_text
+from deepseek_mm.parse.video import CONTAINERS, read_moment, read_texts, read_video
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
     Nonsense,
@@ -216,6 +217,8 @@ class FileParser:
         if request["do"] == "directory":
             return {"entries": read_directory(self._files[0], request["path"])}
         config = ParseConfig(**request["config"])
+        if request["format"] in CONTAINERS:
+            return self._done_with_video(request, config)
         file = self._file(request)
         if request["do"] == "texts":
             return {"words": "\n".join([camera_in(file.data), *descriptions_in(file.data)])}
@@ -231,6 +234,23 @@ class FileParser:
         if request["lazy"]:  # a page is drawn when it is asked for
             return {"head": head_row(contents), "more": True}
         return {"head": head_row(contents)} | self._batch()
+
+    def _done_with_video(self, request: Message, config: ParseConfig) -> Message:
+        """The same of a video, which is read where it lies, as far as it is needed."""
+        form, size = BY_NAME[request["format"]], request["size"]
+        file = File(path=request["path"], data=b"", digest="", size_bytes=size, modified_ns=0, format=form)
+        stream = os.fdopen(os.dup(self._files[0]), "rb")
+        stream.seek(0)
+        if request["do"] == "read":
+            contents = read_video(stream, file, config)
+            self._rest, self._next = contents.pieces, []
+            return {"head": head_row(contents), "more": True}
+        with stream:
+            if request["do"] == "page":
+                image = read_moment(stream, file, request["page"], config)
+                return {"pieces": [piece_row(Piece(kind="page", image=image), self._desk)]}
+            camera, texts = read_texts(stream, file)
+        return {"words": "\n".join([camera, *texts])} if request["do"] == "texts" else {"exposure": {"camera": camera}}
 
     def _batch(self) -> Message:
         """Pieces that travel together: at most one picture, and so many words."""

@@ -104,13 +104,14 @@ def head_row(contents: FileHead) -> dict[str, Any]:
         "turn": camera.orientation,
         "taken": taken,
         "at": [camera.latitude, camera.longitude],
+        "duration": contents.duration_ms,
     }
 
 
 def piece_row(piece: Piece, desk: memoryview) -> dict[str, Any]:
     """A piece as it travels; its picture is laid on the desk, where there is room for one."""
     row: dict[str, Any] = {"kind": piece.kind, "text": piece.text, "box": piece.box_px, "page": piece.page}
-    row |= {"lines": piece.lines, "symbol": asdict(piece.symbol) if piece.symbol else None}
+    row |= {"at_ms": piece.at_ms, "lines": piece.lines, "symbol": asdict(piece.symbol) if piece.symbol else None}
     if piece.image is not None:
         pixels = piece.image.tobytes("raw", "RGBX")
         desk[: len(pixels)] = pixels
@@ -143,7 +144,11 @@ def _head(row: dict[str, Any]) -> FileHead:
         orientation=_number(row["turn"]), taken_at=taken, latitude=_degrees(latitude), longitude=_degrees(longitude)
     )
     return FileHead(
-        width_px=_number(row["width"]), height_px=_number(row["height"]), camera=camera, note=_text(row["note"])
+        width_px=_number(row["width"]),
+        height_px=_number(row["height"]),
+        camera=camera,
+        note=_text(row["note"]),
+        duration_ms=_number(row["duration"]),
     )
 
 
@@ -155,6 +160,7 @@ def _piece(row: dict[str, Any], desk: memoryview) -> Piece:
         text=_text(row["text"]),
         box_px=(left, top, right, bottom),
         page=_number(row["page"]),
+        at_ms=_number(row["at_ms"]),
         lines=(first, last),
         symbol=None if row["symbol"] is None else _symbol(row["symbol"]),
         image=_picture(row["size"], desk) if "size" in row else None,
