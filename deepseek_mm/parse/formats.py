@@ -97,6 +97,7 @@ class ParsedDocument:
         self.pieces.close()
 
 
+TIFF = rb"II\*\0|MM\0\*|II\+\0|MM\0\+"
 BRAND = rb".{4}ftyp"  # begins what is kept as ISO 14496-12 says: pictures and videos, told apart by what follows
 AVIF = rb".{4}ftyp(?:avi[fs]|m[is]f1.{4}(?:.{4}){0,6}avif)"  # by its own brand, or a common one and AVIF among others
 EBML = rb"\x1a\x45\xdf\xa3.{0,60}?\x42\x82[\x80-\xff]"  # a Matroska head up to the name of its kind
@@ -130,6 +131,20 @@ LANGUAGES = {  # name -> endings
 }
 
 
+RAWS = {  # what cameras keep of a picture before it is developed: name -> endings, and how such a file begins
+    "dng": ((".dng",), TIFF),
+    "nef": ((".nef", ".nrw"), TIFF),
+    "arw": ((".arw", ".sr2", ".srf"), TIFF),
+    "pef": ((".pef",), TIFF),
+    "srw": ((".srw",), TIFF),
+    "cr2": ((".cr2",), TIFF),
+    "cr3": ((".cr3",), BRAND + rb"crx "),
+    "orf": ((".orf",), rb"IIR[OS]|MMOR|II\*\0"),
+    "rw2": ((".rw2",), rb"IIU\0"),
+    "raf": ((".raf",), rb"FUJIFILMCCD-RAW"),
+}
+
+
 def photo(name: str, title: str, endings: tuple[str, ...], signature: bytes) -> Format:
     """A row for a kind of picture file."""
     pattern = re.compile(signature, re.DOTALL)
@@ -152,7 +167,7 @@ FORMATS = (
     photo("webp", "WebP", (".webp",), rb"RIFF.{4}WEBP"),
     photo("gif", "GIF", (".gif",), rb"GIF8[79]a"),
     photo("bmp", "BMP", (".bmp", ".dib"), rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}"),
-    photo("tiff", "TIFF", (".tif", ".tiff"), rb"II\*\0|MM\0\*|II\+\0|MM\0\+"),
+    photo("tiff", "TIFF", (".tif", ".tiff"), TIFF),
     photo("avif", "AVIF", (".avif", ".avifs"), AVIF),
     photo("heic", "HEIC", (".heic", ".heif", ".hif"), rb".{4}ftyp(?:he[iv][cxms]|m[is]f1)"),
     photo("mov", "QuickTime video", (".mov", ".qt"), BRAND + rb"qt  |\0.{3}(?:moov|mdat|wide|free|skip)"),
@@ -160,6 +175,7 @@ FORMATS = (
     photo("mp4", "MP4 video", (".mp4", ".3gp", ".3g2"), BRAND + MP4),
     photo("webm", "WebM video", (".webm",), EBML + rb"webm"),
     photo("mkv", "Matroska video", (".mkv",), EBML + rb"matroska"),
+    *(photo(name, f"{name.upper()} raw picture", *row) for name, row in RAWS.items()),
     photo("avi", "AVI video", (".avi",), rb"RIFF.{4}AVI "),
     Format(
         name="pdf", title="PDF", kind="document", endings=(".pdf",), signature=re.compile(rb"(?:\xef\xbb\xbf)?\s*%PDF-")
@@ -191,15 +207,18 @@ FORMATS = (
 )
 BY_NAME = {row.name: row for row in FORMATS}
 BY_ENDING = {ending: row for row in FORMATS for ending in row.endings}
-BY_CONTENT = tuple(row for row in FORMATS if row.kind == "photo" or row.name == "pdf")
+TOLD_BY_NAME = tuple(name for name, (_, begin) in RAWS.items() if begin == TIFF)
+BY_CONTENT = tuple(r for r in FORMATS if (r.kind == "photo" and r.name not in TOLD_BY_NAME) or r.name == "pdf")
 
 
 def format_of(head: bytes, path: str) -> Format | None:
     """What a file is, by its first bytes or else by its name; None if it is nothing that is read."""
+    named = named_format(path)
+    if named is not None and named.name in RAWS and named.signature is not None and named.signature.match(head):
+        return named  # most raw files are TIFF files inside, and only their names tell
     for row in BY_CONTENT:
         if row.signature is not None and row.signature.match(head):
             return row
-    named = named_format(path)
     if named is None or (named.signature is not None and not named.signature.match(head)):
         return None
     return named

@@ -27,8 +27,8 @@ KINDS = (
     UnreadKind("a drawing of lines", "export it as PNG or PDF", (".svg", ".svgz", ".ai", ".eps", ".ps", ".odg")),
     UnreadKind("a CAD drawing", "export it as PDF", (".dwg", ".dxf", ".stp", ".step", ".stl", ".skp", ".blend")),
     UnreadKind(
-        "a camera's raw picture", "export it as JPEG",
-        (".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw", ".raw"),
+        "a raw picture of a rare camera", "export it as DNG or JPEG",
+        (".raw", ".x3f", ".mrw", ".3fr", ".iiq", ".rwl"),
     ),
     UnreadKind("another kind of picture", "save it as PNG or JPEG", (".jxl", ".jp2", ".ico", ".icns", ".tga", ".exr")),
     UnreadKind(

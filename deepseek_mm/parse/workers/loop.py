@@ -28,12 +28,13 @@ from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse import image_metadata, picture
 from deepseek_mm.parse.code.pieces import read_code, read_notebook
 from deepseek_mm.parse.epub import read_epub
-from deepseek_mm.parse.formats import BY_NAME, FORMATS, Contents, File, Piece
+from deepseek_mm.parse.formats import BY_NAME, FORMATS, RAWS, Contents, File, Piece
 from deepseek_mm.parse.mail import MailReader, Reader
 from deepseek_mm.parse.markup import read_docx, read_html, read_rtf
 from deepseek_mm.parse.office import read_odt, read_pptx
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page, read_pdf_texts
 from deepseek_mm.parse.picture_texts import camera_in, descriptions_in
+from deepseek_mm.parse.raw import notes_in, read_raw
 from deepseek_mm.parse.spreadsheet import read_xlsx
 from deepseek_mm.parse.text import decode_text, read_text
 from deepseek_mm.parse.video import CONTAINERS, read_moment, read_texts, read_video
@@ -128,6 +129,7 @@ WRITTEN: dict[str, Reader] = {  # by the name of the format
 READERS: dict[str, Reader] = {  # an archive has none: its members are read instead
     **{row.name: read_code for row in FORMATS if row.kind == "code"},
     **{name: picture.picture(opener) for name, opener in picture.OPENERS.items()},
+    **dict.fromkeys(RAWS, read_raw),
     **WRITTEN,
     "pdf": read_pdf,
     "notebook": read_notebook,
@@ -223,8 +225,9 @@ class FileParser:
         if request["do"] == "texts":
             return {"words": "\n".join([camera_in(file.data), *descriptions_in(file.data)])}
         if request["do"] == "exposure":
-            opened = picture.OPENERS[file.format.name](file.data)
-            return {"exposure": asdict(image_metadata.read_exposure(opened.exif))}
+            is_raw = file.format.name in RAWS
+            notes = notes_in(file.data) if is_raw else picture.OPENERS[file.format.name](file.data).exif
+            return {"exposure": asdict(image_metadata.read_exposure(notes))}
         if request["do"] == "letters":
             return {"words": decode_text(file.data, name=file.path)[: config.max_chars]}
         if request["do"] == "page":
