@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from deepseek_mm.config import Config as Config
     from deepseek_mm.config import LMConfig as LMConfig
     from deepseek_mm.config import Notice as Notice
+    from deepseek_mm.config import ParseConfig as ParseConfig
     from deepseek_mm.dates import period as period
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
     from deepseek_mm.errors import StorageFull as StorageFull
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from deepseek_mm.models.server_trials import ServerState as ServerState
     from deepseek_mm.models.server_trials import TrialResult as TrialResult
     from deepseek_mm.models.states import CardState as CardState
+    from deepseek_mm.parse.document import open_original as open_original
     from deepseek_mm.parse.document import read_photo as read_photo
     from deepseek_mm.parse.image_metadata import Exposure as Exposure
     from deepseek_mm.retrieval.heat import Heat as Heat
@@ -102,6 +104,8 @@ if TYPE_CHECKING:
     from deepseek_mm.services.model_trial import TrialState as TrialState
     from deepseek_mm.services.replay_service import BundleFacts as BundleFacts
     from deepseek_mm.services.replay_service import ReplayState as ReplayState
+    from deepseek_mm.services.streaming import VIDEO_TYPES as VIDEO_TYPES
+    from deepseek_mm.services.streaming import stream_file as stream_file
     from deepseek_mm.settings_file import SettingsFile as SettingsFile
     from deepseek_mm.settings_file import value_of as value_of
     from deepseek_mm.sharing import Exported as Exported
@@ -145,7 +149,7 @@ _NAMES = {  # of each module of ours
     "answering.skills.code": "ASK_LEAVE Listing listing_of questions_to_try",
     "answering.skills.help": "HelpEntry read_help",
     "assistant": "Assistant",
-    "config": "Config LMConfig Notice",
+    "config": "Config LMConfig Notice ParseConfig",
     "dates": "period",
     "errors": "DeepSeekMMError StorageFull",
     "factory": "load",
@@ -169,7 +173,7 @@ _NAMES = {  # of each module of ours
     "models.states": "CardState",
     "models.local_servers": "OfferedModel",
     "models.server_trials": "ServerState TrialResult",
-    "parse.document": "read_photo",
+    "parse.document": "open_original read_photo",
     "parse.image_metadata": "Exposure",
     "retrieval.heat": "Heat cut heat_map",
     "retrieval.ranking": "hit_spans",
@@ -182,6 +186,7 @@ _NAMES = {  # of each module of ours
     "services.model_exchange": "ExchangeState",
     "services.model_trial": "TrialAnswer TrialRow TrialState",
     "services.replay_service": "BundleFacts ReplayState",
+    "services.streaming": "VIDEO_TYPES stream_file",
     "settings_file": "SettingsFile value_of",
     "sharing": "Exported Sharing here_in",
     "sharing.answer_differences": "AnswerDifference WordChange compare_answers compare_texts name_citation",

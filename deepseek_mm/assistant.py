@@ -50,6 +50,7 @@ from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.models.downloads import HubPermission
 from deepseek_mm.models.rankers import replace_ranker
+from deepseek_mm.parse.document import read_original
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.act_filters import narrow_by_typed_words
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers, with_timeline
@@ -155,8 +156,9 @@ class Assistant:
         return self.library.quarantine.read_page(source.path, page)
 
     def original(self, source: Source) -> bytes:
-        """The file as it is now. NothingThere or BadFile if it cannot be read any more."""
-        return self.library.quarantine.open_file(source.path).data
+        """The file as it is now. NothingThere or BadFile if it cannot be read any more, or is too large for memory."""
+        with self.library.quarantine.explaining(source.path):
+            return read_original(source.path, self.config.parse)
 
     def reconfigure(self, config: Config) -> None:
         """Answer with other numbers of `rag`, another `lm.phrasing` and another quality preset from now on.
@@ -472,10 +474,10 @@ class Assistant:
         if not self.lm.sees:
             return []
         at_hand = case.pictures or ((case.source,) if case.source else ())
-        files = [entry.region.source for entry in case.evidence] or at_hand
+        files = [(each.region.source, each.region.at_ms) for each in case.evidence] or [(each, 0) for each in at_hand]
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))
-        sources = list({source.path: source for source in files}.values())[:most]
-        opened = [(source, open_image(self.analyses.get(source))) for source in sources]
+        shown = list({source.path: (source, at_ms) for source, at_ms in reversed(files)}.values())[::-1][:most]
+        opened = [(source, open_image(self.analyses.get(source, at_ms))) for source, at_ms in shown]
         return [ShownPicture.of(source, image, case.evidence) for source, image in opened if image is not None]
 
 

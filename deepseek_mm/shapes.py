@@ -20,6 +20,7 @@ def region_shape(region: Region) -> dict[str, Any]:
         "kind": region.kind,
         "box_px": list(region.box_px),
         "page": region.page,
+        "at_ms": region.at_ms,
         "lines": list(region.lines),
         "text": region.text,
         "machine_made": region.machine_made,

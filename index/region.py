@@ -144,6 +144,13 @@ def at_lines(path: str, lines: tuple[int, int]) -> str:
     return f"{path}:{first}-{last}" if last > first else f"{path}:{first}"
 
 
+def as_clock(ms: int) -> str:
+    """A time of a video, or its length, as players show it: "0:12", "1:02:03"."""
+    minutes, seconds = divmod(ms // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hit:
     """A region and how well it matched."""

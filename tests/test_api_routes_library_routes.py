@@ -276,3 +276,20 @@ def test_the_health_of_the_index_comes_with_proof_that_something_is_gone(reader)
     assert told["traces"]["dirty_pages"] == 0
     assert reader.get("/library/health").json()["found"] is None
     assert reader.get("/library/health", params={"gone": "x"}).status_code == 422
+
+
+def test_a_part_of_a_file_is_sent_where_its_range_is_named(still, reader):
+    data = still.photos[0].read_bytes()
+    part = reader.get("/library/sources/1/file", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content, part.headers["content-range"]) == (
+        206,
+        data[10:20],
+        f"bytes 10-19/{len(data)}",
+    )
+    assert part.headers["content-disposition"].startswith("attachment")
+    assert reader.get("/library/sources/1/file").content == data
+
+
+def test_regions_and_files_say_the_times_of_videos_and_of_photos_none(reader):
+    (region, *_) = reader.get("/library/sources/1/regions").json()["items"]
+    assert (region["at_ms"], reader.get("/library/sources/1").json()["duration_ms"]) == (0, 0)

@@ -118,7 +118,7 @@ def test_operators_alone_are_a_search_without_words():
         ),
         ("x zzzzzz:1", "there is no operator zzzzzz: here. There are type:, after:, before:"),
         ("x type:pfd", "type:pfd cannot be: pfd is not known; the nearest is pdf. For example: type:pdf"),
-        ("x is:cat", "is:cat cannot be: cat is none of photo, document, code"),
+        ("x is:cat", "is:cat cannot be: cat is none of photo, video, document, code"),
         ("x before:yesterday", "is no date. Write a year, a month or a day: 2020, 2020-05"),
         ("x after:2020-13", "is no date"),
         ("x after:2021 before:2020", "nothing was taken after 2021-01-01 and before 2020-01-01"),

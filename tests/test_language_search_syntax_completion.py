@@ -19,7 +19,7 @@ def texts(text: str) -> list[str]:
         ("b", ["before:"]),
         ("co", ["in:", "colour:"]),  # "collection" and "color" are other names
         ("x type:pd", ["x type:pdf "]),
-        ("x is:", ["x is:photo ", "x is:document ", "x is:code ", "x is:favourite "]),
+        ("x is:", ["x is:photo ", "x is:video ", "x is:document ", "x is:code ", "x is:favourite "]),
         ("x in:t", ['x in:"my trip" ']),
         ('x in:"my', ['x in:"my trip" ']),
         ("colour:gr", ["colour:green ", "colour:grey "]),

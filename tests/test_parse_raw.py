@@ -62,7 +62,7 @@ def test_time_and_camera_of_a_raw_picture_are_read(tmp_path):
     assert read_exposure(open_file(path, CONFIG), CONFIG).camera == "Tiny"
 
 
-@pytest.mark.parametrize("name", ["dng", "nef", "arw", "cr2", "pef", "srw"])
+@pytest.mark.parametrize("name", ["dng", "nef", "arw", "cr2", "srw"])
 def test_of_raw_files_that_are_tiff_inside_the_name_decides_and_a_tiff_stays_one(name):
     assert format_of(b"II*\0\x08\0\0\0", f"/a/IMG.{name.upper()}") == BY_NAME[name]
     assert format_of(b"II*\0\x08\0\0\0", "/a/scan.tif") == format_of(b"II*\0\x08\0\0\0", "/a/scan") == BY_NAME["tiff"]

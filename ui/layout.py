@@ -67,19 +67,19 @@ def question_about(regions: Sequence[Region]) -> str:
 def _copy(assistant: Assistant, region: Region, folder: Path) -> Path | None:
     if not region.is_drawn:
         return None
-    source = region.source
-    key = hashlib.sha256(f"{source.path}\0{source.digest}\0{region.page}".encode("utf-8", "surrogateescape"))
+    source, is_drawn = region.source, bool(region.page) or region.source.is_video  # not its own bytes: a picture of it
+    key = hashlib.sha256(f"{source.path}\0{source.digest}\0{region.view}".encode("utf-8", "surrogateescape"))
     target = (
         folder
         / key.hexdigest()[:24]
-        / (f"{Path(source.name).stem}.png" if region.page else source.name.replace("..", "_"))
+        / (f"{Path(source.name).stem}.png" if is_drawn else source.name.replace("..", "_"))
     )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not region.page and Path(source.path).is_file():
+        if not is_drawn and Path(source.path).is_file():
             target.write_bytes(assistant.original(source))  # with its date and place
         else:
-            assistant.picture(source, region.page).save(target, "PNG")
+            assistant.picture(source, region.view).save(target, "PNG")
     except (DeepSeekMMError, OSError, ValueError):  # gone or damaged since it was indexed
         return None
     return target
@@ -165,7 +165,7 @@ class TabNavigation:
         self, caller: Caller, viewed: ViewerState, each: EvidenceItem, event: Press, *search: Any
     ) -> Iterator[Updates]:
         """Search for what lies in the box that was drawn, or say why that cannot be; `search` as in `_press`."""
-        (newest, sent), source, page = search, each.citation.region.source, each.citation.region.page
+        (newest, sent), source, page = search, each.citation.region.source, each.citation.region.view
         try:
             size = self.viewer.pictures.size(source, page)
             box = box_from_shares(getattr(event, "box", None), size, self.viewer.words)
@@ -196,7 +196,7 @@ class TabNavigation:
     def _correct(self, caller: Caller, viewed: ViewerState, each: EvidenceItem, kept: object, event: Press) -> str:
         """Keep a corrected box, and say so."""
         words, region, number = self.viewer.words, each.citation.region, each.citation.number
-        size = self.viewer.pictures.size(region.source, region.page)
+        size = self.viewer.pictures.size(region.source, region.view)
         box = box_from_shares(getattr(event, "box", None), size, words)
         label = str(getattr(event, "label", ""))[:80].strip()
         label = "" if label == region.label else label

@@ -16,7 +16,7 @@ from html import escape
 from deepseek_mm import Exposure, PhotoDescription, PhotoFacts
 from index import LIBRARY, Region, Source
 from index.curation import MOST_STARS
-from index.region import UPLOADS, Rating
+from index.region import UPLOADS, Rating, as_clock
 from ui.html import button, terms
 from ui.library.library_report import in_bytes
 from ui.pictures import ink
@@ -51,6 +51,8 @@ def list_facts(source: Source, facts: PhotoFacts, words: UiTexts) -> Iterator[tu
         yield words.info_taken, f"{source.taken_at:{SECOND}}" if source.taken_at else words.no_date
         yield from _list_exposure(facts.exposure, words)
     yield from filter(all, [(words.info_size, describe_size(source, words))])
+    if source.is_video:
+        yield words.info_length, as_clock(source.duration_ms)
     if source.latitude is not None and source.longitude is not None:
         place = words.join(map(words.name, facts.place.split(", "))) if facts.place else ""
         yield words.info_place, "\n".join(filter(None, (place, describe_place(source, words))))
@@ -119,7 +121,8 @@ def list_marks(
 ) -> list[Mark]:
     """Boxes that can be shown: those that are cited, and after them what else was found there, hidden at first."""
     known = {mark.box_px for mark in cited}
-    parts = [part for part in facts.parts if part.box_px not in known] if not region.page else []
+    here = [part for part in facts.parts if part.view == region.view] if not region.page else []
+    parts = [part for part in here if part.box_px not in known]
     more = [
         Mark(number=n, box_px=part.box_px, strong=False, name=words.name(part.label), shown=False)
         for n, part in enumerate(parts[:MOST_PARTS], start=len(cited) + 1)

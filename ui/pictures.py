@@ -16,11 +16,12 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from cachetools import LRUCache
 from PIL import Image, ImageDraw, ImageFont
@@ -105,7 +106,7 @@ def make_heat_maps(assistant: Assistant) -> HeatMaps:
     """Over the photos of a library."""
 
     def make(query: Query, region: Region) -> Image.Image:
-        image = assistant.picture(region.source, region.page)
+        image = assistant.picture(region.source, region.view)
         return heat_map(assistant.retriever.search, query, image).to_image(image.size)
 
     return HeatMaps(make)
@@ -150,12 +151,25 @@ class PagePictures:
         """Where the page finds this picture, its longest side `px`, or the part of it inside `box`."""
         assert px in SIZES, f"pictures are made in {SIZES}, not {px}"
         part = shares(box, self.size(source, page)) if box else None
-        body = json.dumps([source.path, source.digest[:16], page, px, part], ensure_ascii=False, separators=(",", ":"))
-        return f"{PATH}/{_letters(body.encode('utf-8', 'surrogateescape'))}.{_letters(self._sign(body))}"
+        return f"{PATH}/{self.sign([source.path, source.digest[:16], page, px, part])}"
+
+    def sign(self, values: Sequence[Any]) -> str:
+        """Values as a token that nobody else can make."""
+        body = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+        return f"{_letters(body.encode('utf-8', 'surrogateescape'))}.{_letters(self._sign(body))}"
+
+    def verify(self, token: str) -> list[Any] | None:
+        """The values of a token; None of one that is none of ours."""
+        body, _, signature = token.partition(".")
+        try:
+            text = _bytes(body).decode("utf-8", "surrogateescape")
+            return list(json.loads(text)) if hmac.compare_digest(_bytes(signature), self._sign(text)) else None
+        except (ValueError, binascii.Error):
+            return None
 
     def size(self, source: Source, page: int = 0) -> tuple[int, int]:
         """Width and height in which boxes of this source's page are given; (0, 0) if it cannot be read any more."""
-        if not page and source.width_px and source.height_px:
+        if (source.is_video or not page) and source.width_px and source.height_px:
             return source.width_px, source.height_px
         key = (source.path, source.digest, page)
         if key not in self._sizes:
@@ -214,14 +228,10 @@ class PagePictures:
         return path
 
     def _read(self, token: str) -> SignedAddress | None:
-        body, _, signature = token.partition(".")
-        try:
-            text = _bytes(body).decode("utf-8", "surrogateescape")
-            if not hmac.compare_digest(_bytes(signature), self._sign(text)):
-                return None
-            path, digest, page, px, part = json.loads(text)
-        except (ValueError, binascii.Error):
+        values = self.verify(token)
+        if values is None or len(values) != len(fields(SignedAddress)):
             return None
+        path, digest, page, px, part = values
         return SignedAddress(path, digest, page, px, tuple(part) if part else None)
 
     def _sign(self, body: str) -> bytes:

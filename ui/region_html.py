@@ -15,9 +15,10 @@ from textwrap import dedent
 
 from deepseek_mm import Citation
 from index import Box, Label, Region, Source
-from index.region import UPLOADS, WRITTEN, at_lines
+from index.region import UPLOADS, WRITTEN, as_clock, at_lines
 from ui.html import button
 from ui.pictures import LARGE_PX, THUMB_PX, TINY_PX, PagePictures, ink, shares
+from ui.videos import video_address
 from ui.words import UiTexts
 
 QUOTED = 40  # letters of a text in a caption
@@ -57,6 +58,7 @@ def name_place(region: Region, words: UiTexts) -> list[str]:
     symbol, first, last = region.symbol, *region.lines
     pages = {"page": words.on_page, "slide": words.on_slide, "chapter": words.on_chapter, "sheet": words.on_sheet}
     page = pages[region.page_name].format(page=region.page) if region.page else ""
+    page = words.at_time.format(time=as_clock(region.at_ms)) if region.at_ms else page
     if symbol is not None and symbol.kind in ("mail", "attachment"):
         return [symbol.signature] if symbol.kind == "mail" else [symbol.signature, symbol.name, page]
     if symbol is not None and symbol.kind in ("chapter", "sheet"):
@@ -142,13 +144,33 @@ def shot(
     if not region.is_drawn:
         return card(region, away)
     size = sides_of(pictures, region)
-    address = pictures.address(region.source, region.page, px=LARGE_PX if large else THUMB_PX)
+    address = pictures.address(region.source, region.view, px=LARGE_PX if large else THUMB_PX)
     sides = f' width="{size[0]}" height="{size[1]}"' if all(size) else ""
-    name = escape(", ".join(filter(None, (words.name(region.label), name_region(region, words)))))
+    length = as_clock(region.source.duration_ms) if region.source.is_video else ""
+    said = (
+        words.name(region.label),
+        name_region(region, words),
+        words.video_play.format(time=length) if length else "",
+    )
+    name = escape(", ".join(filter(None, said)))
+    over += f'<span class="clip-length" aria-hidden="true">\u25b6 {length}</span>' if length else ""
     boxes = "".join(box(mark, size) for mark in marks)
     lazy, room = ("", room_of(size)) if large else (' loading="lazy"', "")
     photo = f'<img src="{address}" alt="{name}"{sides}{lazy} decoding="async">'
     return f'<span class="{look}"{room}>{photo}{over}{boxes}{away}</span>'
+
+
+def player(pictures: PagePictures, region: Region, words: UiTexts) -> str:
+    """The video itself, which begins where the region was found; until it plays its picture is seen."""
+    source, size = region.source, sides_of(pictures, region)
+    start = f"#t={region.at_ms / 1000:.3f}" if region.at_ms else ""
+    name = escape(name_region(region, words))
+    poster = pictures.address(source, region.view, px=LARGE_PX)
+    return (
+        f'<span class="shot clip"{room_of(size)}><video controls playsinline preload="metadata" poster="{poster}" '
+        f'src="{video_address(pictures, source)}{start}" aria-label="{name}"></video></span>'
+        f'<p class="hint unplayable" role="status" hidden>{escape(words.video_unplayable)}</p>'
+    )
 
 
 def room_of(size: tuple[int, int]) -> str:
@@ -164,7 +186,7 @@ def sides_of(pictures: PagePictures, region: Region) -> tuple[int, int]:
     left, top, *sides = region.box_px
     if region.kind in ("whole", "page") and (left, top) == (0, 0) and all(sides):
         return sides[0], sides[1]
-    return pictures.size(region.source, region.page)
+    return pictures.size(region.source, region.view)
 
 
 def box(mark: Mark, size: tuple[int, int]) -> str:
@@ -191,7 +213,7 @@ def crop(pictures: PagePictures, citation: Citation) -> str:
     left, top, right, bottom = region.box_px
     wide, high = round((right - left) * AROUND), round((bottom - top) * AROUND)
     around = (left - wide, top - high, right + wide, bottom + high)
-    return f'<img src="{pictures.address(region.source, region.page, px=TINY_PX, box=around)}" alt="" loading="lazy">'
+    return f'<img src="{pictures.address(region.source, region.view, px=TINY_PX, box=around)}" alt="" loading="lazy">'
 
 
 def card(region: Region, away: str = "") -> str:
@@ -208,7 +230,7 @@ def marks_of(citations: Sequence[Citation], chosen: int) -> list[Mark]:
     return [
         Mark(number=each.number, box_px=each.region.box_px, strong=n == chosen)
         for n, each in enumerate(citations)
-        if (each.region.source.path, each.region.page) == (here.source.path, here.page)
+        if (each.region.source.path, each.region.view) == (here.source.path, here.view)
     ]
 
 

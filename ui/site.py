@@ -25,6 +25,7 @@ from ui.layout import build_ui
 from ui.photo_info import WORLD_PATH
 from ui.photos.photo_tiles import PhotoTiles
 from ui.pictures import PagePictures, make_heat_maps
+from ui.videos import video_route
 from ui.words import LANGUAGES, Language, in_language
 
 COOKIE = "language"  # set by page.js when a language is chosen
@@ -41,7 +42,7 @@ def add_page(app: FastAPI, services: Services) -> None:
     pictures = PagePictures(cache / "pictures", assistant.picture)
     pictures.heats = make_heat_maps(assistant)
     pictures.is_offline = lambda source: bool(assistant.find_away(source.path))
-    app.router.routes += [pictures.route(), pictures.heats.route()]
+    app.router.routes += [pictures.route(), pictures.heats.route(), video_route(pictures, assistant.config.parse)]
     files, owners = FileRegistry(cache), PageOwners()
     for language in LANGUAGES:
         words = in_language(language)

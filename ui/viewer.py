@@ -22,7 +22,7 @@ from ui.gateway.events import Updates
 from ui.html import button, piece
 from ui.photo_info import list_marks, render_description, render_info, render_rating, render_switches
 from ui.pictures import LARGE_PX, PagePictures
-from ui.region_html import EvidenceItem, chosen, evidence, is_brought, marks_of, passage, shot, sides_of
+from ui.region_html import EvidenceItem, chosen, evidence, is_brought, marks_of, passage, player, shot, sides_of
 from ui.search.search_handlers import Results, verdict
 from ui.words import UiTexts
 
@@ -60,8 +60,8 @@ def heat(why: MatchReason | None, region: Region, pictures: PagePictures) -> str
 
 
 def is_hot(region: Region) -> bool:
-    """Whether a heat map says something about it: a photo, but not words that were read in one."""
-    return region.source.kind == "photo" and region.kind not in WRITTEN
+    """Whether a heat map says something about it: a photo that stands still, but not words that were read in one."""
+    return region.source.kind == "photo" and not region.source.is_video and region.kind not in WRITTEN
 
 
 def section(why: MatchReason | None, each: EvidenceItem, words: UiTexts) -> str:
@@ -210,10 +210,12 @@ def _render_seen(
     region, text = each.citation.region, passage(each, words, partial(mark_hits, why=viewed.why))
     if not region.is_drawn:
         return lines or text, ""
+    ahead = _address_ahead(viewed, pictures)
+    if region.source.is_video:
+        return f'<div class="stage" data-ahead="{escape(ahead)}">{player(pictures, region, words)}</div>', text
     cited = marks_of([other.citation for other in viewed.exhibits], viewed.index)
     marks = list_marks(region, cited, facts, sides_of(pictures, region), words)
     photo = shot(pictures, region, marks, words, large=True, over=heat(viewed.why, region, pictures))
-    ahead = _address_ahead(viewed, pictures)
     known = [*(other.citation.region for other in viewed.exhibits), *facts.parts]
     switches = render_switches(marks, [other for other in known if other.source.path == region.source.path], words)
     return f'<div class="stage" data-ahead="{escape(ahead)}">{photo}</div>', f"{switches}{text}"
@@ -223,7 +225,7 @@ def _address_ahead(viewed: ViewerState, pictures: PagePictures) -> str:
     """Of the picture that comes next, so that the browser has it already; empty where none comes."""
     after = viewed.exhibits[(viewed.index + 1) % len(viewed.exhibits)].citation.region
     drawn = len(viewed.exhibits) > 1 and after.is_drawn
-    return pictures.address(after.source, after.page, px=LARGE_PX) if drawn else ""
+    return pictures.address(after.source, after.view, px=LARGE_PX) if drawn else ""
 
 
 PAUSES_S = (3, 5, 10, 30)  # for which a slideshow shows each
@@ -235,7 +237,7 @@ def _tools(viewed: ViewerState, each: EvidenceItem, words: UiTexts) -> str:
     if len(viewed.exhibits) > 1:
         parts += [button("back", "", words.previous), button("on", "", words.following)]
         parts.append(f'<span class="hint">{viewed.index + 1} / {len(viewed.exhibits)}</span>')
-    if each.citation.region.is_drawn:
+    if is_zoomed(each.citation.region):
         signs = (
             ("out", "\u2212", words.zoom_out),
             ("in", "+", words.zoom_in),
@@ -256,6 +258,11 @@ def _tools(viewed: ViewerState, each: EvidenceItem, words: UiTexts) -> str:
     return f'<div class="tools" role="group" aria-label="{escape(words.viewer_tools)}">{"".join(parts)}</div>'
 
 
+def is_zoomed(region: Region) -> bool:
+    """Whether one can go near and draw on it: a picture that stands still."""
+    return region.is_drawn and not region.source.is_video
+
+
 def _tool(what: str, sign: str, name: str) -> str:
     return (
         f'<button type="button" class="small" data-do="{what}" aria-label="{escape(name)}" title="{escape(name)}">'
@@ -267,10 +274,10 @@ def _buttons(viewed: ViewerState, each: EvidenceItem, words: UiTexts) -> str:
     parts, region = [], each.citation.region
     if not is_brought(region):
         parts.append(button("like", viewed.index, words.more_like))
-    if region.is_drawn:
+    if is_zoomed(region):
         parts.append(button("cut", viewed.index, words.part_search))
     parts.append(button("ask", viewed.index, words.ask_about))
-    if viewed.turn and region.kind not in ("text", "code", "page"):
+    if viewed.turn and not region.source.is_video and region.kind not in ("text", "code", "page"):
         parts.append(button("wrong", viewed.index, words.box_wrong))
     return "".join(parts)
 

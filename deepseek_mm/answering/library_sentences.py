@@ -112,9 +112,9 @@ def without(excluded: str) -> str:
     return f'without "{clean(excluded, MAX_NAME)}"'
 
 
-def no_videos() -> str:
+def no_sound() -> str:
     """What a library does not hold."""
-    return "I found none: the library keeps photos, documents and code, but no videos and no sound."
+    return "I found none: the library keeps photos, videos, documents and code, but no sound by itself."
 
 
 def no_order(name: str, lacks: str) -> str:

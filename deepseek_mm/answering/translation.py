@@ -22,7 +22,7 @@ from deepseek_mm.language.detection import CODES, foreign_sentences, language_of
 from deepseek_mm.language.own_sentences import GERMAN_ARTICLE, name_in_english, read_chinese
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
 from deepseek_mm.language.request_network import LANGUAGES
-from deepseek_mm.language.typed_filters import take_out_traits
+from deepseek_mm.language.typed_filters import read_video, take_out_traits
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.types import Act, ActFilters, ActForm, ActKind
@@ -116,6 +116,8 @@ class ActTranslator:
         if language == "zh" and (asked := ask_by_form(act)):
             return asked
         subject, traits = mark_subject(act) if whole and language == "zh" else (act.subject, ())
+        if language != "zh" and (video := read_video(act.text, datetime.now())):
+            traits = (video.words,)
         subject, other = (self.translate_words(words, language, whole=whole) for words in (subject, act.other))
         asked = replace(act, subject=subject, other=other)
         return replace(asked, text=" ".join((ask_in_english(asked), *traits)))

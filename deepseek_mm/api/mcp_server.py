@@ -149,7 +149,7 @@ class McpTools:
         place = RegionPlace.of(region, 1.0)
         if region.source.kind == "code" or region.box_px == (0, 0, 0, 0):
             return place, b""
-        return place, jpeg(cut_out(house.picture(region.source, region.page), region, siblings))
+        return place, jpeg(cut_out(house.picture(region.source, region.view), region, siblings))
 
     def list_collections(self, caller: Caller) -> LibrarySummary:
         """What the library has."""
@@ -201,7 +201,7 @@ def region_named(name: str, house: Assistant) -> tuple[Region, tuple[Region, ...
 
 def cut_out(image: Image, region: Region, siblings: Sequence[Region]) -> Image:
     """The region's part of a picture, which may be smaller than the original that boxes are measured in."""
-    whole = next((each for each in siblings if each.kind in ("whole", "page") and each.page == region.page), region)
+    whole = next((each for each in siblings if each.kind in ("whole", "page") and each.view == region.view), region)
     width, height = region.source.width_px or whole.box_px[2], region.source.height_px or whole.box_px[3]
     across, down = image.width / width, image.height / height
     left, top, right, bottom = region.box_px

@@ -60,7 +60,9 @@ def read_page_range(
 class SearchFilterIn(BaseModel):
     """What may be found; empty is any."""
 
-    kind: FileKind = Field(default="", description="photos, documents, code, or written: text that was read in photos")
+    kind: FileKind = Field(
+        default="", description="photos, videos, documents, code, or written: text that was read in photos"
+    )
     label: Typed = Field(default="", max_length=500, description="what it must be labelled", examples=["kite"])
     format: Typed = Field(default="", max_length=40, description="type of file", examples=["jpeg"])
     collection: Typed = Field(default="", max_length=500)

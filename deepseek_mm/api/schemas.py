@@ -106,6 +106,7 @@ class SourceOut(BaseModel):
     latitude: float | None
     longitude: float | None
     note: Text = Field(description="what a reader should know")
+    duration_ms: int = Field(description="how long a video is, in milliseconds; 0 of all else")
     picture: str = Field(description="its address here; empty where there is none", examples=[PICTURE])
 
     @classmethod
@@ -125,6 +126,7 @@ class RegionOut(BaseModel):
     kind: str = Field(description="whole, part, page, text, code or caption", examples=["part"])
     box_px: BoxOut
     page: int = Field(description="of a document, from 1; of a slide or chapter its number; 0 where there are none")
+    at_ms: int = Field(description="of a video, milliseconds from its start; 0 of all else", examples=[0])
     lines: list[int] = Field(description="first and last line of a text, from 1", examples=[[0, 0]])
     text: Text = Field(description="what is written there, or says what is seen there")
     machine_made: bool = Field(description="true where the text is a machine's sentence about what is seen")
@@ -137,7 +139,7 @@ class RegionOut(BaseModel):
     @classmethod
     def of(cls, region: Region, **more: Any) -> Self:
         """A region's shape, with the numbers that other routes take; `more` are the fields of a subclass."""
-        address = picture_of(region.source, region.page) if region.is_drawn else ""
+        address = picture_of(region.source, region.view) if region.is_drawn else ""
         own = {"id": region.id, "source": region.source.id, "picture": address}
         return cls(**region_shape(region) | own | more)
 
@@ -409,7 +411,9 @@ class JobOut(Record):
 
 
 def picture_of(source: Source, page: int = 0) -> str:
-    """Where this server has the picture of a file of the library, or of one of its pages; empty where it has none."""
+    """Where this server has the picture of a file of the library, of one of its pages, or of a moment of a video; empty
+    where it has none.
+    """
     none = source.kind not in PICTURES or (source.kind == "document" and not page)
     if none or not source.id or source.collection == UPLOADS:  # what came with a question is its asker's own
         return ""

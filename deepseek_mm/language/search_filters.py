@@ -18,12 +18,13 @@ from deepseek_mm.language.own_sentences import name_in_english, names_in_english
 from deepseek_mm.language.words import COLOURS
 from deepseek_mm.parse.formats import FORMATS
 from index import EVERYTHING, Filter
-from index.region import UPLOADS
+from index.region import UPLOADS, VIDEO_FORMATS
 
 DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?", re.ASCII)
-FileKind = Literal["", "photos", "documents", "code", "written"]
+FileKind = Literal["", "photos", "videos", "documents", "code", "written"]
 NARROWED: Mapping[str, Mapping[str, Any]] = {  # "written" is text that was read in photos
     "photos": {"source_kinds": ("photo",)},
+    "videos": {"formats": VIDEO_FORMATS},
     "documents": {"source_kinds": ("document",)},
     "code": {"source_kinds": ("code",)},
     "written": {"source_kinds": ("photo",), "kinds": ("text",)},
@@ -59,10 +60,12 @@ class SearchFilter:
         """As the index understands it. BadDate or BadQuestion names what cannot be understood."""
         format, since, until = self.format.strip().lower(), self.since.strip(), self.until.strip()
         folder = self.folder.strip()
+        kind = dict(NARROWED.get(self.kind, {}))
+        formats = kind.pop("formats", ())
         return Filter(
-            **NARROWED.get(self.kind, {}),
+            **kind,
             **labels_named(self.label),
-            formats=(format,) if format else (),
+            formats=(format,) if format else formats,
             collection=" ".join(check_searchable(self.collection).split()) or EVERYTHING.collection,
             folder=os.path.realpath(os.path.expanduser(folder)) if folder else "",
             taken_after=read_period(since)[0] if since else None,
@@ -97,7 +100,9 @@ def check_searchable(collection: str) -> str:
 KINDS = ("page", "text", "code", "caption", "name", "note", "whole", "part")  # of regions
 SOURCES = ("photo", "document", "code")
 FAVOURITE = ("favourite", "favorite", "favourites", "favorites", "\u6536\u85cf", "\u6700\u7231")
+VIDEO = ("video", "videos", "clip", "clips", "movie", "movies", "\u89c6\u9891")
 MOST_STARS = 5
+CLASSES = ("photo", VIDEO[0], "document", "code", FAVOURITE[0])  # values of `is:`
 Values = Sequence[str]
 ANY_OF = ("formats", "kinds", "source_kinds")  # fields of a Filter that join; the others must not be said twice
 ALL_OF = ("colours",)
@@ -128,10 +133,12 @@ def one_of(field: str, values: Values, *, more: Callable[[str], str] = str) -> C
 
 
 def narrow_to_class(value: str) -> dict[str, Any]:
-    """Favourites, or files of one kind."""
+    """Favourites, videos, or files of one kind."""
+    if value.lower() in VIDEO:
+        return {"formats": VIDEO_FORMATS}
     if value.lower() in FAVOURITE:
         return {"is_favourite": True}
-    return one_of("source_kinds", (*SOURCES, FAVOURITE[0]), more=source_named)(value)
+    return one_of("source_kinds", CLASSES, more=source_named)(value)
 
 
 def narrow_to_stars(value: str) -> dict[str, Any]:
@@ -257,10 +264,10 @@ OPERATORS = (
     ),
     Operator(
         name="is",
-        help="photos, documents, code or favourites",
+        help="photos, videos, documents, code or favourites",
         example="is:photo",
         narrow=narrow_to_class,
-        values=(*SOURCES, FAVOURITE[0]),
+        values=CLASSES,
         other_names=("\u7c7b\u522b",),
     ),
     Operator(

@@ -15,7 +15,9 @@ from deepseek_mm.language.chinese_dates import ChinesePeriod, find_chinese_perio
 from deepseek_mm.language.date_words import LAST, MONTHS, SEASONS, YEAR, named_month, read_period_words
 from deepseek_mm.language.search_filters import FORMATS_BY_WORD
 from index import Filter
+from index.region import VIDEO_FORMATS
 
+VIDEOS = "of the kind video"  # as an answer says it
 NAMES = "|".join(sorted((*MONTHS, *SEASONS), key=len, reverse=True))
 DIGITS = r"(?:19|20)\d\d(?:[-./]\d{1,2}){0,2}|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d"
 WHEN = (
@@ -31,6 +33,13 @@ PERIOD = re.compile(
     re.IGNORECASE,
 )
 PICTURES = r"(?:photos?|photographs?|pictures?|images?|pics?|shots?|ones|fotos?|bilder?)"
+MOVING = re.compile(
+    r"(?<![\w-])(?:(?:all|an?|any|my|our|some|the|that|this)\s+)*(?:videos?|video\s*clips?|clips?(?=\s+(?:of|where|with|from|showing|that)\b)|movies?|footage)"
+    r"(?![\w-])(?!\s+(?:games?|cameras?|calls?|chats?|tapes?|cassettes?|conferences?|stores?|theat(?:er|re)s?|posters?|cards?))"
+    r"(?:\s+(?:in which|on which|where|when|that shows?|which shows?|showing|about|i (?:took|made|shot)))?(?![\w-])"
+    r"|(?:(?:\u6240\u6709|\u6211)\u7684?)?(?:\u7684)?(?:\u89c6\u9891|\u5f55\u50cf)(?!\u6e38\u620f|\u901a\u8bdd|\u4f1a\u8bae)",
+    re.IGNORECASE,
+)
 BLURRY = re.compile(
     rf"(?<![\w-])(?:blurry|blurred|unsharp|out[- ]of[- ]focus|unscharfe?|verwackelte?)(?:\s+{PICTURES})?(?![\w-])"
     r"|(?:\u6a21\u7cca|\u865a\u7126)(?:\u7684)?(?:\u7167\u7247)?",
@@ -153,6 +162,12 @@ def read_document_kind(text: str, now: datetime) -> TypedFilter | None:
     return TypedFilter(where=where, words=match[1], rest=text[match.end() :].strip(), is_strict=False)
 
 
+def read_video(text: str, now: datetime) -> TypedFilter | None:
+    """Videos alone: "the video where the dog jumps", "clips of snow"; but no video game, and no film camera."""
+    typed = take_out(MOVING.search(text), text, Filter(formats=VIDEO_FORMATS))
+    return replace(typed, told=VIDEOS) if typed else None
+
+
 def read_blurry(text: str, now: datetime) -> TypedFilter | None:
     """Photos without fine edges."""
     return take_out(BLURRY.search(text), text, Filter(label="blurry"))
@@ -241,12 +256,12 @@ def take_out(match: re.Match[str] | None, text: str, where: Filter) -> TypedFilt
 def take_out_traits(text: str, now: datetime) -> tuple[str, tuple[str, ...]]:
     """What is looked for besides how photos were taken, and the words that say that."""
     told = []
-    for read in (read_blurry, read_favourite, read_stars, read_camera, read_layout):
+    for read in (read_video, read_blurry, read_favourite, read_stars, read_camera, read_layout):
         if typed := read(text, now):
             text = typed.rest
             told.append(typed.words)
     return "" if LEFT.fullmatch(text.removeprefix("\u7684")) else text, tuple(told)
 
 
-TRAITS = (read_kind, read_blurry, read_favourite, read_stars, read_camera, read_layout)
+TRAITS = (read_kind, read_video, read_blurry, read_favourite, read_stars, read_camera, read_layout)
 TYPED = (*TRAITS, read_time)  # each reads what those before it leave

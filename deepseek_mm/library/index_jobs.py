@@ -7,7 +7,7 @@ what is there.
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from PIL.Image import Image
@@ -23,6 +23,7 @@ from deepseek_mm.jobs import Jobs, State, Task
 from deepseek_mm.language.detection import language_of
 from deepseek_mm.library.drives import Drives
 from deepseek_mm.parse.document import is_gone
+from deepseek_mm.parse.formats import NOWHERE
 from deepseek_mm.parse.repository import explain
 from deepseek_mm.parse.workers.client import Stopping, never
 from deepseek_mm.vision.description import Describer, Description
@@ -45,6 +46,7 @@ CODE_RENEWED = "the code of {} files was read anew"
 TEXTS_RENEWED = "the texts of {} files in other languages were read anew"
 WRITTEN = ("text", "caption")  # kinds of regions that are read as texts
 TEXTS = Filter(kinds=WRITTEN)
+MOMENTS = 8  # of a video, spread over it, that are read
 TOGETHER = 16  # photos that are described at a time
 PICTURES = (PHOTOS, Filter(formats=("pdf",)))  # where there is something to read
 
@@ -324,19 +326,24 @@ class IndexingHandlers:
         return len(regions)
 
     def _pages(self, source: Source) -> list[int]:
-        """0 for a photo; of a document the pages that have no text of their own, such as scans."""
-        if source.kind == "photo":
+        """0 for a photo, some moments of a video; of a document the pages that have no text of their own, as scans."""
+        if source.kind == "photo" and not source.is_video:
             return [0]
         regions = self.store.regions_of([source.id])[source.id]
+        if source.is_video:
+            moments = [region.at_ms for region in regions if region.kind == "whole"]
+            return moments[:: -(-len(moments) // MOMENTS) or 1]
         written = {region.page for region in regions if region.kind == "text"}
         return [region.page for region in regions if region.kind == "page" and region.page not in written]
 
     def _texts(self, source: Source, page: int, stopping: Stopping) -> list[Region]:
         image = self.quarantine.read_page(source.path, page, stopping=stopping)
-        size = (source.width_px, source.height_px) if page == 0 else image.size
+        is_page = page > 0 and not source.is_video
+        size = image.size if is_page else (source.width_px, source.height_px)
+        there = Region(source=source, kind="text", box_px=NOWHERE)
+        there = replace(there, page=page) if is_page else replace(there, at_ms=page)
         return [
-            Region(source=source, kind="text", box_px=on_original(each, image, size), text=each.text, page=page)
-            for each in self.reader.read(image)
+            replace(there, box_px=on_original(each, image, size), text=each.text) for each in self.reader.read(image)
         ]
 
 

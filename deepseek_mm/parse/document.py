@@ -8,6 +8,7 @@ alike. Nothing is decoded here: a worker process takes the bytes apart (`workers
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,32 @@ def open_file(path: str | os.PathLike[str], config: ParseConfig, *, hashed: bool
             data, form = read_limited(stream, name, config, size_bytes=0)
     digest = hashlib.sha256(data).hexdigest()
     return File(path=name, data=data, digest=digest, size_bytes=len(data), modified_ns=modified_ns, format=form)
+
+
+def open_original(path: str, config: ParseConfig) -> IO[bytes]:
+    """A file of a kind that is read, open for reading; a member of an archive as a file without a name. As `open_file`
+    raises.
+    """
+    file = open_file(path, config, hashed=False)
+    if not file.is_in_memory:
+        with plain_file(file.path) as (stream, _):
+            return os.fdopen(os.dup(stream.fileno()), "rb")
+    copy: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - whoever asked closes it
+    copy.write(file.data)
+    copy.seek(0)
+    return copy
+
+
+def read_original(path: str, config: ParseConfig) -> bytes:
+    """All of such a file. BadFile, too, if it is a video that is too large for memory."""
+    with open_original(path, config) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > config.max_bytes:
+            raise BadFile(
+                f"{path} has {size:,} bytes, and parse.max_bytes allows {config.max_bytes:,} at once. "
+                "Copy it from where it lies, or raise parse.max_bytes"
+            )
+        return stream.read()
 
 
 def digest_of(stream: IO[bytes]) -> str:

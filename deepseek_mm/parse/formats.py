@@ -135,7 +135,7 @@ RAWS = {  # what cameras keep of a picture before it is developed: name -> endin
     "dng": ((".dng",), TIFF),
     "nef": ((".nef", ".nrw"), TIFF),
     "arw": ((".arw", ".sr2", ".srf"), TIFF),
-    "pef": ((".pef",), TIFF),
+    "pentax": ((".pef",), TIFF),
     "srw": ((".srw",), TIFF),
     "cr2": ((".cr2",), TIFF),
     "cr3": ((".cr3",), BRAND + rb"crx "),

@@ -157,13 +157,16 @@ def open_container(stream: IO[bytes], file: File) -> "Iterator[tuple[InputContai
     try:
         with av.open(stream, "r", format=CONTAINERS[file.format.name], metadata_errors="ignore") as container:
             tracks = [each for each in container.streams.video if not each.disposition & COVER]
-            if not tracks or tracks[0].codec_context is None:
-                what = "in a coding that is not known here" if tracks else "sound without a picture"
-                raise BadPicture(f"{file.path} is {what}. Save it as MP4 with H.264 pictures")
+            if not tracks:
+                raise BadPicture(f"{file.path} is sound without a picture. Save it as MP4 with H.264 pictures")
+            if tracks[0].codec_context is None:
+                raise BadPicture(
+                    f"{file.path} is in a coding that is not known here. Save it as MP4 with H.264 pictures"
+                )
             tracks[0].codec_context.thread_count = 1
             yield container, tracks[0]
     except (av.error.FFmpegError, ValueError, EOFError) as error:
-        why = str(error).partition(": ")[0] if isinstance(error, OSError) else error
+        why = getattr(error, "strerror", None) or error
         raise BadPicture(f"{file.path} is damaged or cut short: {why}. Copy it again from where it came") from error
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.date_words import YEAR, read_period_words
 from deepseek_mm.language.search_filters import format_named, labels_named, merge_filters
-from deepseek_mm.language.typed_filters import TRAITS, TYPED, months_named, read_document_kind, read_kind
+from deepseek_mm.language.typed_filters import TRAITS, TYPED, months_named, read_document_kind, read_kind, read_video
 from deepseek_mm.language.words import singular, tokens
 from deepseek_mm.retrieval.subject import ASKING, words_beside
 from deepseek_mm.types import Act, Query
@@ -101,7 +101,7 @@ def narrow_by_traits(bounds: ActBounds, store: RegionStore, now: datetime) -> Ac
         both = join_filters(bounds.where, typed.where) if typed else None
         if typed is None or both is None or not (typed.is_strict or store.counts(where=both).sources):
             continue
-        text = " ".join(act.text.replace(typed.words, " ").split())
+        text = " ".join(re.sub(rf"{re.escape(typed.words)}s?(?![A-Za-z])", " ", act.text).split())
         subject = typed.rest if typed.words in act.subject else act.subject
         bounds = replace(
             bounds,
@@ -131,6 +131,9 @@ def narrow_by_date(bounds: ActBounds, store: RegionStore, now: datetime) -> ActB
 
 def narrow_by_format(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:
     """Which type of file they are."""
+    if not bounds.where.formats and (video := read_video(bounds.act.filters.kind, now)):
+        where = replace(bounds.where, formats=video.where.formats)
+        return replace(bounds, where=where, told=(*bounds.told, video.told))
     names = [format_named(word) for word in LATIN.findall(bounds.act.filters.kind)]
     formats = tuple(dict.fromkeys(name for name in names if name))
     if not formats:

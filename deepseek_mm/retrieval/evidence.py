@@ -443,7 +443,7 @@ def with_timeline(case: QuestionContext, measured: AnswerTimeline) -> QuestionCo
 
 def place_of(region: Region) -> tuple[object, ...]:
     """What makes a region that one."""
-    return region.source.path, region.kind, region.box_px, region.page, region.text
+    return region.source.path, region.kind, region.box_px, region.view, region.text
 
 
 def renumber_claim(claim: Claim, number_of: dict[int, int]) -> Claim:

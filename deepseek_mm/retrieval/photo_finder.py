@@ -20,6 +20,7 @@ from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.words import content
 from deepseek_mm.parse.descriptions import DescribedFile, cells_of, described_files
+from deepseek_mm.retrieval.moments import at_moment, nearest_moment
 from deepseek_mm.retrieval.query_vectors import CAPTIONS, GUESSES, TEXTS, WORDS, Scales, Texts
 from deepseek_mm.retrieval.query_vectors import PICTURES as SEEN
 from deepseek_mm.retrieval.subject import ASKING, SoughtSubject, is_named_otherwise, subject_of, weights_of
@@ -232,10 +233,11 @@ class PhotoFinder:
 
     def weigh(self, subject: SoughtSubject, ids: Sequence[int], vector_D: Floats | None = None) -> list[PhotoMatch]:
         """These photos with their relevance, best first; `vector_D` is the subject's, where it is known."""
-        photos = {each: regions for each, regions in self.store.regions_of(ids).items() if regions}
-        note_candidates("photo", photos)
+        known = {each: regions for each, regions in self.store.regions_of(ids).items() if regions}
+        note_candidates("photo", known)
         if vector_D is None or subject.kind:
             vector_D = self.texts.vectors([subject.phrase])[0]
+        photos = {each: self._at_best_moment(regions, vector_D) for each, regions in known.items()}
         heard = self.hear(subject, list(photos.values()), vector_D)
         rows_PF = np.array([each.row() for each in heard], np.float32).reshape(-1, len(WITNESSES))
         fading = [
@@ -258,6 +260,14 @@ class PhotoFinder:
             for regions, chance, witness, other in zip(photos.values(), relevance_P, heard, otherwise, strict=True)
         ]
         return sorted(matches, key=lambda match: (-match.relevance, -match.witnesses.label))
+
+    def _at_best_moment(self, regions: tuple[Region, ...], vector_D: Floats) -> tuple[Region, ...]:
+        """Of a video what is seen at the moment that fits best, with what holds for all of it."""
+        wholes = [region for region in regions if region.kind == "whole"]
+        if len(wholes) < 2:
+            return regions
+        scores = self.store.vectors_of([region.id for region in wholes]) @ vector_D
+        return at_moment(regions, nearest_moment(wholes, scores.tolist()))
 
     def hear(self, subject: SoughtSubject, photos: Sequence[Sequence[Region]], vector_D: Floats) -> list[Witnesses]:
         """The witnesses of each photo; each has at least one region."""

@@ -19,6 +19,7 @@ from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.search_filters import formats_mentioned
 from deepseek_mm.retrieval.certainty import read_certainty
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, answers, shows, worths
+from deepseek_mm.retrieval.moments import at_moment, nearest_moment
 from deepseek_mm.retrieval.named_documents import NamedDocuments, find_named_documents
 from deepseek_mm.retrieval.passages import Rerankers, rank_passages, reorder_passages
 from deepseek_mm.retrieval.query_vectors import nearest
@@ -28,7 +29,7 @@ from deepseek_mm.stage_clock import in_stage, note_candidates
 from deepseek_mm.threads import single_threaded
 from deepseek_mm.types import Evidence, Found, Query
 from deepseek_mm.vision.pipeline import VisionPipeline, look_in_index
-from index import EVERYTHING, Filter, Hit, Source
+from index import EVERYTHING, Filter, Hit, Region, Source
 from index.region import WRITTEN
 from index.store import RegionStore
 
@@ -225,6 +226,7 @@ class Retriever:
         photos = [shown for regions in known if (shown := tuple(r for r in regions if r.kind in PHOTOS.kinds))]
         if not photos:
             return []
+        photos = [self._at_nearest_moment(regions, vector_D) for regions in photos]
         note_candidates("region", [r.id for regions in photos for r in regions])
         vectors_ND = self.store.vectors_of([r.id for regions in photos for r in regions])
         scores = iter((vectors_ND @ vector_D).tolist())
@@ -243,6 +245,13 @@ class Retriever:
             ]
             shots.append(PhotoEvidence(tuple(entries), self.config.see.min_tag))
         return shots
+
+    def _at_nearest_moment(self, regions: tuple[Region, ...], vector_D: Floats) -> tuple[Region, ...]:
+        """Of a video what is seen in the picture that is nearest to the words; of a photo all."""
+        if not regions[0].source.is_video:
+            return regions
+        scores_R = (self.store.vectors_of([region.id for region in regions]) @ vector_D).tolist()
+        return at_moment(regions, nearest_moment(regions, scores_R))
 
 
 def query_of(case: QuestionContext) -> Query:

@@ -21,13 +21,14 @@ from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.document import no_picture, parse_file, read_limited
 from deepseek_mm.parse.formats import File
 from index import Region, Source
+from index.region import VIDEO_FORMATS
 
 
 def look_at(data: bytes, *, name: str, max_pixels: int) -> Source:
     """What the bytes of a picture are, decoded once and written nowhere. BadPicture or BadFile if they are none."""
     config = ParseConfig(max_pixels=max_pixels)
     _, form = read_limited(io.BytesIO(data), name, config, size_bytes=len(data))
-    if form.kind != "photo":
+    if form.kind != "photo" or form.name in VIDEO_FORMATS:
         raise no_picture(name, data)
     file = File(path=name, data=data, digest=sha256(data), size_bytes=len(data), modified_ns=0, format=form)
     document = parse_file(file, config)
@@ -128,14 +129,18 @@ class PhotoCopies:
 
     def of_region(self, region: Region) -> Copy | None:
         """The picture that the region lies in; None for a text without one."""
-        return self.copy(region.source, region.page) if region.is_drawn else None
+        return self.copy(region.source, region.view) if region.is_drawn else None
 
     def _make(self, source: Source, page: int) -> Copy | None:
         try:
             image = self._picture(source, page)
         except (DeepSeekMMError, OSError):  # moved, deleted or damaged since it was indexed
             return None
-        of_px = image.size if page else (source.width_px or image.width, source.height_px or image.height)
+        of_px = (
+            image.size
+            if page and not source.is_video
+            else (source.width_px or image.width, source.height_px or image.height)
+        )
         small = shrunk(image, self._limits.side_px)
         stream = io.BytesIO()
         small.save(stream, "JPEG", quality=self._limits.quality)

@@ -183,7 +183,7 @@ def same_source(store: RegionStore, source: Source) -> Source | None:
 
 def same_place(one: Region, other: Region) -> bool:
     """The same rectangle, page and lines, of the same kind."""
-    return (one.kind, one.box_px, one.page, one.lines) == (other.kind, other.box_px, other.page, other.lines)
+    return (one.kind, one.box_px, one.view, one.lines) == (other.kind, other.box_px, other.view, other.lines)
 
 
 IMPORTED = "imported"

@@ -22,7 +22,7 @@ from deepseek_mm.language.own_sentences import translate_name
 from deepseek_mm.sharing.files import Copy, Language, PhotoCopies
 from deepseek_mm.types import Citation
 from index import Box, Region, Source
-from index.region import UPLOADS
+from index.region import UPLOADS, as_clock
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +39,7 @@ class Wording:
     box: str
     pages: dict[str, str]  # by what a page is called
     lines: str
+    at_time: str
     written: str  # before what was read there
     machine_made: str  # beside a machine's sentence about a picture
     corrected: str  # before the user's own word for a box
@@ -59,6 +60,7 @@ ENGLISH = Wording(
     box="box {box}",
     pages={"page": "page {page}", "slide": "slide {page}", "sheet": "sheet {page}", "chapter": "chapter {page}"},
     lines="lines {first} to {last}",
+    at_time="at {time}",
     written="Text read there",
     machine_made="said by a machine",
     corrected="box drawn by the user",
@@ -87,6 +89,7 @@ CHINESE = Wording(
         "chapter": "\u7b2c {page} \u7ae0",
     },
     lines="\u7b2c {first} \u81f3 {last} \u884c",
+    at_time="{time} \u5904",
     written="\u8bfb\u5230\u7684\u6587\u5b57",
     machine_made="\u673a\u5668\u63cf\u8ff0",
     corrected="\u7528\u6237\u6240\u753b\u7684\u65b9\u6846",
@@ -106,6 +109,7 @@ def place(region: Region, wording: Wording) -> str:
     """Where in a document: "page 3", "slide 4", "lines 5 to 9", whose mail, or nothing."""
     symbol, (first, last) = region.symbol, region.lines
     page = wording.pages[region.page_name].format(page=region.page) if region.page else ""
+    page = wording.at_time.format(time=as_clock(region.at_ms)) if region.at_ms else page
     if symbol is not None and symbol.kind in ("chapter", "sheet", "mail", "attachment"):
         named = symbol.name if symbol.kind == "attachment" else ""
         return ", ".join(filter(None, (symbol.signature, named, page if named else "")))
@@ -292,7 +296,7 @@ def exhibits(turn: Turn, album: PhotoCopies, wording: Wording) -> list[HtmlEvide
     together: dict[object, list[Citation]] = {}
     for citation in turn.answer.citations:
         region = citation.region
-        together.setdefault((region.source.path, region.page, region.lines), []).append(citation)
+        together.setdefault((region.source.path, region.view, region.lines), []).append(citation)
     return [exhibit(cited, turn.boxes, album, wording) for cited in together.values()]
 
 

@@ -137,7 +137,7 @@ def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture, 
 def _draw_region(each: Citation, picture: Picture) -> io.BytesIO:
     data = io.BytesIO()
     region = each.region
-    picture(region.source, region.page).save(data, "PNG")
+    picture(region.source, region.view).save(data, "PNG")
     data.seek(0)
     return data
 

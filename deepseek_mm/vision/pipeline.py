@@ -80,11 +80,9 @@ class VqaPrediction:
 class ImageAnalysis:
     """A picture, and what was found in it so far; equal only to itself."""
 
-    def __init__(self, image: Image | Callable[[], Image], source: Source | None = None, *, at_ms: int = 0) -> None:
-        """`image` is upright RGB, or what decodes it when the pixels are first wanted, and may raise; of a video the
-        one at `at_ms`.
-        """
-        self._image, self.source, self.at_ms = image, source, at_ms
+    def __init__(self, image: Image | Callable[[], Image], source: Source | None = None, at_ms: int = 0) -> None:
+        """`image` is upright RGB, or what decodes it when the pixels are first wanted, and may raise."""
+        self._image, self.source, self.at_ms = image, source, at_ms  # the time is that of a picture of a video
         self.features: ImageFeatures | None = None  # what the image tower makes of it
         self.index_look: ImageEmbedding | None = None  # in the index's space, where that is another one
         self.detections: Detections | None = None  # the boxes around things, of whatever kind
@@ -179,9 +177,7 @@ class AnalysisCache:
         self._lock = Lock()
 
     def get(self, source: Source, at_ms: int = 0) -> ImageAnalysis:
-        """The analysis of a photo, or of a moment of a video, as its file is now; a new one is decoded when its pixels
-        are first wanted.
-        """
+        """The analysis of a photo, or a moment of a video, as it is now; it is decoded when its pixels are wanted."""
         return self.add(ImageAnalysis(lambda: self._read_page(source.path, at_ms), source, at_ms=at_ms))
 
     def add(self, analysis: ImageAnalysis) -> ImageAnalysis:
@@ -354,8 +350,7 @@ class VisionPipeline:
     def _add_regions(self, picture: ImageAnalysis) -> None:
         source, image = picture.source, picture.image
         assert source is not None, "regions lie in a file"
-        drawn = self.drawing(picture)
-        if drawn:
+        if drawn := self.drawing(picture):
             named, parts = self._name_drawing(picture, drawn), drawn.parts(source)
         else:
             named, boxes = self._name_picture(picture)

@@ -129,7 +129,7 @@ def render_heat(answer: Answer, pictures: PagePictures, words: UiTexts) -> str:
         for y in range(high)
         for x in range(wide)
     )
-    address = pictures.address(region.source, region.page, px=THUMB_PX)
+    address = pictures.address(region.source, region.view, px=THUMB_PX)
     return (
         f'<figure class="looked"><img src="{address}" alt="" loading="lazy" decoding="async">'
         f'<svg viewBox="0 0 {wide} {high}" preserveAspectRatio="none" shape-rendering="crispEdges" '

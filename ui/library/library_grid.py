@@ -305,7 +305,8 @@ class LibraryGrid:
 
 def _place_fields(words: UiTexts) -> dict[str, Any]:
     kinds = [
-        (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"), (words.kind_code, "code"),
+        (words.any, ""), (words.kind_photos, "photos"), (words.kind_videos, "videos"),
+        (words.kind_documents, "documents"), (words.kind_code, "code"),
     ]  # fmt: skip
     orders = [
         (words.sort_added, "added"), (words.sort_newest, "newest"), (words.sort_oldest, "oldest"),

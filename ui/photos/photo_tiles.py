@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from deepseek_mm import Caller, DeepSeekMMError
 from index import IndexProblem, Source
-from index.region import Order, Rating
+from index.region import Order, Rating, as_clock
 from ui.edges import Handlers
 from ui.gateway.events import Visitor
 from ui.pictures import PagePictures
@@ -52,6 +52,7 @@ class PhotoTiles(Handlers):
                 "id": source.id,
                 "src": self.pictures.address(source),
                 "name": source.name,
+                "length": as_clock(source.duration_ms) if source.is_video else "",
                 "at": f"{source.taken_at:%Y-%m-%d}" if source.taken_at else "",
                 "favourite": said.get(source.id, UNRATED).is_favourite,
                 "stars": said.get(source.id, UNRATED).stars,

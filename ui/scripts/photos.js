@@ -211,6 +211,7 @@ class Reel {
   fill(node, item) {
     const button = node.firstChild, box = node.lastChild;
     const said = [item.name, item.at || this.words.undated];
+    if (item.length) said.push(this.words.video.replace("{time}", item.length));
     if (item.favourite) said.push(this.words.favourite);
     if (item.stars) said.push(this.words.star[item.stars === 1 ? 0 : 1].replace("{count}", item.stars));
     button.setAttribute("aria-label", said.join(", "));
@@ -226,6 +227,13 @@ class Reel {
       sign.textContent = `${item.favourite ? "\u2665" : ""}${"\u2605".repeat(item.stars)}`;
       sign.setAttribute("aria-hidden", "true");
       button.append(sign);
+    }
+    if (item.length) {
+      const clip = document.createElement("span");
+      clip.className = "clip-length";
+      clip.textContent = `\u25b6 ${item.length}`;
+      clip.setAttribute("aria-hidden", "true");
+      button.append(clip);
     }
     box.setAttribute("aria-label", this.words.choose.replace("{name}", item.name));
     node.dataset.id = item.id;

@@ -94,7 +94,15 @@ dialog.addEventListener("change", (event) => {
   if (event.target.matches(".pause")) { KEPT.set("deepseek-mm-pause", event.target.value); if (playing) play(); }
 });
 
+// A video that this browser cannot play says so; one that was begun is not left sounding.
+dialog.addEventListener("error", (event) => {
+  const told = find(".unplayable");
+  if (event.target.matches?.("video") && told) told.hidden = false;
+}, true);
+dialog.addEventListener("play", () => { if (playing) rest(); }, true);
+
 dialog.addEventListener("close", () => {
+  find("video")?.pause();
   drawn = from = null;
   shown = "";
   rest();
@@ -134,7 +142,7 @@ dialog.addEventListener("click", (event) => {
 });
 
 dialog.addEventListener("keydown", (event) => {
-  if (event.target.matches("input:not([type=checkbox]), textarea, select") || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.matches("input:not([type=checkbox]), textarea, select, video") || event.ctrlKey || event.altKey || event.metaKey) return;
   if (drawn && event.key.startsWith("Arrow")) { event.preventDefault(); nudge(event); return; }
   if (pan(event)) { event.preventDefault(); return; }
   if (ZOOM_KEYS[event.key]) { if (playing) rest(); ZOOM_KEYS[event.key](); }

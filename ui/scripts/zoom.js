@@ -9,7 +9,7 @@ const fingers = new Map();  // pointers that are down -> where they are
 let first = null, spread = 0;  // where a swipe began; how far two fingers were apart
 
 const stage = () => dialog.querySelector(".stage");
-const photo = () => dialog.querySelector(".stage .shot:not(.sheet)");
+const photo = () => dialog.querySelector(".stage .shot:not(.sheet, .clip)");
 const within = (value, most) => Math.min(most, Math.max(-most, value));
 
 function place() {

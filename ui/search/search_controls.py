@@ -19,7 +19,12 @@ from ui.words import ENGLISH, UiTexts
 AWAY, EXACT, COLOUR = "away", "exact", "colour"  # parts by their names
 TYPED = ("after", "before", "path")  # controls that count when Enter is pressed
 WRITTEN = {"is": ("photo",), "kind": ("text",)}  # operators of "text in pictures"
-IS = {"photos": "photo", "documents": "document", "code": "code"}  # a choice of the page -> behind is:
+IS = {
+    "photos": "photo",
+    "videos": "video",
+    "documents": "document",
+    "code": "code",
+}  # a choice of the page -> behind is:
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +42,8 @@ class SearchControls:
     def place(cls, words: UiTexts) -> "SearchControls":
         """Put the chips, and below them the controls, on the page that is being built."""
         kinds = [
-            (words.any, ""), (words.kind_photos, "photos"), (words.kind_documents, "documents"),
-            (words.kind_code, "code"), (words.kind_written, "written"),
+            (words.any, ""), (words.kind_photos, "photos"), (words.kind_videos, "videos"),
+            (words.kind_documents, "documents"), (words.kind_code, "code"), (words.kind_written, "written"),
         ]  # fmt: skip
         chips = piece(chips_of("", words), elem_classes="parts-of-search")
         with gr.Accordion(words.filters, open=False, elem_classes="filters"):

@@ -32,6 +32,12 @@ class PageWords:
     on_sheet = Translation("sheet {page}", "第 {page} 张工作表")
     on_chapter = Translation("chapter {page}", "第 {page} 章")
     on_lines = Translation("lines {first}-{last}", "第 {first}-{last} 行")
+    at_time = Translation("at {time}", "{time} 处")
+    video_play = Translation("Video, {time}", "视频，{time}")
+    video_unplayable = Translation(
+        "This browser cannot play the video. The picture shows what was found; open the file itself to see all of it.",
+        "此浏览器无法播放该视频。图片显示的是找到的画面；要看完整视频，请打开文件本身。",
+    )
     written = Translation("Written there", "上面写着")
     alike = Translation("Much like it", "与它很相似")
     close = Translation("Close", "关闭")

@@ -128,6 +128,7 @@ class SearchWords:
     filters_clear = Translation("Clear filters", "清除筛选")
     kind = Translation("Kind", "类别")
     kind_photos = Translation("Photos", "照片")
+    kind_videos = Translation("Videos", "视频")
     kind_documents = Translation("Documents", "文档")
     kind_code = Translation("Code", "代码")
     kind_written = Translation("Text in pictures", "图片中的文字")

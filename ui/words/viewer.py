@@ -26,6 +26,7 @@ class ViewerWords:
     info_lens = Translation("Lens", "镜头")
     info_exposure = Translation("Exposure", "曝光")
     info_size = Translation("Size", "大小")
+    info_length = Translation("Length", "时长")
     info_colours = Translation("Colours", "颜色")
     info_place = Translation("Place", "地点")
     info_collection = Translation("Collection", "合集")

@@ -15,7 +15,7 @@ from deepseek_mm.answering.library_sentences import (
     UNMEASURED,
     ask_which,
     no_other,
-    no_videos,
+    no_sound,
     none_within,
     not_found,
     not_told,
@@ -105,7 +105,7 @@ SEVERAL = re.compile(
     re.I,
 )
 ORDER_WORDS = frozenset("last latest newest recent first oldest earliest largest biggest smallest".split())  # noqa: SIM905
-MOVING = re.compile(r"^\W*(?:my |any |the |all )?(?:videos?|movies?|films?|clips?|audios?|songs?)\W*$", re.I)
+SOUND = re.compile(r"^\W*(?:my |any |the |all )?(?:audios?|songs?|recordings?)\W*$", re.I)
 NAMED = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][\w-]+")  # a name in a question
 SHORT_NAME = 4  # letters of words that are no names
 BY_DOCUMENTS = "by what documents say of them"
@@ -137,8 +137,8 @@ class LibrarySkill:
         act, where = bounds.act, replace(bounds.where, source_ids=tuple(among))
         if bounds.told and not self.finder.store.counts(where=where).sources:
             return refuse(none_within(bounds.phrase, self.finder.num_photos(), act), UNFOUND, "measured")
-        if act.kind == "find" and MOVING.search(act.subject or " ".join(unmarked_words(act))):
-            return refuse(no_videos(), UNFOUND)
+        if act.kind == "find" and SOUND.search(act.subject or " ".join(unmarked_words(act))):
+            return refuse(no_sound(), UNFOUND)
         if RELATIVE.search(act.subject) and not self._named_people(act):
             return refuse(unknown_person(act), UNFOUND)
         extreme = self.comparison.find_extreme(act, where)

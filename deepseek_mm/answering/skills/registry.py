@@ -134,6 +134,8 @@ class PhotosSkill:
         if not evidence or is_drawn(evidence[0].siblings) or open_image(picture) is None:
             return draft_of(self.photos.look_up_many([case])[0])
         shot = shots_of(evidence, config.see.min_tag)[0]
+        if shot.regions[0].at_ms != picture.at_ms:  # of a video the evidence says at which moment
+            picture = self.analyses.get(shot.source, shot.regions[0].at_ms)
         with in_stage("looked"):
             note_picture(shot.source.name)
             return self.one.answer(with_shown(act_of(case), shot), picture, evidence)

@@ -24,7 +24,9 @@ from deepseek_mm.api.route_parameters import Asker, OurAssistant, OurServices, P
 from deepseek_mm.api.schemas import Body, Number, RegionOut, SourceOut, Text
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.library.backup import size_of as folder_size
+from deepseek_mm.parse.document import open_original
 from deepseek_mm.retrieval.heat import cut
+from deepseek_mm.services.streaming import stream_file
 from deepseek_mm.sharing.files import same_name
 from index import LIBRARY, Region, Source
 from index.region import Order
@@ -172,7 +174,7 @@ TURN = threading.BoundedSemaphore(AT_ONCE)
 BOX = r"^\d{1,6},\d{1,6},\d{1,6},\d{1,6}$"
 Box = Annotated[str, Query(pattern=BOX, description="only this part: left,top,right,bottom in its own pixels")]
 Px = Annotated[int, Query(ge=16, le=MOST_PX, description="longest side")]
-PageNumber = Annotated[int, Query(ge=0, le=1_000_000, description="of a document, from 1")]
+PageNumber = Annotated[int, Query(ge=0, le=1_000_000_000, description="of a document, from 1; of a video milliseconds")]
 JPEG: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/jpeg": {}}},
     304: {"description": "the browser has it already"},
@@ -212,9 +214,12 @@ def answer_picture(request: Request, source: Source, how: tuple[int, int, str]) 
 
 @router.get("/library/sources/{source}/file", responses=BYTES, response_class=Response)
 def file(services: OurServices, assistant: OurAssistant, source: Number, caller: Asker) -> Response:
-    """The file itself, as a download."""
+    """The file itself, as a download; a part of it, where the request names one by `Range`."""
     found = services.library.find_source(caller, source)
-    return download(assistant.original(found), same_name(found.name), "application/octet-stream")
+    headers = name_download(same_name(found.name))
+    return stream_file(
+        open_original(found.path, assistant.config.parse), media_type="application/octet-stream", headers=headers
+    )
 
 
 def crop_part(image: Image.Image, source: Source, page: int, box: str) -> Image.Image:
@@ -227,7 +232,7 @@ def crop_part(image: Image.Image, source: Source, page: int, box: str) -> Image.
 
 def size_of(image: Image.Image, source: Source, page: int = 0) -> tuple[int, int]:
     """The size in which boxes of it are given: that of the original, of which the image may be a reduced copy."""
-    return image.size if page or not source.width_px else (source.width_px, source.height_px)
+    return image.size if (page and not source.is_video) or not source.width_px else (source.width_px, source.height_px)
 
 
 def encode_jpeg(image: Image.Image, px: int) -> bytes:
@@ -241,9 +246,14 @@ def encode_jpeg(image: Image.Image, px: int) -> bytes:
 
 def download(data: bytes, name: str, media_type: str) -> Response:
     """Bytes that a browser saves and never shows; the name is safe on every system."""
+    return Response(data, media_type=media_type, headers=name_download(name))
+
+
+def name_download(name: str) -> dict[str, str]:
+    """The headers of what a browser saves under this name."""
     plain = name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_").replace("\\", "_")
     named = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    return Response(data, media_type=media_type, headers=SAFE | {"Content-Disposition": named})
+    return SAFE | {"Content-Disposition": named}
 
 
 MOST = 200  # files of one ZIP
