@@ -50,7 +50,6 @@ from deepseek_mm.lm.generator import Generator
 from deepseek_mm.logic.rules import Rule
 from deepseek_mm.models.downloads import HubPermission
 from deepseek_mm.models.rankers import replace_ranker
-from deepseek_mm.parse.document import read_original
 from deepseek_mm.parse.workers.client import close_workers
 from deepseek_mm.retrieval.act_filters import narrow_by_typed_words
 from deepseek_mm.retrieval.evidence import QuestionContext, merge_answers, with_timeline
@@ -157,8 +156,7 @@ class Assistant:
 
     def original(self, source: Source) -> bytes:
         """The file as it is now. NothingThere or BadFile if it cannot be read any more, or is too large for memory."""
-        with self.library.quarantine.explaining(source.path):
-            return read_original(source.path, self.config.parse)
+        return self.library.quarantine.read_original(source.path)
 
     def reconfigure(self, config: Config) -> None:
         """Answer with other numbers of `rag`, another `lm.phrasing` and another quality preset from now on.

@@ -14,8 +14,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, LimitReached, NothingThere
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.records import SetAside
-from deepseek_mm.parse.document import open_file, read_page, stat_file
-from deepseek_mm.parse.formats import File
+from deepseek_mm.parse.document import read_original, read_page, stat_file
 from deepseek_mm.parse.workers.client import Stopping, never
 
 PLUG_IN = "Plug in or mount the drive, then try again"
@@ -67,10 +66,10 @@ class Quarantine:
         with self.noting(path), self.explaining(path):
             return read_page(path, page, self.config, stopping=stopping)
 
-    def open_file(self, path: str) -> File:
-        """As `document.open_file`."""
+    def read_original(self, path: str) -> bytes:
+        """As `document.read_original`."""
         with self.explaining(path):
-            return open_file(path, self.config)
+            return read_original(path, self.config)
 
     @contextmanager
     def explaining(self, path: str) -> Iterator[None]:

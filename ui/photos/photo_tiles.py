@@ -56,6 +56,8 @@ class PhotoTiles(Handlers):
                 "at": f"{source.taken_at:%Y-%m-%d}" if source.taken_at else "",
                 "favourite": said.get(source.id, UNRATED).is_favourite,
                 "stars": said.get(source.id, UNRATED).stars,
+                "offline": self.pictures.is_offline(source),
+                "length": as_clock(source.duration_ms) if source.is_video else "",
             }
             for source in sources
         ]

@@ -90,6 +90,7 @@ def render_photos(
         "choose": words.photos_choose,
         "favourite": words.photos_favourite,
         "star": words.photos_star,
+        "offline": words.offline,
         "video": words.video_play,
         "plain": bool(view.album),
     }
