@@ -57,7 +57,6 @@ class PhotoTiles(Handlers):
                 "favourite": said.get(source.id, UNRATED).is_favourite,
                 "stars": said.get(source.id, UNRATED).stars,
                 "offline": self.pictures.is_offline(source),
-                "length": as_clock(source.duration_ms) if source.is_video else "",
             }
             for source in sources
         ]

@@ -213,7 +213,6 @@ class Reel {
     const said = [item.name, item.at || this.words.undated];
     if (item.length) said.push(this.words.video.replace("{time}", item.length));
     if (item.favourite) said.push(this.words.favourite);
-    if (item.length) said.push(item.length);
     if (item.offline) said.push(this.words.offline);
     node.classList.toggle("away", item.offline);
     if (item.stars) said.push(this.words.star[item.stars === 1 ? 0 : 1].replace("{count}", item.stars));
@@ -224,10 +223,10 @@ class Reel {
     image.decoding = "async";
     image.src = item.src;
     button.replaceChildren(image);
-    if (item.favourite || item.stars || item.length) {
+    if (item.favourite || item.stars) {
       const sign = document.createElement("span");
       sign.className = "said-of";
-      sign.textContent = `${item.favourite ? "\u2665" : ""}${"\u2605".repeat(item.stars)}${item.length && `\u25b6 ${item.length}`}`;
+      sign.textContent = `${item.favourite ? "\u2665" : ""}${"\u2605".repeat(item.stars)}`;
       sign.setAttribute("aria-hidden", "true");
       button.append(sign);
     }
