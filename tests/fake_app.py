@@ -204,6 +204,9 @@ class PaperAssistant:
     def picture(self, source: Source, page: int = 0) -> Image.Image:
         return Image.open(source.path).convert("RGB")
 
+    def find_away(self, path: str) -> str:
+        return ""
+
     def original(self, source: Source) -> bytes:
         return Path(source.path).read_bytes()
 

@@ -180,6 +180,7 @@ def test_an_answer_as_json_is_one_line_and_nothing_else_on_standard_output(trip)
             "kind": "part",
             "box_px": [1, 2, 30, 40],
             "page": 0,
+            "at_ms": 0,
             "lines": [0, 0],
             "text": "",
             "machine_made": False,
