@@ -15,11 +15,10 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from index import places, queries
-from index.region import UPLOADS, Album, Rating, Source
+from index.region import MOST_STARS, UPLOADS, Album, Rating, Source
 from index.tables import AlbumItemRow, AlbumRow, RatingRow, SourceRow
 
 KNOWN = select(SourceRow.digest).where(SourceRow.collection != UPLOADS)
-MOST_STARS = 5
 
 
 def ratings_of(session: Session, source_ids: Sequence[int]) -> dict[int, Rating]:
@@ -68,6 +67,11 @@ def albums(session: Session) -> list[Album]:
     rows = session.execute(query.order_by(AlbumRow.name, AlbumRow.id)).all()
     covers = {row.id: find_cover(session, row) for row, _ in rows}
     return [Album(id=row.id, name=row.name, sources=num, cover=covers[row.id]) for row, num in rows]
+
+
+def name_albums(session: Session) -> list[str]:
+    """The names of all of them, in order."""
+    return list(session.scalars(select(AlbumRow.name).order_by(AlbumRow.name, AlbumRow.id)))
 
 
 def find_cover(session: Session, album: AlbumRow) -> Source | None:
@@ -225,6 +229,10 @@ class Curation:
     def albums(self) -> list[Album]:
         """All of them by name, each with how many photos of it are here, and its cover."""
         return self._database.read(albums)
+
+    def name_albums(self) -> list[str]:
+        """The names of all of them, in order."""
+        return self._database.read(name_albums)
 
     def albums_of(self, source_id: int) -> list[str]:
         """The names of the albums that a source is in."""

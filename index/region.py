@@ -198,6 +198,9 @@ class GroupCount(NamedTuple):
     cover: int  # id of a source
 
 
+MOST_STARS = 5
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rating:
     """What somebody said of a photo as such."""

@@ -15,8 +15,7 @@ from html import escape
 
 from deepseek_mm import Exposure, PhotoDescription, PhotoFacts
 from index import LIBRARY, Region, Source
-from index.curation import MOST_STARS
-from index.region import UPLOADS, Rating, as_clock
+from index.region import MOST_STARS, UPLOADS, Rating, as_clock
 from ui.html import button, terms
 from ui.library.library_report import in_bytes
 from ui.pictures import ink

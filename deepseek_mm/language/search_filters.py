@@ -18,7 +18,7 @@ from deepseek_mm.language.own_sentences import name_in_english, names_in_english
 from deepseek_mm.language.words import COLOURS
 from deepseek_mm.parse.formats import FORMATS
 from index import EVERYTHING, Filter
-from index.region import UPLOADS, VIDEO_FORMATS
+from index.region import MOST_STARS, UPLOADS, VIDEO_FORMATS
 
 DATE = re.compile(r"(\d{4})(?:-(\d\d?)(?:-(\d\d?))?)?", re.ASCII)
 FileKind = Literal["", "photos", "videos", "documents", "code", "written"]
@@ -101,7 +101,6 @@ KINDS = ("page", "text", "code", "caption", "name", "note", "whole", "part")  # 
 SOURCES = ("photo", "document", "code")
 FAVOURITE = ("favourite", "favorite", "favourites", "favorites", "\u6536\u85cf", "\u6700\u7231")
 VIDEO = ("video", "videos", "clip", "clips", "movie", "movies", "\u89c6\u9891")
-MOST_STARS = 5
 CLASSES = ("photo", VIDEO[0], "document", "code", FAVOURITE[0])  # values of `is:`
 Values = Sequence[str]
 ANY_OF = ("formats", "kinds", "source_kinds")  # fields of a Filter that join; the others must not be said twice

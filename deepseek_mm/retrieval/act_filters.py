@@ -166,7 +166,7 @@ def narrow_by_collection(bounds: ActBounds, store: RegionStore, now: datetime) -
 def find_album(said: str, store: RegionStore) -> str:
     """The album that is called so, as it is written; "" where there is none."""
     wanted = said.strip().casefold()
-    return next((album.name for album in store.curation.albums() if album.name.casefold() == wanted), "")
+    return next((name for name in store.curation.name_albums() if name.casefold() == wanted), "")
 
 
 def narrow_by_label(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:

@@ -17,8 +17,7 @@ from deepseek_mm.sharing.renderers import WORDINGS, when
 from deepseek_mm.sharing.zip_export import pack_chosen
 from deepseek_mm.types import Citation
 from index import Filter, Region, Source
-from index.curation import MOST_STARS
-from index.region import Album, GroupCount, MonthCount, Order, Rating
+from index.region import MOST_STARS, Album, GroupCount, MonthCount, Order, Rating
 
 MOST_LETTERS = 120  # of an album's name
 MOST_SHARED = 500  # photos of one file
@@ -93,6 +92,10 @@ class PhotoService:
         """By its id. NothingThere if there is none."""
         return self._album(album)
 
+    def list_album_names(self, caller: Caller) -> list[str]:
+        """The names of all of them, in order."""
+        return self.assistant.store.curation.name_albums()
+
     def list_albums_of(self, caller: Caller, source: int) -> list[str]:
         """The names of the albums that a photo is in."""
         return self.assistant.store.curation.albums_of(source)
@@ -146,7 +149,7 @@ class PhotoService:
 
         NothingThere if none of them is there; BadQuestion for too many at once.
         """
-        found = self._chosen(sources)
+        found = self._chosen(caller, sources)
         config = self.assistant.config
         limits = ExportLimits(max_pixels=config.parse.max_pixels)
         copies = PhotoCopies(self.assistant.picture, limits)
@@ -163,7 +166,7 @@ class PhotoService:
         Without `coordinates` nothing in a photo says where it was taken. NothingThere and BadQuestion as above;
         LibraryError if the disk does not take it.
         """
-        found = self._chosen(sources)
+        found = self._chosen(caller, sources)
         leading = self.assistant.store.leading([source.id for source in found])
         cited = [
             Citation(number=number, region=leading.get(each.id) or show_whole(each), score=0.0)
@@ -179,11 +182,10 @@ class PhotoService:
         assert last.file is not None, "the last one is the file"
         return last.file
 
-    def _chosen(self, sources: Sequence[int]) -> list[Source]:
+    def _chosen(self, caller: Caller, sources: Sequence[int]) -> list[Source]:
         if len(sources) > MOST_SHARED:
             raise BadQuestion(f"{len(sources)} photos are too many for one file. Choose {MOST_SHARED} at most")
-        where = Filter(source_ids=tuple(sources))
-        found = {each.id: each for each in self.assistant.store.sources(where, limit=MOST_SHARED)} if sources else {}
+        found = self.find_photos(caller, sources)
         if not found:
             raise NothingThere("none of these files is in the library. List them: /library/sources")
         return [found[each] for each in sources if each in found]

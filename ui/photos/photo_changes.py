@@ -5,7 +5,6 @@ from html import escape
 from typing import Any
 
 from deepseek_mm import Caller, Services
-from index.region import Album
 from ui import edges
 from ui.html import button
 from ui.words import UiTexts, count_noun
@@ -25,9 +24,9 @@ def put_into_album(services: Services, caller: Caller, words: UiTexts, chosen: S
     return words.photos_album_has.format(name=album.name, photos=count_noun(words.photos_count, album.sources))
 
 
-def render_album_field(albums: Iterable[Album], words: UiTexts) -> str:
+def render_album_field(albums: Iterable[str], words: UiTexts) -> str:
     """Where the name of an album is typed, those that there are proposed."""
-    names = "".join(f'<option value="{escape(album.name)}"></option>' for album in albums)
+    names = "".join(f'<option value="{escape(album)}"></option>' for album in albums)
     label = escape(words.photos_album)
     return (
         f'<span class="typed"><input type="text" maxlength="120" list="album-names" placeholder="{label}" '

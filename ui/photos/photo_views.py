@@ -76,7 +76,7 @@ def render_photos(
     view: PhotosView,
     months: Sequence[MonthCount],
     tiles: Sequence[Mapping[str, object]],
-    albums: Iterable[Album],
+    albums: Iterable[str],
     words: UiTexts,
 ) -> str:
     """The frame in which the script shows photos, and the bar for those that are chosen."""
@@ -130,7 +130,7 @@ def _render_album(view: PhotosView, words: UiTexts) -> str:
     )
 
 
-def _render_bar(view: PhotosView, albums: Iterable[Album], words: UiTexts) -> str:
+def _render_bar(view: PhotosView, albums: Iterable[str], words: UiTexts) -> str:
     """What can be done with photos that are chosen; hidden until some are."""
     stars = "".join(
         f'<option value="{n}">{escape(count_noun(words.photos_star, n))}</option>' for n in range(5, -1, -1)

@@ -63,7 +63,9 @@ class PhotosHandlers(Handlers):
             where = photos.read_view(caller, view.operators)
             first = photos.list_photos(caller, where, order=view.order, limit=TOGETHER)
             tiles = self.tiles.list_items(caller, first)
-            return render_photos(view, photos.count_months(caller, where), tiles, photos.list_albums(caller), words)
+            return render_photos(
+                view, photos.count_months(caller, where), tiles, photos.list_album_names(caller), words
+            )
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return notice(edges.sentence(error, words))
 

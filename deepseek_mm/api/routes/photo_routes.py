@@ -11,8 +11,7 @@ from deepseek_mm.api.route_parameters import Asker, Librarian, OurServices, Page
 from deepseek_mm.api.routes.library_routes import SAFE, download, read_pieces
 from deepseek_mm.api.schemas import Body, Number, SourceOut, Text, Typed
 from deepseek_mm.services.photo_service import MOST_LETTERS, MOST_SHARED
-from index.curation import MOST_STARS
-from index.region import Album, GroupCount, Order, Rating
+from index.region import MOST_STARS, Album, GroupCount, Order, Rating
 
 MOST_CHOSEN = 1000  # photos at once
 View = Annotated[
