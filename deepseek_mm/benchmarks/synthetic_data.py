@@ -229,7 +229,7 @@ def make_region_row(number: int, source: Source, part: int) -> dict[str, Any]:
     right = max(1, source.width_px >> part)
     row = {"id": number, "source_id": source.id, "kind": "part" if part else "whole", "colours": ["red", "blue"]}
     box = {"left_px": 0, "top_px": 0, "right_px": right, "bottom_px": source.height_px}
-    return row | box | {"text": "", "called": "", "page": 0, "first_line": 0, "last_line": 0}
+    return row | box | {"text": "", "called": "", "page": 0, "first_line": 0, "last_line": 0, "at_ms": 0}
 
 
 SESSION = "bench-page-of-a-visitor-with-a-long-history"  # whose they are: 43 letters, as a browser draws them
