@@ -1,23 +1,28 @@
-"""`bench library`: what is kept of files that were moved and renamed, and how long it takes until that is known.
+"""`bench library`: what is kept of files that were moved and renamed, and the seconds of that and of a video.
 
 Small JPEGs, each with bytes of its own, are put into the store with vectors and labels that are made up here; of every
 tenth somebody has said something, in own words, by stars and by an album, and a conversation cites it. Then all get
 other names, one half in another folder, the other half in other folders of the same one. Both are indexed as a person
 does it, the new folder first, while the old one still counts as what is there. No photo may be looked at for that.
+
+The video is as a phone takes it, in its size and with a key frame a second: it moves over bundled photos, one after
+the other. It is found by something that it shows.
 """
 
 import io
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+import av
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.benchmarks.ingestion import bundled_photos
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.synthetic_data import RandomVectors
 from deepseek_mm.errors import BadFile
@@ -36,6 +41,8 @@ SAID = 10  # of so many files something is said of one
 THINGS = ("dog", "beach", "kite", "car", "tree", "boat", "cup")
 PASSES = (WORDS_MARK, MARK, DESCRIBED)  # that were made over them
 ALBUM, SESSION = "kept", "bench"
+VIDEO_PX, RATE, SCENE_S = (1920, 1080), 30, 5  # of the video: size, pictures a second, seconds on each photo
+PAN_PX = 2  # that it moves from one picture to the next
 
 
 def measure_library(setting: BenchSetting) -> BenchResult:
@@ -54,6 +61,7 @@ def measure_library(setting: BenchSetting) -> BenchResult:
         moved_s, moved_cpu_s = time.perf_counter() - started, time.process_time() - worked
         kept = count_kept(assistant, moved)
         cited = count_cited(assistant)
+        video = measure_video(assistant, setting)
     looked_at = sum(job.result["added"] + job.result["replaced"] for job in jobs)
     lines = (
         TableLine(
@@ -69,8 +77,53 @@ def measure_library(setting: BenchSetting) -> BenchResult:
             bar="60 s for 10,000",
         ),
     )
-    numbers = {"moved_files": len(moved), "labels_kept": kept, "moved_s": moved_s, "moved_cpu_s": moved_cpu_s}
-    return BenchResult(lines=lines, numbers=numbers | {"moved_looked_at": looked_at, "citations_kept": cited})
+    moves = {"moved_files": len(moved), "labels_kept": kept, "moved_s": moved_s, "moved_cpu_s": moved_cpu_s}
+    seen = {"moved_looked_at": looked_at, "citations_kept": cited}
+    return BenchResult(lines=(*lines, *video.lines), numbers={**moves, **seen, **video.numbers})
+
+
+def measure_video(assistant: Assistant, setting: BenchSetting) -> BenchResult:
+    """The seconds until a video can be searched, from a library whose models are open."""
+    photos, folder = bundled_photos(), setting.folder / "video"
+    folder.mkdir()
+    index_folder(assistant, photos[0])
+    seconds = setting.sizes.video_s
+    setting.note(f"filming {seconds} s")
+    film_photos(folder / "film.mp4", photos[1:], seconds)
+    setting.note("indexing the video")
+    started = time.perf_counter()
+    index_folder(assistant, folder)
+    taken_s = time.perf_counter() - started
+    (source,) = assistant.store.sources(Filter(source_kinds=("photo",), folder=str(folder)), limit=1)
+    times = {region.at_ms for region in assistant.store.regions_of([source.id])[source.id]}
+    line = TableLine(
+        f"a video of {seconds} s, {VIDEO_PX[0]} x {VIDEO_PX[1]}: until it can be searched",
+        f"{taken_s:.1f} s",
+        beside=f"{len(times)} of its pictures kept",
+        bar="10 s for 60 s",
+    )
+    return BenchResult(lines=(line,), numbers={"video_s": taken_s, "video_pictures": len(times)})
+
+
+def film_photos(path: Path, photos: Sequence[Path], seconds: int) -> None:
+    """A video that moves over so many photos as its seconds take."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE, options={"preset": "ultrafast"})
+        stream.width, stream.height = VIDEO_PX
+        stream.pix_fmt, stream.codec_context.gop_size = "yuv420p", RATE
+        for photo in photos[: -(-seconds // SCENE_S)]:
+            for frame in pan_photo(photo, min(seconds, SCENE_S) * RATE):
+                container.mux(stream.encode(av.VideoFrame.from_image(frame)))
+        container.mux(stream.encode(None))
+
+
+def pan_photo(path: Path, count: int) -> Iterator[Image.Image]:
+    """So many pictures of the video's size, each a little further along the photo."""
+    width, height = VIDEO_PX
+    with Image.open(path) as photo:
+        wide = ImageOps.fit(photo.convert("RGB"), (width + count * PAN_PX, height))
+    for n in range(count):
+        yield wide.crop((n * PAN_PX, 0, n * PAN_PX + width, height))
 
 
 def write_files(folder: Path, count: int) -> list[Path]:

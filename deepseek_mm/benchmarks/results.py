@@ -72,6 +72,7 @@ class BenchSizes:
     book_pages: int = 500  # of a PDF
     books: int = 50  # that are asked
     library_files: int = 10_000  # that are moved and renamed
+    video_s: int = 60  # of the video that is indexed
     exchange_usual_s: float = 60.0  # that clients ask before models are exchanged
 
 
