@@ -41,10 +41,11 @@ def test_the_page_builds_with_its_tabs(assistant, tmp_path, words):
     assert labels == [*first, words.history, words.learning, words.settings]
 
 
-def test_no_handler_can_be_called_by_name_from_outside(assistant, tmp_path):
-    page = build(assistant, tmp_path)
-    assert page.fns
-    assert all(fn.api_visibility == "private" for fn in page.fns.values() if fn.fn is not None)
+def test_no_handler_can_be_called_by_name_from_outside_and_none_sets_a_progress_on_its_outputs(assistant, tmp_path):
+    handlers = [fn for fn in build(assistant, tmp_path).fns.values() if fn.fn is not None]
+    assert handlers
+    assert all(fn.api_visibility == "private" for fn in handlers)
+    assert [fn.show_progress_on for fn in handlers] == [[]] * len(handlers)  # each would cost every later event time
 
 
 @pytest.mark.parametrize("words", [ENGLISH, CHINESE])

@@ -92,13 +92,17 @@ window.bench = (() => {
     return document.scrollingElement;
   }
   // Results that are unlikely come when somebody presses for them, the others as soon as the end comes near.
-  const press = () => seen("[data-act=more].unlikely", panel() ?? document)[0]?.click();
+  const press = () => {
+    const button = seen("[data-act=more].unlikely", panel() ?? document)[0];
+    button?.click();
+    return Boolean(button);
+  };
   const end = () => { items().at(-1)?.scrollIntoView({ block: "end", behavior: "instant" }); press(); };
 
   // Down through the results, `step` pixels a frame, until `count` of them were passed or no more come.
   function scroll(count, step, limit) {
     const gaps = [], begun = performance.now(), area = scroller();
-    let last = begun, moved = begun;
+    let last = begun, moved = begun, asked = 0; // with how many results more were asked for: once
     return new Promise((resolve) => {
       const frame = () => {
         const now = performance.now();
@@ -106,8 +110,9 @@ window.bench = (() => {
         last = now;
         const before = area.scrollTop;
         area.scrollBy({ top: step, behavior: "instant" });
-        if (area.scrollTop > before) moved = now; else press();
         const found = items();
+        if (area.scrollTop > before) moved = now;
+        else if (found.length > asked && press()) asked = found.length;
         const isPassed = found.length >= count && found[count - 1].getBoundingClientRect().top < innerHeight;
         if (isPassed || now - moved > limit) resolve({ seconds: (moved - begun) / 1000, gaps, results: found.length });
         else requestAnimationFrame(frame);

@@ -21,7 +21,11 @@ from ui.words import UiTexts
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Updates = dict[Any, Any]  # component -> its new value, as Gradio takes them
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # of every event
+QUIET: dict[str, Any] = {  # of every event
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "show_progress_on": [],  # else Gradio 6 copies every component ever updated at each step of each event
+}
 DECLARED = "needed_rights"  # the attribute of a handler
 
 
