@@ -131,6 +131,7 @@ def test_recall_is_the_share_of_the_true_nearest_that_was_found():
 
 
 def test_a_race_searches_by_codes_and_compares_with_the_search_of_all(tmp_path, monkeypatch):
+    monkeypatch.setattr("index.vectors.READ_ALL", 2)  # so few are soon read whole
     scanned, scan = [], Codes.scan
     monkeypatch.setattr(Codes, "scan", lambda self, query, num: scanned.append(num) or scan(self, query, num))
     result = time_vector_search(ClusteredVectors(3000, 64), 3000, setting(tmp_path))

@@ -21,6 +21,11 @@ def reference(allowed, k, queries=QUERIES):
     return np.take_along_axis(scores, order, axis=1), IDS[mask][order]
 
 
+@pytest.fixture(autouse=True)
+def seldom(monkeypatch):
+    monkeypatch.setattr("index.vectors.READ_ALL", 2)  # so few vectors are soon read whole
+
+
 @pytest.fixture(scope="module")
 def flat() -> VectorIndex:
     return flat_index(VECTORS.shape[1], [(IDS[:500], VECTORS[:500]), (IDS[500:], VECTORS[500:])])
@@ -94,6 +99,21 @@ def test_a_shortlist_begins_as_long_as_is_needed(coded, monkeypatch, k, allowed,
     monkeypatch.setattr(Codes, "scan", lambda self, query, num: lengths.append(num) or scan(self, query, num))
     coded.search(QUERIES[:1], k=k, allowed=AllowedIds(allowed), config=CODED)
     assert lengths[0] == length
+
+
+def test_what_needs_a_long_shortlist_reads_all_vectors_once_and_finds_the_same(coded, monkeypatch):
+    allowed = [AllowedIds(IDS), AllowedIds(IDS[::3])]
+    asked = [Ask(QUERIES[:2], 60, each) for each in allowed]
+    readings, compare = [], VectorIndex._compare_all
+    monkeypatch.setattr(
+        VectorIndex, "_compare_all", lambda self, lists: readings.append(len(lists)) or compare(self, lists)
+    )
+    monkeypatch.setattr("index.vectors.READ_ALL", 8)  # more than 750 of these
+    monkeypatch.setattr("index.vectors.PER_NEIGHBOUR", 20)
+    found = coded.search_each(asked, config=CODED)
+    assert readings == [4]
+    for (_, ids), each in zip(found, allowed, strict=True):
+        assert ids.tolist() == reference(each.ids, 60, QUERIES[:2])[1].tolist()
 
 
 def test_what_codes_cannot_tell_apart_is_compared_one_by_one(coded):
