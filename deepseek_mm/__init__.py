@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from deepseek_mm.library.backup import size_of as size_of
     from deepseek_mm.library.dropped_files import keep_dropped as keep_dropped
     from deepseek_mm.library.photo_facts import PhotoFacts as PhotoFacts
+    from deepseek_mm.library.web_fetcher import is_link as is_link
     from deepseek_mm.lm.backends.server_model import address_of as address_of
     from deepseek_mm.lm.backends.server_model import models_at as models_at
     from deepseek_mm.lm.expert_trace import ExpertTrace as ExpertTrace
@@ -165,6 +166,7 @@ _NAMES = {  # of each module of ours
     "library.backup": "backups_in new_backup size_of",
     "library.dropped_files": "keep_dropped",
     "library.photo_facts": "PhotoFacts",
+    "library.web_fetcher": "is_link",
     "lm.backends.server_model": "address_of models_at",
     "lm.expert_trace": "ExpertTrace LayerReach TokenExperts",
     "logic.rules": "Rule read_rules rules_of",

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import httpcore
 
-from deepseek_mm.api.picture_fetcher import Fetcher
 from deepseek_mm.config import ServeConfig
+from deepseek_mm.library.web_fetcher import Fetcher
 
 FAR = "93.184.216.34"  # public; nothing is ever sent there
 

@@ -20,7 +20,7 @@ def test_formats_and_kinds_that_nobody_knows_are_refused_with_the_nearest_one():
     assert (where.formats, where.source_kinds) == (("jpeg", "pdf"), ("photo", "document"))
     with pytest.raises(BadQuestion, match="pfd is not known; the nearest is pdf"):
         WhereIn(formats=["pfd"]).filter()
-    with pytest.raises(BadQuestion, match="whole is none of photo, document, code"):
+    with pytest.raises(BadQuestion, match="whole is none of photo, video, document, code"):
         WhereIn(kinds=["whole"]).filter()
 
 

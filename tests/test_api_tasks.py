@@ -95,6 +95,13 @@ def test_every_kind_of_task_is_taken_at_once_and_done(tmp_path):
         assert [len(results["embed"]["result"][name]) for name in ("texts", "code", "pictures")] == [2, 0, 1]
 
 
+def test_taking_in_nothing_is_refused_at_once(tmp_path):
+    with served(tmp_path, begin=False) as (_, client):
+        wrong = infer(client, "index", paths=[])
+        assert (wrong.status_code, "there is nothing to take in" in wrong.text) == (422, True)
+        assert infer(client, "index", links=["https://far.example/a.jpg"]).status_code == 202
+
+
 def test_only_whom_run_would_serve_may_have_tests_tried(tmp_path):
     with served(tmp_path, begin=False) as (api, client):
         stranger = TestClient(As(api.app, STRANGER))

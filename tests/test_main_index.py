@@ -24,6 +24,7 @@ from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs
 from deepseek_mm.library import Library
+from deepseek_mm.library.web_fetcher import FetchedFile, Fetcher
 from deepseek_mm.lm.generator import Silent
 from deepseek_mm.retrieval.retriever import Retriever
 from deepseek_mm.terminal import Desk, Meter, sentence
@@ -90,6 +91,14 @@ def test_what_was_indexed_is_found_by_a_search(shop):
     shop("index", str(shop.folder / "photos"))
     assert shop("search", "something yellow", "-k", "1", "--json") == 0
     assert json.loads(shop.out)["hits"][0]["path"] == str(shop.folder / "photos" / "yellow.png")
+
+
+def test_a_link_is_fetched_and_indexed_beside_what_is_named(shop, monkeypatch):
+    file = FetchedFile(name="sign.png", data=(shop.folder / "photos" / "red.png").read_bytes() + b"!")
+    monkeypatch.setattr(Fetcher, "fetch_file", lambda self, url: {"https://far.example/sign": file}[url])
+    assert shop("index", "--link", "https://far.example/sign", str(shop.folder / "photos" / "green.png")) == 0
+    assert shop.stored() == 2
+    assert [path.name for path in (shop.folder / "library" / "added").rglob("*.png")] == ["sign.png"]
 
 
 def test_progress_and_files_that_cannot_be_read_are_told_on_standard_error_only(shop):

@@ -10,6 +10,8 @@ from page_caller import ActingAs, services_of
 from rag_house import build, paint, put
 
 from deepseek_mm import LOCAL, Services
+from deepseek_mm.errors import Forbidden
+from deepseek_mm.library.web_fetcher import FetchedFile
 from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_report import WATCH, LibraryState, look
 from ui.words import ENGLISH, count_noun
@@ -85,6 +87,24 @@ def test_dropped_files_are_kept_in_the_library_and_indexed_from_there(shelving, 
     (source,) = shelving.assistant.store.sources(limit=9)
     assert Path(source.path).is_relative_to(tmp_path / "library" / "added")
     assert source.name == "kite.png"
+
+
+def test_a_pasted_link_is_fetched_kept_and_indexed(shelving, tmp_path):
+    page = FetchedFile(name="about kites.html", data=b"<h1>Kites</h1><p>They fly in the wind.</p>")
+    library = replace(shelving.services.library, fetch={"https://far.example/kites": page}.__getitem__)
+    handlers = ActingAs(LibraryHandlers(services=replace(shelving.services, library=library), words=ENGLISH))
+    assert not handlers.add(None, " https://far.example/kites ", "Reading").wrong
+    shelving.assistant.library.start()
+    settled(shelving)
+    (source,) = shelving.assistant.store.sources(limit=9)
+    assert (source.name, source.kind, source.collection) == ("about kites.html", "document", "Reading")
+    assert Path(source.path).is_relative_to(tmp_path / "library" / "added")
+
+
+def test_links_are_fetched_for_callers_from_elsewhere_only_where_that_is_allowed(shelving):
+    caller = replace(LOCAL, local=False)
+    with pytest.raises(Forbidden, match="switch on serve.fetch_urls"):
+        shelving.services.library.add(caller, links=["https://far.example/kites"])
 
 
 @pytest.mark.parametrize(("path", "said"), [("", ENGLISH.add_nothing), ("/nowhere/at/all", "/nowhere/at/all")])

@@ -152,8 +152,9 @@ def head(language: Language) -> str:
     """What goes into the page's head: its language, and what the page does by itself."""
     words = in_language(language)
     names = dict(zip(GRADIO_NAMES, words.gradio_names, strict=True)) if language != "en" else {}
-    page = json.dumps({"language": language, "languages": LANGUAGES, "names": names})
-    scripts = "\n".join(map(script, ("stream", "page", "complete")))
+    drop = {"large": words.drop_large, "empty": words.drop_empty}
+    page = json.dumps({"language": language, "languages": LANGUAGES, "names": names, "drop": drop})
+    scripts = "\n".join(map(script, ("stream", "page", "complete", "drop")))
     return f'<link rel="icon" href="/icon.svg">\n<script>const PAGE = {page};\n{scripts}</script>'
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from PIL.Image import Image
 
-from deepseek_mm.api.picture_fetcher import Fetcher
 from deepseek_mm.config import ParseConfig, ServeConfig
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadPicture, BadQuestion, Forbidden, NothingThere, TooLarge
+from deepseek_mm.library.web_fetcher import Fetcher
 from deepseek_mm.parse.document import no_picture, parse_file, read_photo
 from deepseek_mm.parse.formats import File, format_of
 from deepseek_mm.storage.files import atomic_write

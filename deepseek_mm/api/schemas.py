@@ -49,6 +49,7 @@ def spelt(text: str) -> str:
 Text = Annotated[str, BeforeValidator(sayable)]  # of what we say
 Typed = Annotated[str, AfterValidator(spelt)]  # of what somebody sends
 PathIn = Annotated[Typed, Field(min_length=1, max_length=4096)]
+LinkIn = Annotated[Typed, Field(min_length=1, max_length=2000)]
 Number = Annotated[int, Field(ge=0, le=2**53 - 1, examples=[7])]  # an id; JavaScript can count no farther
 BoxOut = Annotated[list[int], Field(min_length=4, max_length=4, examples=[[40, 30, 320, 240]])]
 Score = Annotated[float, BeforeValidator(round_score)]

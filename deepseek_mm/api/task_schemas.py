@@ -17,6 +17,7 @@ from deepseek_mm.api.schemas import (
     Form,
     FoundOut,
     JobResultOut,
+    LinkIn,
     Number,
     Scope,
     Text,
@@ -149,7 +150,13 @@ class CaptionIn(Body):
 class IndexIn(Body):
     """Files and folders of this machine to take into the library."""
 
-    paths: list[Typed] = Field(min_length=1, max_length=1_000, examples=[["/home/me/photos"]])
+    paths: list[Typed] = Field(default=[], max_length=1_000, examples=[["/home/me/photos"]])
+    links: list[LinkIn] = Field(
+        default=[],
+        max_length=64,
+        description="addresses of pictures and pages, which are fetched when the task's turn comes",
+        examples=[[]],
+    )
     collection: Typed = Field(default="", max_length=200, examples=[""])
     anew: bool = Field(default=False, description="look again at what has not changed")
 

@@ -150,7 +150,7 @@ class TaskHandlers:
         """The library does it; this follows. Begun again it joins what goes on, or indexes again, which is safe."""
         asked, caller = IndexIn.model_validate(input_of(task.job)), caller_of(task.job)
         library = self._services.library
-        job = library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew)
+        job = library.add(caller, asked.paths, links=asked.links, collection=asked.collection, anew=asked.anew)
         for now in library.follow_job(caller, job.id):
             job = now
             task.report(job.done, job.total, job.message)
@@ -367,6 +367,8 @@ class Tasks:
         if not isinstance(wanted.input, IndexIn):
             return asked
         require_right(caller, "library")
+        if not (wanted.input.paths or wanted.input.links):
+            raise BadQuestion('there is nothing to take in. Name some, for example: {"paths": ["/home/me/photos"]}')
         for path in wanted.input.paths:
             check_path(path, caller, self._serve)
         return asked | {FROM_HERE: caller.local}

@@ -40,7 +40,8 @@ POLL_S = 0.5
 def run(args: Namespace, desk: Desk) -> int:
     """Exit code 1 when there were files and none could be read."""
     config = config_of(args, desk)
-    paths = resolve_paths(args.paths, config, desk) or known_files(config, desk, rebuild=args.rebuild)
+    paths = [*resolve_paths(args.paths, config, desk), *fetch_links(args.link, config, desk)]
+    paths = paths or known_files(config, desk, rebuild=args.rebuild)
     with open_assistant(config, desk, rebuild=args.rebuild) as assistant, run_jobs(assistant.library):
         library = assistant.library
         if args.watch:
@@ -67,6 +68,19 @@ def resolve_paths(names: list[str], config: Config, desk: Desk) -> list[Path]:
     for path in paths:
         if not path.is_symlink() and not path.exists() and "!/" not in str(path):
             raise NothingThere(f"no file or folder at {path.absolute()}. Check the name")
+    return paths
+
+
+def fetch_links(links: list[str], config: Config, desk: Desk) -> list[Path]:
+    """Where the pictures and pages at these addresses are kept. BadFile, Forbidden or TooLarge says why one is not."""
+    from deepseek_mm.library.dropped_files import keep_fetched
+    from deepseek_mm.library.web_fetcher import Fetcher
+
+    paths = []
+    for link in links:
+        desk.note(f"fetching {link}")
+        file = Fetcher(config.serve).fetch_file(link)
+        paths.append(keep_fetched(file.name, file.data, config.data))
     return paths
 
 
@@ -141,6 +155,9 @@ def add(parser: ArgumentParser) -> None:
         metavar="PATH",
         nargs="*",
         help="photos, documents, code, archives, folders of them, or the address of a git repository",
+    )
+    parser.add_argument(
+        "--link", metavar="ADDRESS", action="append", default=[], help="a picture or page to fetch, now and once"
     )
     parser.add_argument("--rebuild", action="store_true", help="read every known file again, or those that are named")
     parser.add_argument("--collection", metavar="NAME", default="", help="put all of it into a collection of this name")

@@ -3,8 +3,8 @@
 `library` is Library, `index_jobs` takes files in and reads the text in pictures, `folder_watcher` follows folders,
 `git_clone` fetches repositories, `health` compares store, cache and disk and says how well the index does, `backup`
 backs up and restores, `trash` keeps what was taken out until it cannot be put back any more, `duplicates` finds photos
-that show the same, `dropped_files` keeps files that were dropped or uploaded. Long work is a job: it shows progress,
-can be cancelled, and goes on after a kill.
+that show the same, `dropped_files` keeps files that were dropped or uploaded, `web_fetcher` fetches pictures and pages
+from addresses. Long work is a job: it shows progress, can be cancelled, and goes on after a kill.
 """
 
 from deepseek_mm.library.duplicates import Twins

@@ -14,6 +14,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
@@ -98,6 +99,14 @@ def keep_dropped(files: Sequence[str], data: Path) -> list[Path]:
             f"the files cannot be kept in {folder}: {error.strerror or error}. Free some space, or index them "
             "where they lie by typing their path"
         ) from error
+
+
+def keep_fetched(name: str, data: bytes, library: Path) -> Path:
+    """Where a file of this name now lies that came as bytes. LibraryError if the disk refuses."""
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / name
+        draft.write_bytes(data)
+        return keep_dropped([str(draft)], library)[0]
 
 
 def _keep(file: Path, folder: Path) -> Path:

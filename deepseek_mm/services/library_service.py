@@ -12,19 +12,20 @@ from pathlib import Path
 from deepseek_mm.accounts.permissions import Caller, check_path, require_local, requires, requires_by_default
 from deepseek_mm.answering.scene_programs import Checked, keep_rules, kept_rules
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.errors import BadFile, Conflict, NothingThere
+from deepseek_mm.errors import BadFile, Conflict, Forbidden, NothingThere
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
 from deepseek_mm.library.backup import BACKUP, RESTORE, backups_in, new_backup
 from deepseek_mm.library.backup_schedule import CHECK_BACKUP
-from deepseek_mm.library.dropped_files import keep_dropped
+from deepseek_mm.library.dropped_files import keep_dropped, keep_fetched
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.space_change import CHANGE_SPACE
+from deepseek_mm.library.web_fetcher import FetchedFile, Fetcher
 from deepseek_mm.logic.rules import Rule, rules_of
 from deepseek_mm.runtime.preset_measurement import MEASURE
 from deepseek_mm.types import PhotoDescription
@@ -56,6 +57,7 @@ class LibraryService:
     assistant: Assistant
     stop_answers: Callable[[], object]  # that are under way, before what they are written into is exchanged
     photos: Path | None = None  # the program's own, where there are any
+    fetch: Callable[[str], FetchedFile] | None = None  # what lies at an address; None is the real one
 
     def add(
         self,
@@ -63,16 +65,19 @@ class LibraryService:
         paths: Sequence[str] = (),
         *,
         uploads: Sequence[str] = (),
+        links: Sequence[str] = (),
         collection: str = "",
         anew: bool = False,
     ) -> Job:
-        """Take in files and folders where they lie, and uploads that lie where they do not last: these are copied.
+        """Take in files and folders where they lie, and copies of uploads and of pictures and pages at addresses.
 
-        `uploads` are paths that our own code wrote to, never what a caller named. Forbidden, NothingThere or BadFile
-        says which path cannot be taken.
+        `uploads` are paths that our own code wrote to, never what a caller named. Links are fetched now; for callers
+        from elsewhere only where `serve.fetch_urls` allows it. Forbidden, NothingThere, TooLarge or BadFile says which
+        path or link cannot be taken.
         """
         found = [self._existing(path, caller) for path in paths]
         kept = keep_dropped(uploads, self.assistant.config.data)
+        kept += [self._fetch(link, caller) for link in links]
         if not found and not kept:
             raise BadFile("nothing was named that could be taken in. Name a file or a folder, or send files")
         return self._library.add([*kept, *found], collection=collection, anew=anew)
@@ -285,6 +290,17 @@ class LibraryService:
         if not os.path.lexists(found):
             raise NothingThere(f"there is nothing at {found}. Check the name")
         return found
+
+    def _fetch(self, link: str, caller: Caller) -> Path:
+        """Where what lies at the address is kept here."""
+        serve = self.assistant.config.serve
+        if not (caller.local or serve.fetch_urls):
+            raise Forbidden(
+                "nothing is fetched from addresses for callers from elsewhere. Send the file itself, or ask whoever "
+                "runs the server to switch on serve.fetch_urls"
+            )
+        file = (self.fetch or Fetcher(serve).fetch_file)(link)
+        return keep_fetched(file.name, file.data, self.assistant.config.data)
 
     def _job(self, job: int) -> Job:
         found = self._library.jobs.get(job)

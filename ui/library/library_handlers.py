@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from deepseek_mm import Caller, Job
+from deepseek_mm import Caller, Job, is_link
 from index import LIBRARY
 from ui import edges
 from ui.edges import ActionResult, Handlers
@@ -26,11 +26,16 @@ class LibraryHandlers(Handlers):
         return any(job.kind != WATCH for job in active)
 
     def add(self, caller: Caller, files: Sequence[str] | None, path: str, collection: str = "") -> ActionResult:
-        """Index files that were dropped, and a file or folder of this machine; into one collection if it is named."""
+        """Index files that were dropped, and a file or folder of this machine or what lies at an address.
+
+        Into one collection if it is named.
+        """
 
         def begin() -> str:
-            paths = [_parse_path(path, caller)] if path.strip() else []
-            job = self.services.library.add(caller, paths, uploads=files or (), collection=collection)
+            named = path.strip()
+            paths = [_parse_path(named, caller)] if named and not is_link(named) else []
+            links = [named] if is_link(named) else []
+            job = self.services.library.add(caller, paths, uploads=files or (), links=links, collection=collection)
             return self._begun(job, self.words.added)
 
         return self.say(begin if files or path.strip() else str, otherwise=self.words.add_nothing)

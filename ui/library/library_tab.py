@@ -40,7 +40,12 @@ def place_add(words: UiTexts) -> dict[str, Any]:
         parts: dict[str, Any] = {
             "files": gr.File(label=words.add_files, file_count="multiple", height=120, elem_classes="drop"),
             "path": gr.Textbox(label=words.add_path, placeholder=words.folder_hint, max_lines=1),
-            "collection": gr.Textbox(label=words.add_collection, placeholder=words.add_collection_hint, max_lines=1),
+            "collection": gr.Textbox(
+                label=words.add_collection,
+                placeholder=words.add_collection_hint,
+                max_lines=1,
+                elem_classes="dropped-into",  # takes the name of a folder that was dropped
+            ),
         }
         with gr.Row():
             parts["index"] = gr.Button(words.add_index, variant="primary", size="sm", min_width=120)

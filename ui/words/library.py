@@ -8,8 +8,17 @@ class LibraryWords:
 
     library = Translation("Library", "图库")
     add = Translation("Add", "添加")
-    add_files = Translation("Drop files here, or choose some", "把文件拖到这里，或选择文件")
-    add_path = Translation("Or name a file or folder of this machine", "或填写本机上的文件或文件夹")
+    add_files = Translation("Drop files or a folder here, or choose files", "把文件或文件夹拖到这里，或选择文件")
+    drop_large = Translation(
+        "There are more than 2,000 files in it. Put its path below instead: then it is read where it lies.",
+        "其中的文件超过 2000 个。请在下面填写它的路径，这样会在原处读取。",
+    )
+    drop_empty = Translation("There are no files in it that can be read.", "其中没有可以读取的文件。")
+    add_path = Translation(
+        "Or name a file or folder of this machine, or paste a link to a picture or page: it is fetched when you press "
+        "Index",
+        "或填写本机上的文件或文件夹，也可以粘贴图片或网页的链接：点“建立索引”时才会获取",
+    )
     add_collection = Translation("Put them into a collection (if you like)", "放入合集（可选）")
     add_collection_hint = Translation("Holidays 2025", "2025 年假期")
     add_index = Translation("Index", "建立索引")

@@ -19,7 +19,7 @@ from deepseek_mm.answering.scene_programs import Checked
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Asker, Librarian, OurAssistant, OurServices
 from deepseek_mm.api.routes.library_routes import CountOut, count_collections
-from deepseek_mm.api.schemas import Body, BoxOut, JobOut, Number, PathIn, RegionOut, Text, Typed
+from deepseek_mm.api.schemas import Body, BoxOut, JobOut, LinkIn, Number, PathIn, RegionOut, Text, Typed
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadFile, Conflict, NothingThere, TooLarge
 from deepseek_mm.logic.rules import FORM, Rule, rules_of
@@ -33,9 +33,10 @@ Named = Annotated[Typed, Field(max_length=NAME_CHARS, examples=["Summer"])]
 
 
 class PathsIn(Body):
-    """Files and folders of the server's machine."""
+    """Files and folders of the server's machine, and addresses of pictures and pages."""
 
-    paths: list[PathIn] = Field(min_length=1, max_length=MOST_FILES, examples=[["/home/me/photos"]])
+    paths: list[PathIn] = Field(default=[], max_length=MOST_FILES, examples=[["/home/me/photos"]])
+    links: list[LinkIn] = Field(default=[], max_length=64, description="fetched now, each once", examples=[[]])
     collection: Named = Field(default="", description="that all of it goes into; empty is none")
     anew: bool = Field(default=False, description="read what has not changed again, too")
 
@@ -76,8 +77,9 @@ def files(
 
 @router.post("/library/paths", status_code=202)
 def paths(services: OurServices, asked: PathsIn, caller: Librarian) -> JobOut:
-    """Take files and folders in where they lie."""
-    return JobOut.of(services.library.add(caller, asked.paths, collection=asked.collection, anew=asked.anew))
+    """Take files and folders in where they lie, and copies of what lies at addresses."""
+    add = services.library.add
+    return JobOut.of(add(caller, asked.paths, links=asked.links, collection=asked.collection, anew=asked.anew))
 
 
 @router.get("/library/watched", name="watched")

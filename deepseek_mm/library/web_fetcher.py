@@ -1,4 +1,4 @@
-"""Fetches pictures from public addresses that a caller names.
+"""Fetches pictures and pages from public addresses that somebody names.
 
 An address is public if it is reached from anywhere and is nobody's own network. It can hide another one inside it (IPv4
 in IPv6, translated or tunnelled): then the inner one is judged, or the outer one refused where nobody needs it today.
@@ -8,10 +8,15 @@ so a name that means something else a moment later (DNS rebinding) changes nothi
 of the name. Each redirect is a new address and is checked as the first one was. What comes is limited in bytes, in
 kind, and in time: one deadline for all of it, so a server that drips gains nothing by dripping. Compressed answers are
 not asked for and not taken. No cookies, no credentials, no proxy.
+
+What a page embeds is not fetched. A page says in its first line where it was saved from, as browsers write it.
 """
 
 import ipaddress
+import mimetypes
+import posixpath
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -19,7 +24,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpcore
 
@@ -45,7 +50,7 @@ ISATAP = (0x00005EFE, 0x02005EFE)  # bits 64 to 95 of an address that holds an I
 
 
 def is_public(text: str) -> bool:
-    """Whether pictures may be fetched from this address; also False if it is none."""
+    """Whether anything may be fetched from this address; also False if it is none."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -73,9 +78,25 @@ MOST_REDIRECTS = 3
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_CHARS = 2_000  # of an address
 SHOWN_CHARS = 80  # of it in a message
-HEADERS = (("User-Agent", "deepseek-mm"), ("Accept", "image/*"), ("Accept-Encoding", "identity"))
+HEADERS = (("User-Agent", "deepseek-mm"), ("Accept-Encoding", "identity"))
+PICTURES = ("image/",)  # kinds that are taken as pictures, by how they begin
+PAGE = "text/html"
+FILES = (*PICTURES, PAGE, "application/xhtml+xml", "application/pdf", "text/plain", "text/markdown")
+ENDINGS = {"text/markdown": ".md", "application/xhtml+xml": ".xhtml"}  # that Python's table may lack
+LINK = re.compile(r"https?://\S+", re.IGNORECASE)
+CHARSET = re.compile(r"charset=\"?([\w.:-]{1,40})", re.IGNORECASE | re.ASCII)
+NAME_CHARS = 120  # of a file
+NO_NAME = re.compile(r"[^\w.,()+ -]+")  # what no name of a file needs
 Resolve = Callable[[str, int], Sequence[str]]  # host and port -> its IP addresses
 Connect = Callable[[str, int, float], httpcore.NetworkStream]  # an IP address, a port, seconds -> a connection
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FetchedFile:
+    """What lay at an address."""
+
+    name: str  # for a file, with the ending of its kind
+    data: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,12 +127,12 @@ def connect_there(address: str, port: int, timeout_s: float) -> httpcore.Network
     here, there = (stream.get_extra_info(name) for name in ("client_addr", "server_addr"))
     if here and there and here[0] == there[0]:
         stream.close()
-        raise Forbidden("the address is one of this machine's own. Send the picture itself instead")
+        raise Forbidden("the address is one of this machine's own. Send the file itself instead")
     return stream
 
 
 class Fetcher:
-    """Fetches pictures by address, within the limits of `serve`."""
+    """Fetches by address, within the limits of `serve`."""
 
     def __init__(
         self,
@@ -123,27 +144,39 @@ class Fetcher:
         self._serve, self._resolve, self._connect = serve, resolve, connect
 
     def fetch(self, url: str) -> bytes:
-        """What lies at the address. Forbidden, TooLarge, BadPicture or BadFile says why it was not fetched."""
+        """The picture at the address. Forbidden, TooLarge, BadPicture or BadFile says why it was not fetched."""
+        return self._follow(url, PICTURES)[0]
+
+    def fetch_file(self, url: str) -> FetchedFile:
+        """The picture, page or document at the address. Raises what `fetch` raises."""
+        data, said, last = self._follow(url, FILES)
+        kind = kind_of(said)
+        head = head_page(last, said) if kind == PAGE else ""
+        return FetchedFile(name=name_file(last, kind), data=head.encode() + data)
+
+    def _follow(self, url: str, kinds: Sequence[str]) -> tuple[bytes, str, str]:
+        """What lies at the address or where it leads to, what it is said to be, and where that was."""
         until_s = time.monotonic() + self._serve.fetch_s
         for _ in range(MOST_REDIRECTS + 1):
             target = parse_target(url)
-            data, url = self._once(target, until_s)
+            data, told = self._once(target, kinds, until_s)
             if data is not None:
-                return data
-        raise BadFile(f"{target.origin} leads on more than {MOST_REDIRECTS} times. Name the picture's last address")
+                return data, told, url
+            url = told
+        raise BadFile(f"{target.origin} leads on more than {MOST_REDIRECTS} times. Name the last address")
 
-    def _once(self, target: FetchTarget, until_s: float) -> tuple[bytes | None, str]:
-        """The picture, or where it says that the picture is."""
+    def _once(self, target: FetchTarget, kinds: Sequence[str], until_s: float) -> tuple[bytes | None, str]:
+        """What is there with what it is said to be, or nothing with the address where it says that it is."""
         backend = PinnedBackend(target, self._addresses(target, until_s), self._connect, until_s)
         try:
             with (
                 httpcore.ConnectionPool(max_connections=1, network_backend=backend) as pool,
-                pool.stream("GET", _url(target), headers=_headers(target)) as response,
+                pool.stream("GET", _url(target), headers=_headers(target, kinds)) as response,
             ):
                 if response.status in REDIRECTS:
                     return None, urljoin(target.url, _header(response, "location"))
-                self._check(response, target)
-                return self._read(response.iter_stream(), target), ""
+                self._check(response, target, kinds)
+                return self._read(response.iter_stream(), target), _header(response, "content-type")
         except DeepSeekMMError:
             raise
         except (httpcore.TimeoutException, TimeoutError) as error:
@@ -156,20 +189,21 @@ class Fetcher:
         found = resolve_in_time(lambda: self._resolve(target.host, target.port), target, until_s, self._serve.fetch_s)
         if not found or not all(is_public(address.partition("%")[0]) for address in found):
             raise Forbidden(
-                f"{target.origin} does not lead to a public address only, and pictures are fetched from no other. "
-                "Send the picture itself instead"
+                f"{target.origin} does not lead to a public address only, and nothing is fetched from another. "
+                "Send the file itself instead"
             )
         return found
 
-    def _check(self, response: httpcore.Response, target: FetchTarget) -> None:
-        kind, coding = _header(response, "content-type"), _header(response, "content-encoding")
+    def _check(self, response: httpcore.Response, target: FetchTarget, kinds: Sequence[str]) -> None:
+        """Refuse what is not of these kinds, not whole, packed, or too large."""
+        said, coding = _header(response, "content-type"), _header(response, "content-encoding")
         length, most = _header(response, "content-length"), self._serve.fetch_bytes
         if response.status != 200:
             raise BadFile(f"{target.origin} answers with status {response.status}. Open it in a browser to see why")
-        if not kind.lower().startswith("image/"):
-            raise BadPicture(f"{target.origin} sends {kind[:40]!r}, no picture. Name the address of the picture itself")
+        if not kind_of(said).startswith(tuple(kinds)):
+            raise not_wanted(target, said, kinds)
         if coding.lower() not in ("", "identity"):
-            raise BadPicture(f"{target.origin} sends it packed ({coding[:20]!r}), unasked. Send the picture itself")
+            raise BadPicture(f"{target.origin} sends it packed ({coding[:20]!r}), unasked. Send the file itself")
         if length.isdecimal() and int(length[:20]) > most:
             raise too_large(target, most)
 
@@ -250,7 +284,9 @@ def parse_target(url: str) -> FetchTarget:
         host, port = "", 0
     plain = len(url) <= MOST_CHARS and url.isascii() and url.isprintable() and not set(' \\"<>') & set(url)
     if not host or not plain or parts.scheme not in PORTS or "@" in parts.netloc:
-        raise Forbidden(f"{url[:SHOWN_CHARS]!r} is no address of a picture. Take one such as https://example.org/a.jpg")
+        raise Forbidden(
+            f"{url[:SHOWN_CHARS]!r} is no address to fetch from. Take one such as https://example.org/a.jpg"
+        )
     if port != PORTS[parts.scheme]:
         raise Forbidden(f"{parts.scheme}://{host}:{port} is not at port {PORTS[parts.scheme]}, and no other is used")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -275,7 +311,7 @@ def resolve_in_time(
     except (queue.Empty, httpcore.ReadTimeout) as error:
         raise deadline_error(target, limit_s) from error
     if not found:
-        raise BadFile(f"{target.origin} is not known: no such name. Check how it is spelled")
+        raise BadFile(f"{target.origin} is not known: no such name. Check how it is spelled, and the network")
     return found
 
 
@@ -289,12 +325,46 @@ def seconds_left(until_s: float) -> float:
 
 def deadline_error(target: FetchTarget, limit_s: float) -> BadFile:
     """It took too long."""
-    return BadFile(f"{target.origin} took longer than serve.fetch_s allows, {limit_s:g} s. Send the picture itself")
+    return BadFile(f"{target.origin} took longer than serve.fetch_s allows, {limit_s:g} s. Send the file itself")
+
+
+def not_wanted(target: FetchTarget, said: str, kinds: Sequence[str]) -> DeepSeekMMError:
+    """It is of another kind."""
+    if kinds is PICTURES:
+        return BadPicture(f"{target.origin} sends {said[:40]!r}, no picture. Name the address of the picture itself")
+    return BadFile(f"{target.origin} sends {said[:40]!r}, neither a picture nor a page. Save it and add the file")
+
+
+def is_link(text: str) -> bool:
+    """Whether this is an address to fetch from rather than a path."""
+    return LINK.fullmatch(text) is not None
+
+
+def kind_of(said: str) -> str:
+    """The kind that a Content-Type names, without what it says besides."""
+    return said.lower().partition(";")[0].strip()
+
+
+def head_page(url: str, said: str) -> str:
+    """What is written above a page: where it was saved from, and in which encoding it came, if that was said."""
+    coding = CHARSET.search(said)
+    meta = f'<meta charset="{coding[1]}">\n' if coding else ""
+    return f"<!-- saved from url=({len(url):04}){url} -->\n{meta}"
+
+
+def name_file(url: str, kind: str) -> str:
+    """A name for what was fetched: the address's last part or its host, with an ending that fits the kind."""
+    parts = urlsplit(url)
+    last = NO_NAME.sub(" ", unquote(posixpath.basename(parts.path.rstrip("/")))).strip(" .")
+    stem, ending = posixpath.splitext(last or parts.hostname or "page")
+    if mimetypes.guess_type(f"x{ending}")[0] != kind:
+        stem, ending = stem + ending, ENDINGS.get(kind) or mimetypes.guess_extension(kind) or ""
+    return stem[:NAME_CHARS] + ending.lower()
 
 
 def too_large(target: FetchTarget, most: int) -> TooLarge:
     """It has too many bytes."""
-    return TooLarge(f"{target.origin} sends more than serve.fetch_bytes allows, {most:,}. Send a smaller picture")
+    return TooLarge(f"{target.origin} sends more than serve.fetch_bytes allows, {most:,}. Send a smaller file")
 
 
 def _url(target: FetchTarget) -> httpcore.URL:
@@ -303,8 +373,10 @@ def _url(target: FetchTarget) -> httpcore.URL:
     )
 
 
-def _headers(target: FetchTarget) -> list[tuple[str, str]]:
-    return [("Host", f"[{target.host}]" if ":" in target.host else target.host), *HEADERS, ("Connection", "close")]
+def _headers(target: FetchTarget, kinds: Sequence[str]) -> list[tuple[str, str]]:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    accept = ", ".join(f"{kind}*" if kind.endswith("/") else kind for kind in kinds)
+    return [("Host", host), *HEADERS, ("Accept", accept), ("Connection", "close")]
 
 
 def _header(response: httpcore.Response, name: str) -> str:

@@ -7,9 +7,9 @@ import httpcore
 import pytest
 from far_server import FAR, answer, drips, elsewhere, floods, onward
 
-from deepseek_mm.api.picture_fetcher import Fetcher, connect_there, resolve_here
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadFile, BadPicture, Forbidden, TooLarge
+from deepseek_mm.library.web_fetcher import Fetcher, connect_there, is_link, resolve_here
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
 
@@ -276,3 +276,44 @@ def test_a_connection_that_leads_back_to_this_machine_is_cut_before_a_byte_is_se
     with pytest.raises(Forbidden, match="this machine's own"):
         connect_there("127.0.0.1", there.socket.getsockname()[1], 5)
     assert there.asked in ([], [""])
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "name"),
+    [
+        ("/a/kite%20up.png", "image/png", "kite up.png"),
+        ("/a/photo?id=7", "image/jpeg", "photo.jpg"),
+        ("/wiki/Dog_(animal)", "text/html; charset=utf-8", "Dog_(animal).html"),
+        ("/", "text/html", "far.example.html"),
+        ("/paper.pdf", "application/pdf", "paper.pdf"),
+        ("/notes.md", "text/markdown", "notes.md"),
+        ("/..%2F..%2Fetc%2Fpasswd", "text/plain", "etc passwd.txt"),
+    ],
+)
+def test_a_file_is_named_after_its_address_with_the_ending_of_its_kind(there, path, kind, name):
+    there.pages[path] = answer(b"x", kind)
+    assert there.fetcher().fetch_file(f"http://far.example{path}").name == name
+
+
+def test_a_page_says_where_it_was_saved_from_and_keeps_the_encoding_it_was_sent_in(there):
+    there.pages["/old"] = onward("/news")
+    there.pages["/news"] = answer("<p>\u732b</p>".encode("gbk"), "text/html; charset=gbk")
+    page = there.fetcher().fetch_file("http://far.example/old").data
+    assert page.startswith(b'<!-- saved from url=(0023)http://far.example/news -->\n<meta charset="gbk">\n')
+    assert page.endswith("<p>\u732b</p>".encode("gbk"))
+    there.pages["/a.png"] = answer(b"picture")
+    assert there.fetcher().fetch_file("http://far.example/a.png").data == b"picture"
+
+
+def test_what_is_neither_a_picture_nor_a_page_is_refused(there):
+    there.pages["/a"] = answer(b"MZ", "application/x-msdownload")
+    with pytest.raises(BadFile, match="neither a picture nor a page. Save it and add the file"):
+        there.fetcher().fetch_file("http://far.example/a")
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [("https://example.org/a.jpg", True), ("HTTP://x", True), ("/home/me", False), ("see https://a.b", False)],
+)
+def test_a_link_is_known_from_a_path(text, link):
+    assert is_link(text) is link
