@@ -3,8 +3,12 @@
 The public names, imported when they are first used (PEP 562), so that `import deepseek_mm.config` costs no torch.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if os.name == "nt":  # its workers are handed open files, which Windows does not do: docs/systems.md
+    raise SystemExit("DeepSeek-MM does not run on Windows itself. It runs in WSL 2: wsl --install, then make run there")
 
 if TYPE_CHECKING:
     from deepseek_mm.accounts.permissions import LOCAL as LOCAL
