@@ -123,8 +123,10 @@ def test_date_and_place_are_what_the_camera_wrote():
     evidence = photo_of(taken_at=datetime(2019, 5, 3, 14, 5), latitude=48.8584, longitude=-2.2945)
     assert answers("when was this taken?", evidence) == ["This photo was taken on 3 May 2019 at 14:05 [1]."]
     assert answers("where was this taken?", evidence) == [
-        "This photo was taken at 48.8584 degrees north, 2.2945 degrees west [1]."
+        "This photo was taken at 48.8584 degrees north, 2.2945 degrees west [1]."  # at sea
     ]
+    near = photo_of(latitude=43.7228, longitude=10.3964)
+    assert answers("where was this taken?", near) == ["This photo was taken in or near Pisa, Italy [1]."]
 
 
 def test_a_file_without_a_date_says_so():

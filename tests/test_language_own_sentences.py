@@ -103,6 +103,13 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
             "有，2 张照片符合“猫”（2019年夏天、PNG 格式、合集“zoo”）",
             "Ja, zu „Katze“ (aus 2019年夏天, vom Typ PNG, in der Sammlung zoo) passende Fotos: 2",
         ),
+        ("There is 1 video in the library", "图库里有 1 个视频", "In der Bibliothek ist 1 Video"),
+        ('I found no video for "dogs"', "没找到“猫”的视频", "Ich habe kein Video zu „Katze“ gefunden"),
+        (
+            "a.jpg was taken in or near Pisa, Italy",
+            "a.jpg 拍摄于意大利比萨市或附近",
+            "a.jpg: aufgenommen in Pisa (Italy) oder in der Nähe",
+        ),
         ("There are 3 photos 模糊的照片", "有 3 张照片符合（模糊的照片）", None),
         ("I count 3 red cars in this photo", "这张照片里数到3辆红色的汽车", None),
         ("I count 2 dogs", "数到2只狗", "Ich zähle 2 Hunde"),

@@ -102,6 +102,9 @@ def test_operators_and_labels_may_be_said_in_chinese():
 
 def test_operators_alone_are_a_search_without_words():
     assert read_box("type:pdf") == ParsedQuery(text="", where=Filter(formats=("pdf",)))
+    away = read_box("type:pdf -grass")
+    assert (away.text, away.where) == ("", Filter(formats=("pdf",)))
+    assert [(term.text, term.weight) for term in away.terms] == [("grass", -1.0)]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from rag_house import build, paint, put
 from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.retrieval.certainty import Certainty, Commons, LogisticCurve
+from deepseek_mm.retrieval.photo_finder import PhotoMatch
 from deepseek_mm.retrieval.query_vectors import TEXTS, QueryVectors, Scales, group_of
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.types import Query
@@ -58,6 +59,17 @@ def test_each_photo_is_found_once_by_its_best_region(house):
 
 def test_at_most_k_matches_come_back(house):
     assert len(house.find(Query(text="blue"), k=2).matches) == 2
+
+
+def test_what_is_taken_away_from_all_that_a_filter_allows_is_what_likely_shows_it(house, monkeypatch):
+    def weigh(subject, ids):
+        sources = house.store.sources(Filter(), limit=9)
+        shown = 0.9 if subject.text == "sky" else 0.0
+        return [PhotoMatch(each, shown if each.name == "sky.png" else 0.1) for each in sources if each.id in ids]
+
+    monkeypatch.setattr(house.retriever.search.photos, "weigh", weigh)
+    found = house.find(Query(text="is:photo -sky"), k=9)
+    assert set(names(found)) == {"meadow.png", "sun.png", "red.png"}
 
 
 def test_an_empty_library_finds_nothing_and_says_so(tmp_path):

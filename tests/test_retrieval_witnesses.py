@@ -4,7 +4,16 @@ import pytest
 
 from deepseek_mm.retrieval.query_vectors import CAPTIONS, GUESSES, PICTURES, TEXTS, WORDS
 from deepseek_mm.retrieval.subject import SoughtSubject
-from deepseek_mm.retrieval.witnesses import ALONE, BASE, WITNESSES, HeardPhoto, Witnesses, spelling_in, witnesses_of
+from deepseek_mm.retrieval.witnesses import (
+    ALONE,
+    BASE,
+    WITNESSES,
+    HeardPhoto,
+    Witnesses,
+    own_words,
+    spelling_in,
+    witnesses_of,
+)
 from index import Label, Region, Source
 
 USUAL = {kinds: (0.1, 0.1) for kinds in (PICTURES, WORDS, TEXTS, CAPTIONS, GUESSES)}
@@ -56,3 +65,20 @@ def test_some_witnesses_count_by_themselves_where_a_photo_has_no_words():
     named = dict(zip(WITNESSES, Witnesses(picture=2.0, guess=1.0).row(), strict=True))
     assert [named[f"alone_{name}"] for name in ALONE] == [0.0] * len(ALONE)
     assert set(ALONE) <= set(BASE)
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "own"),
+    [
+        ("/photos/Trip with Tom/IMG_1.jpg", (("name", "trip with tom"),), ""),
+        ("/photos/Trip with Tom/cat.jpg", (("name", "cat"), ("name", "trip with tom")), "cat trip with tom"),
+        ("/photos/cat/cat.jpg", (("name", "cat"),), "cat"),
+        ("/photos/2024/IMG_1.jpg", (("place", "Pisa, Italy, Europe"),), ""),
+        ("/photos/2024/IMG_1.jpg", (("note", "a cat"),), "a cat"),
+    ],
+)
+def test_words_of_the_folder_and_the_place_are_not_the_photos_own(path, said, own):
+    source = Source(path=path, width_px=9, height_px=9)
+    regions = [Region(source=source, kind=kind, box_px=(0, 0, 9, 9), text=text) for kind, text in said]
+    whole = Region(source=source, kind="whole", box_px=(0, 0, 9, 9))
+    assert own_words([whole, *regions]) == frozenset(own.split())

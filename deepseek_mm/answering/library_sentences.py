@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from deepseek_mm.answering.notes import counted_noun
 from deepseek_mm.language.kinds import kind_of_use
+from deepseek_mm.language.typed_filters import VIDEOS
 from deepseek_mm.language.words import clean, plural, quotable, quote_title, singular, tokens
 from deepseek_mm.retrieval.evidence import MAX_NAME
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
@@ -80,8 +81,9 @@ def quote_text(region: Region) -> str:
 def lacking(act: Act, total: int, within: str = "") -> str:
     """No photo fits, of so many."""
     lead = "No, I" if act.form == "yes_no" else "I"
-    among = f"among those {within}" if within else f"among your {total} photos"
-    return f'{lead} found no photo for "{sought(act)}" {among}'
+    noun, within = counted_files(within)
+    among = f" among those {within}" if within else f" among your {total} photos" if noun == "photo" else ""
+    return f'{lead} found no {noun} for "{sought(act)}"{among}'
 
 
 def sought(act: Act) -> str:
@@ -94,7 +96,14 @@ def sought(act: Act) -> str:
 def none_within(within: str, total: int, act: Act) -> str:
     """No photo at all is from then, or in that collection, or of that type."""
     lead = "No, I" if act.form == "yes_no" else "I"
-    return f"{lead} found no photo {clean(within, MAX_NAME)} among your {total}, as far as their files say."
+    noun, within = counted_files(within)
+    bound = f" {clean(within, MAX_NAME)}" if within else ""
+    return f"{lead} found no {noun}{bound} among your {total}, as far as their files say."
+
+
+def counted_files(within: str) -> tuple[str, str]:
+    """What is counted, and what else bounds it: videos have a word of their own."""
+    return ("video", within.removeprefix(VIDEOS).strip()) if within.startswith(VIDEOS) else ("photo", within)
 
 
 def no_other(act: Act) -> str:
@@ -177,10 +186,11 @@ def nearest(match: PhotoMatch) -> str:
 
 def heading(act: Act, total: int, shown: int, within: str = "") -> str:
     """3 photos fit "dogs"; with a yes where that was asked; or so many of all that are from then."""
+    noun, within = counted_files(within)
     named = bool(act.subject or act.filters.place)
     verb = ("are" if total > 1 else "is") if within and not named else "fit" if total > 1 else "fits"
     asked = f' "{sought(act)}"' if named or not within else ""
-    what = f"{total} photo{'s' if total > 1 else ''} {verb}{asked}{f' {within}' if within else ''}"
+    what = f"{total} {noun}{'s' if total > 1 else ''} {verb}{asked}{f' {within}' if within else ''}"
     return f"{'Yes, ' if act.form == 'yes_no' else ''}{what}{f'; here are {shown}' if total > shown else ''}"
 
 

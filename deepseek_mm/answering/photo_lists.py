@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from deepseek_mm.answering.evidence_list import EvidenceList
 from deepseek_mm.answering.library_sentences import (
+    counted_files,
     first_in_order,
     heading,
     lacking,
@@ -44,7 +45,8 @@ def join_drafts(drafts: Sequence[Draft]) -> Draft:
 
 def count_all(total: int, within: str = "") -> Draft:
     """How many photos there are; `within` says which of them were counted."""
-    there = "There is 1 photo" if total == 1 else f"There are {total} photos"
+    noun, within = counted_files(within)
+    there = f"There is 1 {noun}" if total == 1 else f"There are {total} {noun}s"
     claim = Claim(f"{there} {within or 'in the library'}", (), 1.0)
     return Draft(claims=(claim,), chance=SURE_OF_COUNT, grounds="measured")
 

@@ -159,7 +159,18 @@ LOOK_S = 0.05
 STREAM = "text/event-stream"
 GONE = (500, 501, 502, 503, 504)  # that say something of the server, and nothing of the question
 OURS = tuple(answer_shape(Answer(text="")))  # keys of an answer that the command line tells
-TOLD = ("number", "score", "path", "kind", "box_px", "page", "at_ms", "lines", "text", "machine_made")  # of what is cited
+TOLD = (
+    "number",
+    "score",
+    "path",
+    "kind",
+    "box_px",
+    "page",
+    "at_ms",
+    "lines",
+    "text",
+    "machine_made",
+)  # of what is cited
 CITED = (*TOLD, "label", "labels", "colours", "symbol")
 Shape = dict[str, Any]
 

@@ -17,7 +17,7 @@ MACHINE_WORDS = _set(  # of cameras, phones, messengers and programs
     photo photos picture pictures pic pics snapshot copy edited edit final whatsapp signal telegram wa fb fbimg
     received download downloads downloaded unnamed untitled resized thumb thumbnail scan file files export upload
     uploads data dataset examples example test tests train dev val sample samples tmp temp documents media jpg jpeg png
-    gif webp heic heif tif tiff bmp raw video videos mp4 mov m4v webm mkv avi dji ts"""
+    gif webp heic heif tif tiff bmp raw video videos clip clips movie movies mp4 mov m4v webm mkv avi dji ts"""
 )
 RANDOM = re.compile(r"(?=[0-9a-z]*[0-9])(?=[0-9a-z]*[a-z])[0-9a-z]{4,}")  # letters and digits in one piece: 3fae01b2
 NUMBERED = re.compile(r"[A-Za-z]{3,}\d{1,4}")  # "beach2"

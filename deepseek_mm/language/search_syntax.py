@@ -58,7 +58,7 @@ def read_box(text: str, *, collections: Collection[str] | None = None) -> Parsed
         _take(token, draft)
     where = _merge_where(draft, collections)
     terms = [term for sign, words in draft.terms if words and (term := _term(sign, " ".join(words)))]
-    if terms and all(term.weight < 0 for term in terms):
+    if terms and all(term.weight < 0 for term in terms) and where == Filter():
         away = terms[0].text
         raise BadQuestion(f"only what to take away is said: - {away}. Say what to look for as well: field - {away}")
     plain = len(terms) < 2 and all(term.weight == 1 for term in terms)

@@ -50,6 +50,8 @@ RULE = re.compile(r"[|\s:-]{3,}")  # under the head of a table
 MOST_SHORT = 3  # letters of words that are looked for in rows of documents
 SPELLED = 0.6  # relevance at least, where every word is said as it is: in any language
 SEEN_TOO = 0.6  # presence from which what is said in full in other words is there as well
+DETECTED = 0.5  # relevance at least, where the detector and the eyes both see everything that is asked for
+SURE, AGREED = 0.9, 0.5  # scores of the detector and the eyes from which they do
 
 
 BY_SUBJECT = (0.6, 0.25, 0.15)  # what counts of a photo that is meant: the subject, with what is beside it, all words
@@ -245,8 +247,7 @@ class PhotoFinder:
             for regions, each in zip(photos.values(), heard, strict=True)
         ]
         spelled = [
-            SPELLED if is_spelled(subject, regions) or (witness.fully and witness.presence >= SEEN_TOO) else 0.0
-            for regions, witness in zip(photos.values(), heard, strict=True)
+            least_relevance(subject, regions, witness) for regions, witness in zip(photos.values(), heard, strict=True)
         ]
         otherwise = [
             fade < 1.0 or any(is_named_otherwise(thing, words_said(regions)) for thing in subject.things)
@@ -294,6 +295,14 @@ class PhotoFinder:
         wholes_PD = self.store.vectors_of([regions[0].id for regions in photos])
         presence_PT = self.eyes.index_presence(list(subject.things), wholes_PD)
         return [float(row.min()) for row in presence_PT]
+
+
+def least_relevance(subject: SoughtSubject, regions: Sequence[Region], heard: Witnesses) -> float:
+    """What a photo is worth at least: every word is said of it, or seen in it by two witnesses."""
+    if is_spelled(subject, regions) or (heard.fully and heard.presence >= SEEN_TOO):
+        return SPELLED
+    seen = not subject.colours and min(heard.label, heard.detected) >= SURE and heard.presence >= AGREED
+    return DETECTED if seen else 0.0
 
 
 def is_in_row(word: str, line: DescribedFile, *, whole: bool) -> bool:

@@ -62,6 +62,7 @@ from index.store import Near, RegionStore
 SPREADS = (3, 8)  # regions looked at for each match kept, the second only where too many of them lie in one photo
 WEIGHED = 2  # photos that are weighed by all that is known of them, for each match kept
 AHEAD = 2  # photos and documents looked at for each match kept: some stand behind others as near duplicates
+LOOKED_THROUGH = 2_000  # of the newest files, where something is taken away from all that a filter allows
 ENGLISH_ONLY = (DEFAULT, EDGE)  # spaces whose own text tower was trained on English
 WRITTEN = 0.99  # certainty of a query whose every word is written in one region
 WRITTEN_THERE, FEW_WRITTEN = 0.6, 5  # relevance at least of a passage that has every word, where so few passages do
@@ -227,7 +228,7 @@ class Search:
 
     def _find(self, query: Query, said: str, meant: QueryVectors, k: int, where: Filter) -> Found:
         if not query.text and query.image is None and not query.like:
-            return self._list_newest(k, where)
+            return self._list_newest(query, k, where)
         sought = self._sought(query, said, meant, k, where)
         for spread in SPREADS:
             hits, near = self._rank_hits(sought, spread)
@@ -240,9 +241,16 @@ class Search:
             matches=tuple(matches[:k]), found=bool(matches) and certain >= needed, certainty=certain, threshold=needed
         )
 
-    def _list_newest(self, k: int, where: Filter) -> Found:
-        """Everything that the filter allows, the newest first: nothing else was asked for."""
-        sources = self.store.sources(where, order="newest", limit=k)
+    def _list_newest(self, query: Query, k: int, where: Filter) -> Found:
+        """What the filter allows, the newest first, without the photos that likely show what is taken away."""
+        away = [SoughtSubject(term.text) for term in query.terms if term.weight < 0 and term.text]
+        sources = self.store.sources(where, order="newest", limit=LOOKED_THROUGH if away else k)
+        for subject in away:
+            likely = read_curve().likely
+            weighed = self.photos.weigh(subject, [each.id for each in sources if each.kind == "photo"])
+            shown = {match.source.id for match in weighed if match.relevance >= likely}
+            sources = [each for each in sources if each.id not in shown]
+        sources = sources[:k]
         leading = self.store.leading([source.id for source in sources])
         there = [leading[source.id] for source in sources if source.id in leading]
         matches = tuple(Match(region=region, score=0.0, relevance=1.0) for region in there)

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from deepseek_mm.embeddings.space import Floats
+from deepseek_mm.language.file_names import words_of_folder, words_of_name
 from deepseek_mm.language.kinds import is_kind_of
 from deepseek_mm.language.places import places_around, places_named
 from deepseek_mm.language.words import COLOURS, names_the_same, singular, tokens
@@ -67,7 +68,7 @@ class Witnesses:
     read: float = 0.0  # share of the subject's words that are read in the picture
     told: float = 0.0  # likeness of what is read in meaning, above the usual
     caption: float = 0.0  # likeness of the machine's description
-    wordless: float = 0.0  # 1 where the photo has neither a telling name nor a note
+    wordless: float = 0.0  # 1 where the photo has neither a telling name of its own nor a note
 
     def row(self) -> list[float]:
         """All of them in the order of WITNESSES; some count otherwise where a photo has no words."""
@@ -143,7 +144,7 @@ def witnesses_of(subject: SoughtSubject, photo: HeardPhoto, usual: Usual, weight
         read=share_read(words_read(regions), weights),
         told=max(0.0, photo.deviation(usual, TEXTS)),
         caption=photo.deviation(usual, CAPTIONS),
-        wordless=float(not said),
+        wordless=float(not own_words(regions)),
     )
 
 
@@ -169,6 +170,16 @@ def words_said(regions: Sequence[Region]) -> frozenset[str]:
     places = (place for region in regions if region.kind in WORDS for place in places_of(region))
     words = [word for text in (*texts, *places) for word in tokens(ORANGE.sub("", text))]
     return frozenset(singular(word) for each in words for word in (each, each.replace("-", "")))
+
+
+def own_words(regions: Sequence[Region]) -> frozenset[str]:
+    """The words that somebody gave the photo itself. Those of its folder and its place are not: "Trip with Tom" and
+    "Pisa" say nothing of a dog in a photo that a camera named.
+    """
+    source = regions[0].source
+    around = words_of_folder(source.path) if not words_of_name(source.name) else ""
+    written = [each for each in regions if each.kind == "note" or (each.kind == "name" and each.text != around)]
+    return frozenset(word for region in written for word in tokens(region.text))
 
 
 def places_of(region: Region) -> list[str]:

@@ -102,6 +102,11 @@ FILE_ROWS: tuple[tuple[str, Fact], ...] = (  # words of a question -> what the f
     ),
 )
 FILE_TABLE = tuple((re.compile(words), fact) for words, fact in FILE_ROWS)
+TAKEN_WHERE = re.compile(  # which the file answers if it knows; else what can be seen does
+    r"\bwhere (?:was|were|is|did) .{0,80}?(?:taken|shot|made|take|shoot)\b"
+    r"|\b(?:which|what) (?:city|town|village|country|place)\b.{0,80}\b(?:taken|shot|from)\b",
+    re.I,
+)
 OF_FILES = ("file", "date", "size", "place", "time")  # attributes that files may say
 
 
@@ -116,5 +121,7 @@ def answer_measured(turn: PhotoTurn, config: Config) -> Draft | None:
         return None
     program = PhotoQuestion(kind="other", text=turn.act.text)
     facts = [fact for words, fact in FILE_TABLE if words.search(turn.text)][:1]
+    if not facts and turn.shot.source.latitude is not None and TAKEN_WHERE.search(turn.text):
+        facts = [photo.place]
     claims = [claim for fact in facts for claim in fact(program, turn.shot, Teller(program, config))]
     return turn.draft(*claims, grounds="measured") if claims else None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.config import Config
+from deepseek_mm.language.cities import city_near
 from deepseek_mm.language.parser import PhotoQuestion, ThingPhrase
 from deepseek_mm.language.words import is_or_are, join_words, names_the_same, plural, with_article
 from deepseek_mm.retrieval.evidence import PhotoEvidence, at, lies, spot
@@ -214,10 +215,13 @@ def when(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Clai
 
 
 def place(program: PhotoQuestion, shot: PhotoEvidence, tell: Teller) -> list[Claim]:
-    """The camera's coordinates."""
+    """The city near the camera's coordinates, or these."""
     source = shot.source
     if source.latitude is None or source.longitude is None:
         return [Claim(f"{tell.subject(shot)} does not say where it was taken", (shot.whole,), MEASURED)]
+    if city := city_near(source.latitude, source.longitude):
+        named = ", ".join(dict.fromkeys((city.name, city.country)))
+        return [Claim(f"{tell.subject(shot)} was taken in or near {named}", (shot.whole,), MEASURED)]
     north = f"{abs(source.latitude):.4f} degrees {'north' if source.latitude >= 0 else 'south'}"
     east = f"{abs(source.longitude):.4f} degrees {'east' if source.longitude >= 0 else 'west'}"
     return [Claim(f"{tell.subject(shot)} was taken at {north}, {east}", (shot.whole,), MEASURED)]
