@@ -385,6 +385,19 @@ class HubConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PeopleConfig:
+    """How people are told apart by their faces, once somebody has switched that on."""
+
+    enabled: bool = False  # whether faces are read: vectors of them are kept in this library and nowhere else
+    same_person: float = 0.48  # mean distance of faces up to which they are one person's; a lower one joins fewer
+    least_px: int = 32  # side of the smallest face that is read, of a photo whose long side is 1,600 at most
+
+    def __post_init__(self) -> None:
+        between("people.same_person", self.same_person, 0.1, 1.0)
+        between("people.least_px", self.least_px, 16, 1_000)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """The whole run."""
 
@@ -401,3 +414,4 @@ class Config:
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
     hub: HubConfig = field(default_factory=HubConfig)
+    people: PeopleConfig = field(default_factory=PeopleConfig)

@@ -9,7 +9,7 @@ from pathlib import Path
 from deepseek_mm.storage import database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
-from index.tables import COUNTED, add_curation, create_tables, undate_photos
+from index.tables import COUNTED, add_curation, add_people, create_tables, undate_photos
 from index.words import teach
 
 REBUILD = "python -m deepseek_mm index --rebuild"
@@ -144,6 +144,7 @@ STORE = Schema(
     migrations=(
         Migration(revision="0008", apply=undate_photos),
         Migration(revision="0009", apply=add_curation),
+        Migration(revision="0010", apply=add_people),
     ),
     counted=COUNTED,
     synced=False,  # a power cut may undo the last transactions, but never tear one

@@ -33,10 +33,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from index.membership import album_position, digests_in, digests_with
 from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source, Symbol
 from index.tables import (
-    AlbumItemRow,
-    AlbumRow,
     CallRow,
     LabelRow,
     MarkRow,
@@ -192,8 +191,8 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
     if where.stars:
         conditions.append(SourceRow.digest.in_(select(RatingRow.digest).where(RatingRow.stars >= where.stars)))
     if where.album:
-        items = select(AlbumItemRow.digest).join(AlbumRow, AlbumRow.id == AlbumItemRow.album_id)
-        conditions.append(SourceRow.digest.in_(items.where(AlbumRow.name == where.album)))
+        conditions.append(SourceRow.digest.in_(digests_in(where.album)))
+    conditions += [SourceRow.digest.in_(digests_with(person)) for person in where.people]
     if where.place:
         conditions.append(SourceRow.id.in_(select(RegionRow.source_id).where(*in_place(where.place))))
     if where.layout:
@@ -269,12 +268,6 @@ def matching_sources(where: Filter, order: Order = "added") -> Select[Any]:
     if not of_regions:
         return query
     return query.where(SourceRow.id.in_(select(RegionRow.source_id).where(*of_regions)))
-
-
-def album_position(name: str) -> ColumnElement[int]:
-    """By what the photos of an album are sorted."""
-    own = select(AlbumItemRow.position).join(AlbumRow, AlbumRow.id == AlbumItemRow.album_id)
-    return own.where(AlbumRow.name == name, AlbumItemRow.digest == SourceRow.digest).scalar_subquery()
 
 
 def sources_in_order(session: Session, query: Select[Any]) -> list[Source]:

@@ -220,6 +220,29 @@ class Album:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Face:
+    """Where a face is in a photo, and whose it is."""
+
+    id: int
+    box: tuple[float, float, float, float]  # left, top, right, bottom as shares of the upright photo
+    score: float  # how sure it is that this is a face, 0 to 1; not calibrated
+    person: int  # id; 0 where nobody knows
+    name: str = ""  # of the person, as somebody has typed it
+    distance: float = 0.0  # from the middle of the person's faces: the nearer, the surer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """Somebody whose faces are in photos."""
+
+    id: int
+    name: str  # "" until somebody has named them
+    sources: int  # photos that are in the library now
+    cover: Source | None = None  # the photo with the best of the faces; None where all photos are gone
+    box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)  # of that face
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Filter:
     """Which regions a search may return; the default is everything in the library. Conditions add up."""
 
@@ -241,6 +264,9 @@ class Filter:
     is_favourite: bool = False  # what somebody marked so
     stars: int = 0  # rated at least so, 1 to 5; 0 is any
     album: str = ""  # what was put into the album of this name, whatever its capitals
+    people: tuple[
+        str, ...
+    ] = ()  # each of them must be in the photo, by name whatever its capitals, or as "#" with an id
     place: str = ""  # taken there: a city, a country or what lies between, by its English name
 
 

@@ -22,6 +22,7 @@ from index.curation import Curation
 from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth, StoreProblem
+from index.people import People
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source
 from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
@@ -45,6 +46,7 @@ class RegionStore(StoreReader):
             self._database.close()
             raise
         self.curation = Curation(self._database)
+        self.people = People(self._database)
         self._rarity = words.Rarity()
         self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config, writes=not self.read_only)
 

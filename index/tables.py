@@ -123,6 +123,46 @@ class AlbumItemRow(StoreBase):
     position: Mapped[int]  # the lowest comes first
 
 
+class PersonRow(StoreBase):
+    """Somebody whose faces are in photos. Names sort and compare without regard to capitals."""
+
+    __tablename__ = "people"
+    __table_args__ = (Index("people_by_name", "name"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(collation="NOCASE"))  # "" until somebody has named them
+
+
+class FaceRow(StoreBase):
+    """A face in the photos with these bytes."""
+
+    __tablename__ = "faces"
+    __table_args__ = (
+        Index("faces_by_digest", "digest"),
+        Index("faces_by_person", "person_id", "digest"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    left: Mapped[float] = mapped_column(Float)  # shares of the upright photo
+    top: Mapped[float] = mapped_column(Float)
+    right: Mapped[float] = mapped_column(Float)
+    bottom: Mapped[float] = mapped_column(Float)
+    score: Mapped[float] = mapped_column(Float)
+    data: Mapped[bytes]  # the vector, float32, little-endian
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"))
+
+
+class NotPersonRow(StoreBase):
+    """Somebody whom a face is not, as a person has said."""
+
+    __tablename__ = "not_people"
+
+    face_id: Mapped[int] = mapped_column(ForeignKey("faces.id", ondelete="CASCADE"), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
+
+
 class MarkRow(StoreBase):
     """A pass that was made over a source after it was added, such as reading the text in it."""
 
@@ -276,3 +316,9 @@ def add_curation(connection: Connection) -> None:
     next(each for each in StoreBase.metadata.tables["regions"].indexes if each.name == "regions_of_place").create(
         connection
     )
+
+
+def add_people(connection: Connection) -> None:
+    """An older file gets the tables of people and their faces, which stay empty until somebody switches that on."""
+    for table in (PersonRow, FaceRow, NotPersonRow):
+        StoreBase.metadata.tables[table.__tablename__].create(connection)

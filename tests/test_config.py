@@ -16,6 +16,7 @@ from deepseek_mm.config import (
     LibraryConfig,
     LMConfig,
     ParseConfig,
+    PeopleConfig,
     RagConfig,
     RuntimeConfig,
     SandboxConfig,
@@ -39,6 +40,7 @@ SECTIONS = (
     SandboxConfig,
     LearningConfig,
     HubConfig,
+    PeopleConfig,
 )
 
 

@@ -20,7 +20,7 @@ def test_every_file_is_described_in_the_card_and_nothing_else_lies_there():
     card = (WEIGHTS / "CARD.md").read_text()
     assert {"code", "lm", "boxes", "names", "space", "vocabulary"} <= {file.stem for file in FILES}
     assert all(name in card for name in (*JSONS, *(file.name for file in FILES)))
-    others = {"CARD.md", "NOTICE.detector.txt", *JSONS, EDGE_FOLDER.name}
+    others = {"CARD.md", "NOTICE.detector.txt", "NOTICE.faces.txt", *JSONS, EDGE_FOLDER.name}
     assert {path.name for path in WEIGHTS.iterdir()} == others | {file.name for file in FILES}
 
 
@@ -46,6 +46,7 @@ def test_the_card_names_data_command_scores_and_licence():
         "continual",
         "languages",
         "detector",
+        "faces",
         "distill",
         "reading",
     ):
@@ -61,6 +62,7 @@ def test_every_part_keeps_to_its_megabytes():
     assert sizes.pop("languages") + sizes.pop("language_layers") < 14e6
     assert sizes.pop("replay") < 1.5e6
     assert sizes.pop("detector") + sizes.pop("box_reader") < 10e6
+    assert sizes.pop("face_finder") + sizes.pop("face_identity") < 10e6
     assert sizes.pop("intents") < 2e6
     assert sizes.pop("requests") + sizes.pop("request_heads") < 14e6
     assert sizes.pop("passage_reader") < 30e6

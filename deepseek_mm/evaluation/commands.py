@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
+from deepseek_mm.evaluation.people.commands import score_people
 from deepseek_mm.evaluation.texts import commands as text_commands
 from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.terminal import OK, Desk, add_settings, config_of, finish, run_jobs
@@ -388,6 +389,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "requests": text_commands.score_requests,
     "reading": text_commands.score_reading,
     "search": score_search,
+    "people": score_people,
 }
 
 

@@ -16,6 +16,7 @@ TRAINERS = {  # name -> its module in this package, which offers add_arguments(p
     "distill": ("distillation", "--stage look --data data"),
     "code": ("code", "--text data/text --out runs/code"),
     "detector": ("detector", "--package package"),
+    "faces": ("witnesses.faces", "--package human-models --identity face-api"),
     "boxes": (
         "box_scorer",
         "--data person_boxes.jsonl --images photos --captions captions.jsonl --caption-images photos",
