@@ -159,7 +159,7 @@ class Assistant:
         return self.library.quarantine.read_original(source.path)
 
     def reconfigure(self, config: Config) -> None:
-        """Answer with other numbers of `rag`, another `lm.phrasing` and another quality preset from now on.
+        """Answer with other numbers of `rag` and `people`, another `lm.phrasing` and quality preset from now on.
 
         A question under way keeps the numbers it began with; how pictures are looked at changes at the next picture.
         What a start decides (models, engines) stays as it is.
@@ -169,7 +169,9 @@ class Assistant:
             rag = replace(config.rag, reranker=now.rag.reranker, code_reranker=now.rag.code_reranker)
             lm = replace(now.lm, phrasing=wished.lm.phrasing)
             see = replace(now.see, **{name: getattr(wished.see, name) for name in LOOKS})
-            self.config = replace(now, rag=rag, lm=lm, see=see, runtime=replace(now.runtime, dial=wished.runtime.dial))
+            runtime = replace(now.runtime, dial=wished.runtime.dial)
+            self.config = replace(now, rag=rag, lm=lm, see=see, runtime=runtime, people=config.people)
+            self.library.config = replace(self.library.config, people=config.people)
             self.eyes.use_config(see)
             if self.planned:
                 self.planned = replace(self.planned, plan=replace(self.planned.plan, dial=wished.runtime.dial))

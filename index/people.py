@@ -259,6 +259,11 @@ def remove(session: Session, person_id: int) -> int:
     return len(gone)
 
 
+def has_orphans(session: Session) -> bool:
+    """Whether there are faces of bytes that no file of the library has."""
+    return session.scalar(select(FaceRow.id).where(FaceRow.digest.not_in(KNOWN)).limit(1)) is not None
+
+
 def purge(session: Session) -> int:
     """Faces of bytes that no file of the library has go for good; returns how many."""
     gone = session.scalars(delete(FaceRow).where(FaceRow.digest.not_in(KNOWN)).returning(FaceRow.id)).all()
@@ -355,7 +360,7 @@ class People:
 
     def purge(self) -> int:
         """Faces of photos that the library does not have any more go for good; returns how many."""
-        return self._erase(self._database.write(purge))
+        return self._erase(self._database.write(purge)) if self._database.read(has_orphans) else 0
 
     def clear(self) -> int:
         """All faces, vectors and names go for good; returns how many faces there were."""

@@ -21,6 +21,7 @@ from deepseek_mm.storage.exchange import draft_beside
 from deepseek_mm.storage.files import sync_folder
 from index import places, queries
 from index.database import STORE, OtherStore
+from index.people import FACES_MARK
 from index.tables import (
     CallRow,
     LabelRow,
@@ -65,7 +66,8 @@ def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequen
     regions = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids))
     _copy_rows(_all(LibraryRow), session, into, LibraryRow)
     _copy_rows(_all(SourceRow).where(queries.among(SourceRow.id, ids)), session, into, SourceRow)
-    _copy_rows(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), session, into, MarkRow)
+    marks = (queries.among(MarkRow.source_id, ids), MarkRow.name != FACES_MARK)  # faces go at once, and are read anew
+    _copy_rows(_all(MarkRow).where(*marks), session, into, MarkRow)
     _copy_rows(_all(RegionRow).where(queries.among(RegionRow.source_id, ids)), session, into, RegionRow)
     for table in OF_REGIONS:
         _copy_rows(_all(table).where(table.region_id.in_(regions)), session, into, table)

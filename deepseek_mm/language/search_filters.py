@@ -104,7 +104,7 @@ VIDEO = ("video", "videos", "clip", "clips", "movie", "movies", "\u89c6\u9891")
 CLASSES = ("photo", VIDEO[0], "document", "code", FAVOURITE[0])  # values of `is:`
 Values = Sequence[str]
 ANY_OF = ("formats", "kinds", "source_kinds")  # fields of a Filter that join; the others must not be said twice
-ALL_OF = ("colours",)
+ALL_OF = ("colours", "people")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -260,6 +260,13 @@ OPERATORS = (
         example="album:Pisa",
         narrow=lambda value: {"album": value},
         other_names=("\u76f8\u518c",),
+    ),
+    Operator(
+        name="person",
+        help="photos of somebody, by the name that was given",
+        example="person:Anna",
+        narrow=lambda value: {"people": (value,)},
+        other_names=("who", "\u4eba\u7269"),
     ),
     Operator(
         name="is",

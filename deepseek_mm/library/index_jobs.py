@@ -65,6 +65,7 @@ class IndexingHandlers:
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
     taught: Callable[[], Mapping[str, str]] = dict  # path of a photo -> words in which somebody has described it
     moved: Callable[[Sequence[MovedFile]], object] = len  # told which files lie elsewhere now
+    then: Callable[[], object] = tuple  # what else is to be done once files were taken in
     drives: Drives  # what knows which files are offline
 
     @property
@@ -125,13 +126,16 @@ class IndexingHandlers:
             again = {name: payload[name] for name in ("paths", "forget")} | {LATE: True}
             self.jobs.add(INDEX, again, title=f"Look again for {len(gone)} files that are gone")
             return "; what is gone is taken out once it is known that it lies nowhere else"
-        return f"; {self.store.remove_places(gone)} paths that are gone were taken out"
+        count = self.store.remove_places(gone)
+        self.store.people.purge()
+        return f"; {count} paths that are gone were taken out"
 
     def add_reading(self) -> None:
         """Write down that pictures are to be read and described, where one of them is done here."""
         if self.read_text or self.describer:
             payload = {} if self.read_text else {"read": False}
             self.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
+        self.then()
 
     def open_intake(self, collection: str) -> Intake:
         """What takes files into the store; an empty collection leaves what is known where it is."""

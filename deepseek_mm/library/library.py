@@ -26,6 +26,7 @@ from deepseek_mm.library.backup_schedule import CHECK_BACKUP, BackupSchedule, Ba
 from deepseek_mm.library.drives import Drives, guess_roots
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
+from deepseek_mm.library.face_pass import FACES, FacePass
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
@@ -84,9 +85,13 @@ class Library:
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
             taught=lambda: self.learning.list_descriptions(),
             moved=self._note_moved,
+            then=lambda: self.faces.begin(),
             drives=self.drives,
         )
-        self.quarantine = filling.quarantine
+        self.quarantine = aside = filling.quarantine
+        self.faces = FacePass(
+            store=store, jobs=jobs, quarantine=aside, drives=self.drives, config=lambda: self.config.people
+        )
         check = LibraryCheck(store=store, jobs=jobs, history=history, config=config, drives=self.drives)
         self.learning = Learning(config, eyes=eyes, jobs=jobs, history=history)
         self._trash = Trash(config.data, store, ages=self._ages)
@@ -97,7 +102,8 @@ class Library:
         self._trial = trial = BackupTrial(bundle=bundle, schedule=self._schedule, space=eyes.index_space)
         keeping = {BACKUP: trial.backup, RESTORE: bundle.restore, CHECK_BACKUP: trial.check}
         watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
-        towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}  # one at a time
+        towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}
+        towers[FACES] = self.faces.run  # one of these at a time
         self._workers: tuple[Worker, ...] = (
             Worker(jobs, towers),
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, **keeping}),
@@ -136,6 +142,7 @@ class Library:
             self.jobs.forget([job.id])
         self._remember_folders()
         self.read_words()
+        self.faces.begin()
         for worker in (*self._workers, *self._others):
             worker.start()
         self._schedule.start()
@@ -267,6 +274,7 @@ class Library:
         digests = [stamp.digest for stamp in self.store.stamps(within=known).values()]
         count = self.store.remove_places(known)
         self.store.curation.forget(digests)
+        self.store.people.purge()
         self.store.renew_cache()
         return count
 
@@ -289,7 +297,9 @@ class Library:
         A file that was indexed again meanwhile stays as it is now. Returns how many sources came back. NothingThere
         when they are gone for good.
         """
-        return self._trash.put_back(token)
+        count = self._trash.put_back(token)
+        self.faces.begin()
+        return count
 
     def purge(self, older_s: float | None = None) -> None:
         """What was taken out longer ago than that, or than `library.undo_s`, is gone for good.
@@ -299,6 +309,7 @@ class Library:
         older_s = self.config.library.undo_s if older_s is None else older_s
         if self._trash.purge(older_s):
             self.store.renew_cache()
+        self.store.people.purge()
         tidy(self.config.data, self.jobs, older_s=older_s, ages=self._ages)
 
     def assign(self, paths: Sequence[str | os.PathLike[str]], collection: str) -> int:

@@ -68,6 +68,7 @@ class SpaceChange:
             if not copy.catch_up():
                 return LATER
             store.curation.join(before.curation)
+            store.people.join(before.people)
             self.keep(name)
             self.use(name, eyes, store)
             stack.pop_all()
@@ -85,6 +86,7 @@ class SpaceChange:
             if not copy.catch_up():
                 return LATER
             here.curation.join(origin.curation)
+            here.people.join(origin.people)
             told = f"{len(read_known(here))} files are indexed now, {len(copy.before)} were known before"
         self.library.filling.add_reading()
         return told

@@ -28,6 +28,7 @@ from deepseek_mm.services.library_service import LibraryService, RulesService, k
 from deepseek_mm.services.model_exchange import ModelExchangeService
 from deepseek_mm.services.model_service import ModelCatalogueService
 from deepseek_mm.services.model_trial import ModelTrialService
+from deepseek_mm.services.people_service import PeopleService
 from deepseek_mm.services.photo_service import PhotoService
 from deepseek_mm.services.replay_service import ReplayService
 from deepseek_mm.services.settings_service import ModelService, SettingsService
@@ -167,6 +168,7 @@ class Services:
     answers: AnswerService
     library: LibraryService
     photos: PhotoService
+    people: PeopleService
     settings: SettingsService
     models: ModelService
     catalogue: ModelCatalogueService
@@ -194,12 +196,14 @@ def build_services(
         assistant.hub_permission.follow(file)
     stop_answers = partial(answers.engine.stop_pages, wait_s=WRITTEN_S)
     models, history = ModelService(assistant=assistant, file=file), HistoryService(assistant=assistant)
+    settings = SettingsService(assistant=assistant, file=file)
     exchange = ModelExchangeService.of(assistant, file, models)
     return Services(
         answers=answers,
         library=LibraryService(assistant=assistant, stop_answers=stop_answers, photos=photos),
         photos=PhotoService(assistant=assistant),
-        settings=SettingsService(assistant=assistant, file=file),
+        people=PeopleService(assistant=assistant, settings=settings),
+        settings=settings,
         models=models,
         catalogue=ModelCatalogueService(assistant=assistant, file=file),
         exchange=exchange,

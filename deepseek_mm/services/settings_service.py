@@ -33,7 +33,7 @@ from deepseek_mm.runtime.preset_measurement import MEASURE
 from deepseek_mm.settings import Settings, list_values
 from deepseek_mm.settings_file import SettingsFile, Value, value_of
 
-LIVE = ("lm.phrasing", "runtime.dial", *(f"see.{name}" for name in LOOKS))  # besides `rag`
+LIVE = ("lm.phrasing", "runtime.dial", *(f"see.{name}" for name in LOOKS))  # besides `rag` and `people`
 FIELD = re.compile(r"^    (\w+): [^#\n]*#\s*(.*)$", re.MULTILINE)  # with the comment behind it
 
 
@@ -57,7 +57,7 @@ def descriptions() -> dict[str, str]:
 
 def applies_at_once(name: str) -> bool:
     """Whether a change holds from the next question on (see `Assistant.reconfigure`)."""
-    return (name.startswith("rag.") and name not in MODEL_SETTINGS) or name in LIVE
+    return (name.startswith(("rag.", "people.")) and name not in MODEL_SETTINGS) or name in LIVE
 
 
 def is_fixed(origin: Mapping[str, str], name: str) -> bool:
