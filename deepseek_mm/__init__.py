@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from deepseek_mm.services.model_trial import TrialAnswer as TrialAnswer
     from deepseek_mm.services.model_trial import TrialRow as TrialRow
     from deepseek_mm.services.model_trial import TrialState as TrialState
+    from deepseek_mm.services.people_service import PeopleState as PeopleState
     from deepseek_mm.services.replay_service import BundleFacts as BundleFacts
     from deepseek_mm.services.replay_service import ReplayState as ReplayState
     from deepseek_mm.services.streaming import VIDEO_TYPES as VIDEO_TYPES
@@ -191,6 +192,7 @@ _NAMES = {  # of each module of ours
     "services.inspection_service": "InspectedLook InspectedText Inspection",
     "services.model_exchange": "ExchangeState",
     "services.model_trial": "TrialAnswer TrialRow TrialState",
+    "services.people_service": "PeopleState",
     "services.replay_service": "BundleFacts ReplayState",
     "services.streaming": "VIDEO_TYPES stream_file",
     "settings_file": "SettingsFile value_of",

@@ -62,9 +62,11 @@ def test_a_photo_of_somebody_else_is_told_apart_and_a_person_is_removed(people):
 
 def test_switching_on_begins_to_read_and_switching_off_deletes_everything(people):
     assert not people.describe_state(READER).enabled
-    assert people.switch_on(OWNER) is None  # every photo was looked at
+    assert people.switch_on(OWNER) == 0  # every photo was looked at
+    assert people.assistant.library.jobs.find(kinds=("read faces",), limit=1) == []
     people.assistant.store.people.clear()
-    assert people.switch_on(OWNER).kind == "read faces"
+    assert people.switch_on(OWNER) == 4
+    assert len(people.assistant.library.jobs.find(kinds=("read faces",), states=("waiting",), limit=9)) == 1
     state = people.describe_state(READER)
     assert (state.enabled, state.waiting, state.people) == (True, 4, ())
     people.assistant.store.people.add(1, [NewFace(box=(0, 0, 1, 1), score=1, vector_D=np.ones(4, np.float32))])

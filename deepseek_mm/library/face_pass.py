@@ -19,7 +19,7 @@ from index import Filter, Source
 from index.people import FACES_MARK, NewFace
 from index.store import RegionStore
 
-FACES = "read faces"  # kind of a job
+FACES = "read faces"  # the kind of job
 PHOTOS = Filter(source_kinds=("photo",))
 TOGETHER = 64  # photos that are looked up at a time
 TITLE = "Look for faces in photos"

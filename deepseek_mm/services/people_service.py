@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from deepseek_mm.accounts.permissions import Caller, requires, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
-from deepseek_mm.jobs import Job
-from deepseek_mm.library.face_pass import FACES
 from deepseek_mm.services.settings_service import SettingsService
 from index.region import Face, Person
 
@@ -51,12 +49,11 @@ class PeopleService:
         return self.assistant.store.people.faces_of([source]).get(source, [])
 
     @requires("settings")
-    def switch_on(self, caller: Caller) -> Job | None:
-        """Read faces from now on, of the photos that are there as well: the job, or None where no photo waits."""
+    def switch_on(self, caller: Caller) -> int:
+        """Read faces from now on, in the background; returns how many of the photos that are there wait for it."""
         self.settings.change(caller, {ENABLED: True})
-        library = self.assistant.library
-        library.faces.begin()
-        return next(iter(library.jobs.find(kinds=(FACES,), limit=1)), None)
+        self.assistant.library.faces.begin()
+        return self.assistant.library.faces.num_waiting()
 
     @requires("settings")
     def switch_off(self, caller: Caller) -> int:

@@ -13,13 +13,14 @@ from typing import Literal
 from index import Source
 from index.region import Album, GroupCount, MonthCount, Order
 from ui.html import button, hint
+from ui.photos.people_views import render_person_fields
 from ui.photos.photo_changes import render_album_field
 from ui.pictures import PagePictures
 from ui.region_html import bar
 from ui.words import UiTexts, count_noun
 
-ViewKind = Literal["timeline", "favourites", "albums", "places", "things"]
-GROUPS: tuple[ViewKind, ...] = ("albums", "places", "things")  # views that show cards
+ViewKind = Literal["timeline", "favourites", "albums", "people", "places", "things"]
+GROUPS: tuple[ViewKind, ...] = ("albums", "people", "places", "things")  # views that show cards
 KINDS: tuple[ViewKind, ...] = ("timeline", "favourites", *GROUPS)
 
 
@@ -31,7 +32,8 @@ class PhotosView:
     operators: str = ""  # of the search box, which photos must fit
     title: str = ""  # of the group that is open; "" where none is
     album: int = 0  # id of the album that is open
-    sure: bool = False  # whether the album's deletion was pressed once
+    person: int = 0  # id of the person whose photos are open
+    sure: bool = False  # whether a deletion was pressed once
     token: str = field(default_factory=lambda: secrets.token_hex(4))  # another one, and nothing stays chosen
 
     @property
@@ -46,6 +48,7 @@ def name_kinds(words: UiTexts) -> dict[ViewKind, str]:
         "timeline": words.photos_timeline,
         "favourites": words.photos_favourites,
         "albums": words.photos_albums,
+        "people": words.photos_people,
         "places": words.photos_places,
         "things": words.photos_things,
     }
@@ -57,6 +60,7 @@ def say_nothing(kind: ViewKind, words: UiTexts) -> str:
         "timeline": words.photos_none,
         "favourites": words.photos_favourites_none,
         "albums": words.photos_albums_none,
+        "people": words.people_none,
         "places": words.photos_places_none,
         "things": words.photos_things_none,
     }[kind]
@@ -76,14 +80,18 @@ def render_photos(
     view: PhotosView,
     months: Sequence[MonthCount],
     tiles: Sequence[Mapping[str, object]],
-    albums: Iterable[str],
+    names: Iterable[str],
     words: UiTexts,
 ) -> str:
-    """The frame in which the script shows photos, and the bar for those that are chosen."""
+    """The frame in which the script shows photos, and the bar for those that are chosen.
+
+    `names` are of the albums that there are; where a person is open, of the people.
+    """
+    albums, people = ((), names) if view.person else (names, ())
     total = sum(month.sources for month in months)
     if not total:
         why = words.photos_none_here if view.title else say_nothing(view.kind, words)
-        return f"{render_kinds(view, words)}{_render_head(view, 0, words)}{hint(why)}"
+        return f"{render_kinds(view, words)}{_render_head(view, 0, words, people)}{hint(why)}"
     data = {"months": [list(month) for month in months] if not view.album else [[0, 0, total]]}
     told = {
         "undated": words.photos_undated,
@@ -95,7 +103,7 @@ def render_photos(
         "plain": bool(view.album),
     }
     return (
-        f"{render_kinds(view, words)}{_render_head(view, total, words)}"
+        f"{render_kinds(view, words)}{_render_head(view, total, words, people)}"
         f'<p class="hint keys" id="photo-keys">{escape(words.photos_keys)}</p>'
         f'<div class="reel" data-token="{view.token}" data-view="{escape(view.operators)}" data-order="{view.order}" '
         f'data-part="{TOGETHER}" data-items="{escape(json.dumps(tiles))}" '
@@ -108,15 +116,18 @@ def render_photos(
     )
 
 
-def _render_head(view: PhotosView, total: int, words: UiTexts) -> str:
-    """How many there are; of a group its name, the way back, and what becomes of an album."""
+def _render_head(view: PhotosView, total: int, words: UiTexts, people: Iterable[str]) -> str:
+    """How many there are; of a group its name, the way back, and what becomes of an album or a person."""
     count = f'<span class="hint photo-count">{escape(count_noun(words.photos_count, total))}</span>'
     choose = button("all", "", words.photos_choose_all) if total else ""
     if not view.title:
         return f'<div class="group-head">{count}{choose}</div>'
     back, title = button("back", "", words.photos_back), f"<h2>{escape(view.title)}</h2>"
-    album = _render_album(view, words) if view.album else ""
-    return f'<div class="group-head">{back}{title}{count}{choose}{album}</div>'
+    own = _render_album(view, words) if view.album else ""
+    if view.person:
+        name = "" if view.title == words.people_who else view.title
+        own = render_person_fields(name, people, words, sure=view.sure)
+    return f'<div class="group-head">{back}{title}{count}{choose}{own}</div>'
 
 
 def _render_album(view: PhotosView, words: UiTexts) -> str:
@@ -142,6 +153,8 @@ def _render_bar(view: PhotosView, albums: Iterable[str], words: UiTexts) -> str:
     if view.album:
         own = button("cover", "", words.photos_album_cover) + button("first", "", words.photos_album_first)
         own += button("out", "", words.photos_album_out)
+    if view.person:
+        own = button("not_person", "", words.people_not)
     share = (
         f"{button('share_page', '', words.photos_share_page)}{button('share_zip', '', words.photos_share_zip)}"
         f'<label class="with-places"><input type="checkbox"> {escape(words.photos_share_places)}</label>'

@@ -17,6 +17,8 @@ from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, needs_r
 from ui.history.history_handlers import exports
 from ui.html import line, link, notice, piece
 from ui.library.library_grid import bare, exhibits
+from ui.photos.people_changes import change_people, open_person
+from ui.photos.people_views import render_people
 from ui.photos.photo_changes import put_into_album, rate_photos
 from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photo_views import (
@@ -28,6 +30,7 @@ from ui.photos.photo_views import (
     make_album_cards,
     make_cards,
     render_cards,
+    render_kinds,
     render_photos,
 )
 from ui.pictures import PagePictures
@@ -38,8 +41,15 @@ AROUND = 60  # photos before and behind the one that is opened, which the large 
 MOST_CHOSEN = 10_000  # photos of one press
 OPERATOR = {"places": "place", "things": "label"}  # of the search box, by which a group is bound
 CHANGING: Mapping[str, Right] = {
-    act: "library" for act in ("favourite", "unfavourite", "stars", "put", "out", "cover", "first", "rename", "delete")
+    **{
+        act: "library"
+        for act in ("favourite", "unfavourite", "stars", "put", "out", "cover", "first", "rename", "delete")
+    },
+    **{act: "library" for act in ("name_person", "merge_person", "remove_person", "not_person")},
+    "people_on": "settings",
+    "people_off": "settings",
 }
+OF_PEOPLE = frozenset(act for act in CHANGING if act.startswith("people_") or act.endswith("_person"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +73,8 @@ class PhotosHandlers(Handlers):
             where = photos.read_view(caller, view.operators)
             first = photos.list_photos(caller, where, order=view.order, limit=TOGETHER)
             tiles = self.tiles.list_items(caller, first)
-            return render_photos(
-                view, photos.count_months(caller, where), tiles, photos.list_album_names(caller), words
-            )
+            names = self.services.people.list_names if view.person else photos.list_album_names
+            return render_photos(view, photos.count_months(caller, where), tiles, names(caller), words)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return notice(edges.sentence(error, words))
 
@@ -73,6 +82,10 @@ class PhotosHandlers(Handlers):
         photos = self.services.photos
         if view.kind == "albums":
             return render_cards(view, make_album_cards(photos.list_albums(caller)), self.tiles.pictures, self.words)
+        if view.kind == "people":
+            state = self.services.people.describe_state(caller)
+            cards = render_people(state, self.tiles.pictures, self.words, sure=view.sure)
+            return render_kinds(view, self.words) + cards
         count = photos.count_places if view.kind == "places" else photos.count_things
         groups = count(caller)
         covers = photos.find_photos(caller, [group.cover for group in groups])
@@ -88,6 +101,8 @@ class PhotosHandlers(Handlers):
         if view.kind == "albums":
             album = self.services.photos.find_album(caller, edges.number(what))
             return self._open_album(album.id, album.name)
+        if view.kind == "people":
+            return open_person(self.services, caller, self.words, edges.number(what))
         operators = f"{OPERATOR[view.kind]}:{quote_value(what)}"
         return PhotosView(kind=view.kind, operators=operators, title=self.words.name(what))
 
@@ -111,6 +126,11 @@ class PhotosHandlers(Handlers):
         chosen = [edges.number(each) for each in str(event.what).split(",")[:MOST_CHOSEN] if each]
         who = (self.services, caller, self.words)
         after = [replace(view, sure=False, token=PhotosView().token)]
+
+        def change_person() -> str:
+            said, after[0] = change_people(*who, view, (event.act, event.text, chosen))
+            return said
+
         acts: dict[str, Callable[[], str]] = {
             "favourite": lambda: rate_photos(*who, chosen, is_favourite=True),
             "unfavourite": lambda: rate_photos(*who, chosen, is_favourite=False),
@@ -122,7 +142,8 @@ class PhotosHandlers(Handlers):
             "rename": lambda: self._rename(caller, view, event.text, after),
             "delete": lambda: self._delete(caller, view, after),
         }
-        said = self.say(acts.get(event.act, lambda: ""), otherwise=self.words.bug)
+        act = change_person if event.act in OF_PEOPLE else acts.get(event.act, lambda: "")
+        said = self.say(act, otherwise=self.words.bug)
         return said, view if said.wrong else after[0]
 
     def share(self, caller: Caller, view: PhotosView, event: Press) -> Path:

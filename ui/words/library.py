@@ -44,6 +44,7 @@ class LibraryWords:
     work = Translation("Work", "任务")
     work_none = Translation("Nothing is being done.", "目前没有任务。")
     job_index = Translation("Index {what}", "建立索引：{what}")
+    job_faces = Translation("Look for faces in photos", "在照片中寻找人脸")
     job_read = Translation("Read and describe pictures", "识别图片中的文字并描述图片")
     job_name_photos = Translation("Read the names of photos", "读取照片的名称")
     job_renew = Translation("Read code and texts anew", "重新读取代码和文字")

@@ -13,6 +13,7 @@ class PhotosWords:
     photos_albums = Translation("Albums", "相册")
     photos_places = Translation("Places", "地点")
     photos_things = Translation("Things", "事物")
+    photos_people = Translation("People", "人物")
     photos_count = Translation(("{count} photo", "{count} photos"), ("{count} 张照片", "{count} 张照片"))
     photos_back = Translation("Back", "返回")
     photos_none = Translation("There are no photos yet. Add some in the Library.", "还没有照片。请在图库中添加。")
@@ -74,3 +75,46 @@ class PhotosWords:
     photos_bad_range = Translation(
         "This part of the timeline cannot be read. Reload the page.", "无法读取此部分，请重新加载页面。"
     )
+    people_consent = Translation(
+        "People are off. Switched on, DeepSeek-MM looks for faces in your photos, measures each as 128 numbers, and "
+        "groups those that look alike; you say who they are. The numbers and names stay in this library's folder on "
+        "this machine, nothing is sent anywhere, no picture of a face is stored, and you can delete all of it here.",
+        "人物功能已关闭。开启后，DeepSeek-MM 会在照片中寻找人脸，将每张脸记为 128 个数值，"
+        "并把相似的归为一组，由您命名。数值和姓名只保存在本机的图库文件夹中，不会发送到任何地方，不保存人脸图片，您可随时在此全部删除。",
+    )
+    people_consent_law = Translation(
+        "Ask the people in your photos where others use this library too.",
+        "如果他人也使用此图库，请先征得照片中人物的同意。",
+    )
+    people_on = Translation("Switch on and look for faces", "开启并寻找人脸")
+    people_off = Translation("Switch off and delete all faces", "关闭并删除所有人脸")
+    people_off_sure = Translation(
+        "Press again to delete every face and name. Photos stay; backups made before still have them.",
+        "再按一次即删除所有人脸和姓名。照片保留；此前的备份中仍有这些数据。",
+    )
+    people_deleted = Translation("All faces and names are deleted.", "已删除所有人脸和姓名。")
+    people_began = Translation("Looking for faces now; this goes on in the background.", "正在后台寻找人脸。")
+    people_waiting = Translation("Faces are still being looked for: {photos} to go.", "仍在寻找人脸：还剩 {photos}。")
+    people_none = Translation(
+        "Nobody is in two photos yet, as far as faces could be found.", "目前还没有在两张照片中找到同一个人。"
+    )
+    people_named = Translation("Named", "已命名")
+    people_unnamed = Translation("Not named yet", "尚未命名")
+    people_who = Translation("Who is this?", "这是谁？")
+    people_name = Translation("Name of this person", "此人的姓名")
+    people_name_give = Translation("Give this name", "命名")
+    people_merge = Translation("The same person as", "与谁是同一人")
+    people_merge_do = Translation("Merge", "合并")
+    people_merge_whom = Translation(
+        "Type the name of somebody whom you have named. {name} is not one of them.",
+        "请输入已命名人物的姓名，其中没有 {name}。",
+    )
+    people_not = Translation("Not this person", "不是此人")
+    people_remove = Translation("Delete this person", "删除此人")
+    people_remove_sure = Translation(
+        "Press again to delete this person with all faces. The photos stay.",
+        "再按一次即删除此人及其所有人脸，照片保留。",
+    )
+    people_removed = Translation("This person is deleted. The photos stay.", "已删除此人，照片仍在。")
+    people_is = Translation("{name} is in {photos} now.", "{name} 现在有 {photos}。")
+    people_told_apart = Translation("{photos} told apart.", "已将 {photos} 区分开。")
