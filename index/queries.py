@@ -193,6 +193,7 @@ def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
     if where.album:
         conditions.append(SourceRow.digest.in_(digests_in(where.album)))
     conditions += [SourceRow.digest.in_(digests_with(person)) for person in where.people]
+    conditions += [SourceRow.digest.not_in(digests_with(person)) for person in where.not_people]
     if where.place:
         conditions.append(SourceRow.id.in_(select(RegionRow.source_id).where(*in_place(where.place))))
     if where.layout:

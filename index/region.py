@@ -267,6 +267,7 @@ class Filter:
     people: tuple[
         str, ...
     ] = ()  # each of them must be in the photo, by name whatever its capitals, or as "#" with an id
+    not_people: tuple[str, ...] = ()  # none of them may be in the photo, as far as faces tell
     place: str = ""  # taken there: a city, a country or what lies between, by its English name
 
 

@@ -58,6 +58,7 @@ def list_facts(source: Source, facts: PhotoFacts, words: UiTexts) -> Iterator[tu
     if source.collection not in (LIBRARY, UPLOADS):
         yield words.info_collection, source.collection
     yield from filter(all, [(words.photos_albums, words.join(facts.albums))])
+    yield from filter(all, [(words.photos_people, words.join(facts.people))])
     yield words.info_file, source.name
     if source.collection != UPLOADS:  # those lie in a folder of the program's own
         yield words.info_lies, "\n".join(facts.paths or (source.path,))

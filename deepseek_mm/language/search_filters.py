@@ -104,7 +104,7 @@ VIDEO = ("video", "videos", "clip", "clips", "movie", "movies", "\u89c6\u9891")
 CLASSES = ("photo", VIDEO[0], "document", "code", FAVOURITE[0])  # values of `is:`
 Values = Sequence[str]
 ANY_OF = ("formats", "kinds", "source_kinds")  # fields of a Filter that join; the others must not be said twice
-ALL_OF = ("colours", "people")
+ALL_OF = ("colours", "people", "not_people")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

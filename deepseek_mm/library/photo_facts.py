@@ -37,6 +37,7 @@ class PhotoFacts:
     paths: tuple[str, ...] = ()  # every place where its bytes lie, its own first
     rating: Rating = Rating()  # whether it is a favourite, and its stars
     albums: tuple[str, ...] = ()  # that it is in
+    people: tuple[str, ...] = ()  # whose faces are in it, of those with names, from left to right
 
 
 class PhotoFactsReader:
@@ -55,6 +56,7 @@ class PhotoFactsReader:
         if source.kind != "photo":
             return PhotoFacts(paths=paths)
         regions = store.regions_of([source.id]).get(source.id, ()) if source.id else ()
+        faces = store.people.faces_of([source.id]).get(source.id, ()) if source.id else ()
         named = [region for region in regions if region.kind == "part" and region.labels]
         return PhotoFacts(
             said=description_of(source) if source.id else PhotoDescription(),
@@ -65,6 +67,7 @@ class PhotoFactsReader:
             paths=paths,
             rating=store.curation.ratings_of([source.id]).get(source.id, Rating()),
             albums=tuple(store.curation.albums_of(source.id)),
+            people=tuple(dict.fromkeys(face.name for face in faces if face.name)),
         )
 
     def read_exposure(self, source: Source) -> Exposure:

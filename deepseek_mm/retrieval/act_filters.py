@@ -12,8 +12,17 @@ from typing import NamedTuple
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.date_words import YEAR, read_period_words
 from deepseek_mm.language.search_filters import format_named, labels_named, merge_filters
-from deepseek_mm.language.typed_filters import TRAITS, TYPED, months_named, read_document_kind, read_kind, read_video
+from deepseek_mm.language.typed_filters import (
+    LEFT,
+    TRAITS,
+    TYPED,
+    months_named,
+    read_document_kind,
+    read_kind,
+    read_video,
+)
 from deepseek_mm.language.words import singular, tokens
+from deepseek_mm.retrieval.named_people import find_named_people
 from deepseek_mm.retrieval.subject import ASKING, words_beside
 from deepseek_mm.types import Act, Query
 from index import Filter
@@ -21,6 +30,11 @@ from index.store import RegionStore
 
 IN_A_COLLECTION = re.compile(
     r"\b(?:collections?|albums?|folders?|ordner|sammlung)\b|\u76f8\u518c|\u6587\u4ef6\u5939", re.I
+)
+HEAD = re.compile(  # of a search that says where people are
+    r"^\W*(?:(?:all|my|the|our|any|some|show|find|me)\s+)*(?:photos?|pictures?|pics?|images?|fotos?|bilder)?\s*"
+    r"(?:(?:at|in|on|near|by|am|im|an|auf|bei)\s+(?:(?:the|an?|der|dem|den)\s+)?)?",
+    re.I,
 )
 LATIN = re.compile(r"[a-zA-Z0-9-]+")  # of a name of a type, which other writing may follow without a blank
 LABELLED = re.compile(r"\b(?:tag(?:ged)?|label(?:l?ed)?|marked)\b|\u6807\u7b7e", re.I)
@@ -55,12 +69,32 @@ def narrow_by_typed_words(query: Query, where: Filter, store: RegionStore, now: 
     bound = BoundQuery(query, where)
     if not query.text or query.terms or (where.source_kinds and "photo" not in where.source_kinds):
         return bound
+    bound = narrow_by_people(query, where, store) or bound
     for read in (read_document_kind, *(TYPED if has_mostly_photos(store) else TRAITS)):
         typed = read(bound.query.text, now)
         both = bound.where if typed is None else join_filters(bound.where, typed.where)
         if typed is not None and both is not None and (typed.is_strict or store.counts(where=both).sources):
             bound = BoundQuery(replace(bound.query, text=typed.rest), both, (*bound.told, typed.words))
     return bound
+
+
+def narrow_by_people(query: Query, where: Filter, store: RegionStore) -> BoundQuery | None:
+    """Photos of people whom the words name; None where they name nobody whose face is known."""
+    found = find_named_people(query.text, store.people.names())
+    if found is None:
+        return None
+    rest = "" if LEFT.fullmatch(found.rest.removeprefix("\u7684")) else found.rest
+    both = replace(
+        where,
+        people=tuple(dict.fromkeys((*where.people, *found.names))),
+        not_people=tuple(dict.fromkeys((*where.not_people, *found.absent))),
+    )
+    return BoundQuery(replace(query, text=rest), both, (found.words,))
+
+
+def strip_place(text: str) -> str:
+    """What is looked for besides people: "photos at the beach" -> "beach"."""
+    return HEAD.sub("", text).strip().removesuffix("\u7684\u7167\u7247").removeprefix("\u5728")
 
 
 def has_mostly_photos(store: RegionStore) -> bool:
@@ -80,7 +114,14 @@ def join_filters(first: Filter, second: Filter) -> Filter | None:
 def read_bounds(act: Act, store: RegionStore, now: datetime) -> ActBounds:
     """The filters of an act that the library can follow."""
     bounds = ActBounds(act=act)
-    for narrow in (narrow_by_traits, narrow_by_date, narrow_by_format, narrow_by_collection, narrow_by_label):
+    for narrow in (
+        narrow_to_people,
+        narrow_by_traits,
+        narrow_by_date,
+        narrow_by_format,
+        narrow_by_collection,
+        narrow_by_label,
+    ):
         bounds = narrow(bounds, store, now)
     return replace(bounds, act=with_subject_of_words(bounds.act))
 
@@ -91,6 +132,23 @@ def with_subject_of_words(act: Act) -> Act:
     if names or act.other or act.kind not in ("find", "count"):
         return act
     return replace(act, subject=words_beside(act))
+
+
+def narrow_to_people(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:
+    """Who is in them, of those whom somebody has named."""
+    act, known = bounds.act, store.people.names() if bounds.act.kind in ("find", "count") else ()
+    found = find_named_people(act.text, known)
+    if found is None:
+        return bounds
+    subject, other = (find_named_people(words, known) for words in (act.subject, act.other))
+    left = replace(
+        act,
+        text=found.rest,
+        subject=strip_place(subject.rest) if subject else act.subject,
+        other=strip_place(other.rest) if other else act.other,
+    )
+    where = replace(bounds.where, people=found.names, not_people=found.absent)
+    return replace(bounds, act=left, where=where, told=(*bounds.told, *found.told))
 
 
 def narrow_by_traits(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:

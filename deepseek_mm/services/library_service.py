@@ -20,9 +20,9 @@ from deepseek_mm.library.backup import BACKUP, RESTORE, backups_in, new_backup
 from deepseek_mm.library.backup_schedule import CHECK_BACKUP
 from deepseek_mm.library.dropped_files import keep_dropped, keep_fetched
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
+from deepseek_mm.library.face_pass import FACES
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
-from deepseek_mm.library.face_pass import FACES
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.space_change import CHANGE_SPACE

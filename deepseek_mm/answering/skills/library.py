@@ -45,6 +45,7 @@ from deepseek_mm.answering.photo_lists import (
     split_groups,
 )
 from deepseek_mm.answering.photo_rows import answer_from_row, asks_for_row
+from deepseek_mm.answering.skills.decline import tell_who
 from deepseek_mm.answering.skills.photo_text import (
     SURE_OF_PRICE,
     SURE_OF_READING,
@@ -270,7 +271,7 @@ class LibrarySkill:
         meant = self._find_meant(act, where)
         if not meant:
             return refuse(not_found(act.subject or act.text), UNFOUND)
-        for way in (self._by_notes, self._by_row, self._by_reading):
+        for way in (self._by_faces, self._by_notes, self._by_row, self._by_reading):
             if drafts := [draft for match in meant if (draft := way(act, match))]:
                 return join_drafts(drafts)
         if act.attribute in ("reason", "person") and (act.attribute == "person" or not act.subject):
@@ -294,6 +295,16 @@ class LibrarySkill:
             return refuse(not_told(meant[0]), UNTOLD)
         last = Claim("More than that I cannot tell", (), UNTOLD)
         return Draft(claims=(*claims, last), evidence=tuple(numbered.entries), chance=UNTOLD, grounds="described")
+
+    def _by_faces(self, act: Act, match: PhotoMatch) -> Draft | None:
+        """Who is in it, where that is asked and faces in it have names."""
+        faces = self.finder.store.people.faces_of([match.source.id]).get(match.source.id, ())
+        told = tell_who(act.text.lower().strip(" ?!."), faces, title(match)) if faces else []
+        if not told:
+            return None
+        numbered = EvidenceList()
+        claims = tuple(Claim(text, (numbered.add_photo(match),), chance) for text, chance in told)
+        return Draft(claims=claims, evidence=tuple(numbered.entries), chance=claims[0].certainty, grounds="measured")
 
     def _by_notes(self, act: Act, match: PhotoMatch) -> Draft | None:
         said, note = answer_from(act, [*match.notes, match.words])

@@ -13,7 +13,7 @@ from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.answering.skills.closed_answer import ClosedSkill, things_asked_for
-from deepseek_mm.answering.skills.decline import decline
+from deepseek_mm.answering.skills.decline import decline, name_people
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.measure import answer_measured
 from deepseek_mm.answering.skills.open_answer import OpenSkill
@@ -26,6 +26,8 @@ from deepseek_mm.types import Act, Draft, Evidence
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, add_features
 from deepseek_mm.vision.typical_places import WITH_WRITING
+from index import Source
+from index.region import Face
 
 BLANK_RIGHT = 0.95  # how often a picture without contrast shows nothing
 Route = Callable[[PhotoTurn], Draft | None]
@@ -35,15 +37,25 @@ class PhotoSkill:
     """Answers acts about one photo."""
 
     def __init__(
-        self, decider: Decider, grounder: Grounder, config: Config, *, reader: TextReader | None = None
+        self,
+        decider: Decider,
+        grounder: Grounder,
+        config: Config,
+        *,
+        reader: TextReader | None = None,
+        find_faces: Callable[[Source], Sequence[Face]] = lambda source: (),
     ) -> None:
-        """`reader` reads what is written in a photo; without one nothing is read."""
+        """`reader` reads what is written in a photo; without one nothing is read. `find_faces` knows whose faces are in
+        a photo of the library.
+        """
+        self.find_faces = find_faces
         self.eyes, self.decider, self.config, self.reader = decider.eyes, decider, config, reader
         self.closed = ClosedSkill(decider, grounder)
         self.open = OpenSkill(decider.eyes)
         self.routes: tuple[Route, ...] = (
             self._measure,
             self._read_text,
+            self._name_people,
             decline,
             self._describe,
             self._choose,
@@ -74,6 +86,9 @@ class PhotoSkill:
     def _read_text(self, turn: PhotoTurn) -> Draft | None:
         reads = wants_text(turn) and not things_asked_for(turn)
         return answer_by_text(turn, self.read_lines(turn.picture)) if reads else None
+
+    def _name_people(self, turn: PhotoTurn) -> Draft | None:
+        return name_people(turn, self.find_faces(turn.shot.source))
 
     def _describe(self, turn: PhotoTurn) -> Draft | None:
         if turn.act.kind != "describe":

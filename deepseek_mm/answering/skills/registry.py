@@ -42,6 +42,7 @@ from deepseek_mm.retrieval.evidence import (
     shots_of,
     with_draft,
 )
+from deepseek_mm.retrieval.named_people import NamedPeople, find_named_people
 from deepseek_mm.retrieval.photo_finder import PhotoFinder
 from deepseek_mm.retrieval.subject import ASKING, POINTS_AT
 from deepseek_mm.stage_clock import in_stage, note_picture
@@ -50,6 +51,7 @@ from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
 from deepseek_mm.vision.vocabulary import keep_vectors, read_vectors, words_folder
 from index import Source
+from index.region import Face
 from index.store import RegionStore
 
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
@@ -95,7 +97,8 @@ class PhotosSkill:
         self.photos, self.analyses = photos, analyses
         self.translator = open_translator(photos.eyes, encode) if encode else None
         self.library = LibrarySkill(finder, self.look, photos.config)
-        self.one = PhotoSkill(photos.decider, photos.finger, photos.config, reader=reader)
+        self.people = finder.store.people
+        self.one = PhotoSkill(photos.decider, photos.finger, photos.config, reader=reader, find_faces=self._find_faces)
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
         """One for each; several pictures, and what patterns read, go through the pipeline together."""
@@ -112,10 +115,17 @@ class PhotosSkill:
         language = case.request.language if case.request else "en"
         if self.translator is None or language == "en" or is_by_rules(case):
             return case
-        act = self.translator.translate(act_of(case), language)
+        act = act_of(case)
+        named = find_named_people(act.text, self.people.names())
+        act = self.translator.translate(without_people(act, named), language)
+        if named:
+            act = replace(act, text=" ".join((act.text, *named.told)))
         program = photo_question(act)
         kept = {"library": case.program.library, "given": case.program.given, "places": case.program.places}
         return replace(case, act=act, program=replace(program, **kept))  # type: ignore[arg-type]
+
+    def _find_faces(self, source: Source) -> Sequence[Face]:
+        return self.people.faces_of([source.id]).get(source.id, ()) if source.id else ()
 
     def look(self, act: Act, source: Source) -> Draft:
         """At one photo of the library, which the sentences name."""
@@ -144,6 +154,19 @@ class PhotosSkill:
         photos = [source.id for source in case.among if source.kind == "photo"]
         act = act_of(case)
         return self.library.answer(act, among=photos if stays_with(self.library.finder, act, photos) else ())
+
+
+def without_people(act: Act, named: NamedPeople | None) -> Act:
+    """The act without the people that its words name: names are the same in every language."""
+    if named is None:
+        return act
+    subject, other = (find_named_people(words, named.names) for words in (act.subject, act.other))
+    return replace(
+        act,
+        text=named.rest,
+        subject=subject.rest if subject else act.subject,
+        other=other.rest if other else act.other,
+    )
 
 
 def open_translator(eyes: VisionPipeline, encode: Encode) -> ActTranslator | None:
