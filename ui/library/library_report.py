@@ -77,6 +77,7 @@ def title(job: Job, words: UiTexts) -> str:
         "duplicates": words.job_duplicates, "learn": words.job_learn,
         "renew code": words.job_renew,
         "name photos": words.job_name_photos,
+        "read faces": words.job_faces,
         "change space": words.job_change_space,
         "measure presets": words.job_measure,
     }  # fmt: skip

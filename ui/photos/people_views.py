@@ -28,7 +28,7 @@ def render_people(state: PeopleState, pictures: PagePictures, words: UiTexts, *,
         _render_waiting(state, words),
         _render_cards(named, words.people_named, pictures, words),
         _render_cards(others, words.people_unnamed, pictures, words),
-        "" if state.people else hint(words.people_none),
+        "" if state.people or state.waiting else hint(words.people_none),
         _render_end(state, words, sure=sure),
     ]
     return "".join(parts)

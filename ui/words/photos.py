@@ -103,7 +103,7 @@ class PhotosWords:
     people_who = Translation("Who is this?", "这是谁？")
     people_name = Translation("Name of this person", "此人的姓名")
     people_name_give = Translation("Give this name", "命名")
-    people_merge = Translation("The same person as", "与谁是同一人")
+    people_merge = Translation("Same person as", "与谁是同一人")
     people_merge_do = Translation("Merge", "合并")
     people_merge_whom = Translation(
         "Type the name of somebody whom you have named. {name} is not one of them.",
