@@ -161,17 +161,16 @@ class Assistant:
     def reconfigure(self, config: Config) -> None:
         """Answer with other numbers of `rag` and `people`, another `lm.phrasing` and quality preset from now on.
 
-        A question under way keeps the numbers it began with; how pictures are looked at changes at the next picture.
-        What a start decides (models, engines) stays as it is.
+        A question under way keeps its numbers; how pictures are looked at changes at the next one, models at a start.
         """
         with self._changing:
             now, wished = self.config, apply_preset(config)
             rag = replace(config.rag, reranker=now.rag.reranker, code_reranker=now.rag.code_reranker)
             lm = replace(now.lm, phrasing=wished.lm.phrasing)
             see = replace(now.see, **{name: getattr(wished.see, name) for name in LOOKS})
-            runtime = replace(now.runtime, dial=wished.runtime.dial)
-            self.config = replace(now, rag=rag, lm=lm, see=see, runtime=runtime, people=config.people)
-            self.library.config = replace(self.library.config, people=config.people)
+            runtime, people = replace(now.runtime, dial=wished.runtime.dial), config.people
+            self.config = replace(now, rag=rag, lm=lm, see=see, runtime=runtime, people=people)
+            self.library.config = replace(self.library.config, people=people)
             self.eyes.use_config(see)
             if self.planned:
                 self.planned = replace(self.planned, plan=replace(self.planned.plan, dial=wished.runtime.dial))

@@ -49,7 +49,7 @@ def test_a_name_that_is_a_thing_as_well_is_somebody_only_where_it_is_written_so(
 def test_who_must_not_be_there_is_told_from_who_must(text):
     found = find_named_people(text, KNOWN)
     assert (found.names, found.absent) == (("Anna",), ("Ben",))
-    assert found.told == ("of Anna", "without Ben")
+    assert found.phrases == ("of Anna", "without Ben")
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def narrow_to_people(bounds: ActBounds, store: RegionStore, now: datetime) -> Ac
         other=strip_place(other.rest) if other else act.other,
     )
     where = replace(bounds.where, people=found.names, not_people=found.absent)
-    return replace(bounds, act=left, where=where, told=(*bounds.told, *found.told))
+    return replace(bounds, act=left, where=where, told=(*bounds.told, *found.phrases))
 
 
 def narrow_by_traits(bounds: ActBounds, store: RegionStore, now: datetime) -> ActBounds:

@@ -27,7 +27,7 @@ class NamedPeople:
     rest: str  # of the text
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def phrases(self) -> tuple[str, ...]:
         """As an answer says it behind "photos": "of Anna and Ben", "without Zoe"."""
         sides = ((self.names, "of"), (self.absent, "without"))
         return tuple(f"{word} {' and '.join(people)}" for people, word in sides if people)

@@ -119,7 +119,7 @@ class PhotosSkill:
         named = find_named_people(act.text, self.people.names())
         act = self.translator.translate(without_people(act, named), language)
         if named:
-            act = replace(act, text=" ".join((act.text, *named.told)))
+            act = replace(act, text=" ".join((act.text, *named.phrases)))
         program = photo_question(act)
         kept = {"library": case.program.library, "given": case.program.given, "places": case.program.places}
         return replace(case, act=act, program=replace(program, **kept))  # type: ignore[arg-type]

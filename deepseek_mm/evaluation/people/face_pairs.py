@@ -27,12 +27,12 @@ FALSE_SHARE = 0.01  # of pairs of different people that may pass as one person
 Change = Callable[[Image.Image], Image.Image]
 
 
-def resized(across: float, down: float) -> Change:
+def resize_by(across: float, down: float) -> Change:
     """To these shares of its width and height."""
     return lambda image: image.resize((round(image.width * across), round(image.height * down)), Resampling.BICUBIC)
 
 
-def turned(degrees: float) -> Change:
+def rotate_by(degrees: float) -> Change:
     """Around its middle; the corners become black."""
     return lambda image: image.rotate(degrees, Resampling.BICUBIC)
 
@@ -49,13 +49,13 @@ CHANGES: dict[str, Change] = {
     "lighter": lambda image: ImageEnhance.Brightness(image).enhance(1.4),
     "paler": lambda image: ImageEnhance.Contrast(image).enhance(0.6),
     "grey": lambda image: image.convert("L").convert("RGB"),
-    "turned left": turned(12),
-    "turned right": turned(-12),
+    "turned left": rotate_by(12),
+    "turned right": rotate_by(-12),
     "cropped": crop_edges,
-    "smaller": resized(0.7, 0.7),
-    "half": resized(0.5, 0.5),
+    "smaller": resize_by(0.7, 0.7),
+    "half": resize_by(0.5, 0.5),
     "blurred": lambda image: image.filter(ImageFilter.GaussianBlur(1.5)),
-    "squeezed": resized(0.88, 1.0),
+    "squeezed": resize_by(0.88, 1.0),
 }
 
 
