@@ -22,6 +22,7 @@ from index.store import RegionStore
 FACES = "read faces"  # the kind of job
 PHOTOS = Filter(source_kinds=("photo",))
 TOGETHER = 64  # photos that are looked up at a time
+SHOWN_EACH = 500  # photos, after which faces are grouped
 TITLE = "Look for faces in photos"
 
 
@@ -73,6 +74,8 @@ class FacePass:
             self.store.people.add(source.id, faces)
             done, found = done + 1, found + len(faces)
             task.report(done, total, source.path)
+            if done % SHOWN_EACH == 0:  # people are seen while others are looked for, and each grouping has less to do
+                self.tidy()
         self.tidy()
         return f"{done} photos looked at, {found} faces found"
 
