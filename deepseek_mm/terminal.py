@@ -263,7 +263,8 @@ def tell_failures(library: "Library", job: "Job", desk: Desk) -> list[dict[str, 
 
 
 def finish_reading(library: "Library", desk: Desk) -> None:
-    """The second pass, if there is one: by now everything can be searched already."""
+    """The second pass, if there is one, and that over faces: by now everything can be searched already."""
+    from deepseek_mm.library.face_pass import FACES
     from deepseek_mm.library.index_jobs import READ
 
     for job in library.jobs.find(kinds=(READ,), states=("waiting", "running"), limit=1):
@@ -271,3 +272,6 @@ def finish_reading(library: "Library", desk: Desk) -> None:
         job = finish(library, job, desk)
         tell_failures(library, job, desk)
         desk.note(job.message)
+    for job in library.jobs.find(kinds=(FACES,), states=("waiting", "running"), limit=1):
+        desk.note("looking for faces, as people are switched on (Ctrl-C leaves that to the next start)")
+        desk.note(finish(library, job, desk).message)
