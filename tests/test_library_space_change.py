@@ -98,7 +98,9 @@ def test_every_file_is_searched_in_the_other_space_with_its_collection_and_all_i
     vectors_ND = assistant.eyes.space.embed_texts(["sea"])
     before.exchange_regions(known["blue.png"].id, said, vectors_ND, mark=DESCRIBED)
     read = [Region(source=known["blue.png"], kind="text", box_px=(1, 2, 30, 40), text="no swimming")]
-    before.extend(known["blue.png"].id, read, vectors_ND, mark=MARK)
+    before.exchange_regions(
+        known["blue.png"].id, read, vectors_ND, mark=MARK
+    )  # whether or not that pass was there before
     assert width == vectors_ND.shape[1]
     assistant.ask(Question(text="What is in the picture?", image_path=str(red)))  # the library has the same bytes
     green.unlink()

@@ -107,7 +107,7 @@ def convert_identity(read: Mapping[str, Codes]) -> dict[str, Tensor]:
 def fold_layer(state: dict[str, Tensor], name: str, layer: str, read: Mapping[str, Codes]) -> None:
     """A convolution with what the package multiplies its output by, and adds to it."""
     codes, step, lowest = read[f"{layer}/conv/filters"]
-    bias, times, plus = (widened(read[f"{layer}/{part}"]) for part in ("conv/bias", "scale/weights", "scale/biases"))
+    bias, times, plus = (decode(read[f"{layer}/{part}"]) for part in ("conv/bias", "scale/weights", "scale/biases"))
     kernel = codes.permute(3, 2, 0, 1).contiguous()
     state[f"{name}.bias"] = (bias * times + plus).half()
     if kernel.dtype == torch.uint8:
@@ -129,7 +129,7 @@ def split_in_two(exact_O: Tensor) -> Tensor:
     return torch.stack([coarse_O, (exact_O - coarse_O.float()).half()])
 
 
-def widened(read: Codes) -> Tensor:
+def decode(read: Codes) -> Tensor:
     """The numbers themselves."""
     codes, step, lowest = read
     return codes.float() * step + lowest
