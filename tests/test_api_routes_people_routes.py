@@ -1,4 +1,4 @@
-"""People over HTTP: off until switched on, named, merged, told apart, deleted; all of it is deleted when switched off."""
+"""People over HTTP: off until switched on, named, merged, told apart, deleted; switching off deletes everything."""
 
 import numpy as np
 import pytest
