@@ -9,6 +9,7 @@ from pathlib import Path
 from deepseek_mm.storage import database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
+from index.companions import group_older
 from index.tables import COUNTED, add_curation, add_people, create_tables, undate_photos
 from index.words import teach
 
@@ -145,6 +146,7 @@ STORE = Schema(
         Migration(revision="0008", apply=undate_photos),
         Migration(revision="0009", apply=add_curation),
         Migration(revision="0010", apply=add_people),
+        Migration(revision="0012", apply=group_older),
     ),
     counted=COUNTED,
     synced=False,  # a power cut may undo the last transactions, but never tear one

@@ -29,12 +29,13 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
     union_all,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from index.membership import album_position, digests_in, digests_with
-from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, LabelCount, Order, Region, Source, Symbol
+from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, Order, Region, Source, Symbol
 from index.tables import (
     CallRow,
     LabelRow,
@@ -45,7 +46,7 @@ from index.tables import (
     SourceRow,
     SymbolRow,
     VectorRow,
-    sort_keys,
+    derive_columns,
 )
 from index.vectors import Floats, Ints, Rows
 from index.words import phrase_match
@@ -161,50 +162,76 @@ ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
 }
 
 
-def source_conditions(where: Filter) -> list[ColumnElement[bool]]:
-    """What `where` asks of a source."""
+def source_conditions(where: Filter, of: type[SourceRow] = SourceRow) -> list[ColumnElement[bool]]:
+    """What `where` asks of a source; `of` is the table under another name, where there are two of it."""
     conditions: list[ColumnElement[bool]] = []
     if where.collection is not None:
-        conditions.append(of_collection(where.collection))
+        conditions.append(of_collection(where.collection, of))
     if where.source_ids:
-        conditions.append(among(SourceRow.id, where.source_ids))
+        conditions.append(among(of.id, where.source_ids))
     if where.source_kinds:
-        conditions.append(SourceRow.kind.in_(where.source_kinds))
+        conditions.append(of.kind.in_(where.source_kinds))
     if where.formats:
-        conditions.append(SourceRow.format.in_(where.formats))
-    if where.folder:
-        own = aliased(SourceRow)
-        paths = select(own.id).where(_below(own.path, where.folder))
-        elsewhere = select(PlaceRow.source_id).where(_below(PlaceRow.path, where.folder))
-        conditions.append(SourceRow.id.in_(union_all(paths, elsewhere)))
-    if where.path:
-        inside = select(PlaceRow.source_id).where(func.instr(PlaceRow.path, where.path) > 0)
-        conditions.append(or_(func.instr(SourceRow.path, where.path) > 0, SourceRow.id.in_(inside)))
+        conditions.append(of.format.in_(where.formats))
+    if where.grouped:
+        conditions.append(_leads_what_fits(where))
+    conditions += _path_conditions(where, of)
     if where.taken_after is not None:
-        conditions.append(SourceRow.taken_at >= where.taken_after)
+        conditions.append(of.taken_at >= where.taken_after)
     if where.taken_before is not None:
-        conditions.append(SourceRow.taken_at < where.taken_before)
+        conditions.append(of.taken_at < where.taken_before)
     if where.months:
-        conditions.append(extract("month", SourceRow.taken_at).in_(where.months))
+        conditions.append(extract("month", of.taken_at).in_(where.months))
     if where.is_favourite:
-        conditions.append(SourceRow.digest.in_(select(RatingRow.digest).where(RatingRow.is_favourite)))
+        conditions.append(of.digest.in_(select(RatingRow.digest).where(RatingRow.is_favourite)))
     if where.stars:
-        conditions.append(SourceRow.digest.in_(select(RatingRow.digest).where(RatingRow.stars >= where.stars)))
+        conditions.append(of.digest.in_(select(RatingRow.digest).where(RatingRow.stars >= where.stars)))
     if where.album:
-        conditions.append(SourceRow.digest.in_(digests_in(where.album)))
-    conditions += [SourceRow.digest.in_(digests_with(person)) for person in where.people]
-    conditions += [SourceRow.digest.not_in(digests_with(person)) for person in where.not_people]
+        conditions.append(of.digest.in_(digests_in(where.album)))
+    conditions += [of.digest.in_(digests_with(person)) for person in where.people]
+    conditions += [of.digest.not_in(digests_with(person)) for person in where.not_people]
     if where.place:
-        conditions.append(SourceRow.id.in_(select(RegionRow.source_id).where(*in_place(where.place))))
+        conditions.append(of.id.in_(select(RegionRow.source_id).where(*in_place(where.place))))
     if where.layout:
-        long, short = SourceRow.width_px, SourceRow.height_px
+        long, short = of.width_px, of.height_px
         conditions.append(long > short if where.layout == "landscape" else long < short)
     return conditions
 
 
-def of_collection(name: str) -> ColumnElement[bool]:
+def _path_conditions(where: Filter, of: type[SourceRow]) -> list[ColumnElement[bool]]:
+    """What `where` asks of the places where a source lies."""
+    conditions: list[ColumnElement[bool]] = []
+    if where.folder:
+        own = aliased(SourceRow)
+        paths = select(own.id).where(_below(own.path, where.folder))
+        elsewhere = select(PlaceRow.source_id).where(_below(PlaceRow.path, where.folder))
+        conditions.append(of.id.in_(union_all(paths, elsewhere)))
+    if where.path:
+        inside = select(PlaceRow.source_id).where(func.instr(PlaceRow.path, where.path) > 0)
+        conditions.append(or_(func.instr(of.path, where.path) > 0, of.id.in_(inside)))
+    return conditions
+
+
+def _leads_what_fits(where: Filter) -> ColumnElement[bool]:
+    """Of the files that a source belongs to, none that comes before it fits; a leader is the first of all."""
+    before, alone = aliased(SourceRow), replace(where, grouped=False)
+    order = tuple_(before.group_rank, before.sort_name, before.id)
+    comes_first = order < tuple_(SourceRow.group_rank, SourceRow.sort_name, SourceRow.id)
+    beside = and_(before.leader == SourceRow.leader, before.leader != 0, comes_first)
+    fits = source_conditions(alone, before)
+    if of_regions := region_conditions(alone):
+        fits.append(before.id.in_(select(RegionRow.source_id).where(*of_regions)))
+    return or_(SourceRow.leader == 0, ~exists().where(or_(before.id == SourceRow.leader, beside), *fits))
+
+
+def group_of_source() -> ColumnElement[int]:
+    """The same number for all that belong together: their leader's id."""
+    return case((SourceRow.leader == 0, SourceRow.id), else_=SourceRow.leader)
+
+
+def of_collection(name: str, of: type[SourceRow] = SourceRow) -> ColumnElement[bool]:
     """A source is in the collection of this name; the library has them all but the uploads."""
-    return SourceRow.collection != UPLOADS if name == LIBRARY else SourceRow.collection == name
+    return of.collection != UPLOADS if name == LIBRARY else of.collection == name
 
 
 def group_of(name: str) -> str:
@@ -388,27 +415,6 @@ def opening_texts(session: Session, source_ids: Sequence[int]) -> dict[int, str]
     return {source_id: text for source_id, text in session.execute(found)}
 
 
-def commonest_labels(session: Session, where: Filter, limit: int) -> list[LabelCount]:
-    """Labels with the number of sources that carry them, commonest first, equals by name."""
-    sources = func.count(RegionRow.source_id.distinct())
-    query = (
-        select(LabelRow.name, sources)
-        .join(RegionRow, RegionRow.id == LabelRow.region_id)
-        .where(RegionRow.id.in_(matching_regions(where)))
-        .group_by(LabelRow.name)
-        .order_by(sources.desc(), LabelRow.name)
-        .limit(limit)
-    )
-    return [LabelCount(name, count) for name, count in session.execute(query)]
-
-
-def collections(session: Session) -> dict[str, int]:
-    """Name -> how many sources of the library are in it, by name."""
-    query = select(SourceRow.collection, func.count()).where(of_collection(LIBRARY))
-    rows = session.execute(query.group_by(SourceRow.collection).order_by(SourceRow.collection))
-    return {name: count for name, count in rows}
-
-
 def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter) -> dict[str, int]:
     """What stands in this column with the number of sources that have it, commonest first, equals by name."""
     sources = func.count()
@@ -419,7 +425,7 @@ def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter)
 def add_source(session: Session, source: Source) -> Source:
     """A new row for the noun, which comes back with its id."""
     values: dict[str, Any] = {name: getattr(source, name) for name in SOURCE_FIELDS}
-    values |= sort_keys(source.path, source.kind, source.taken_at, source.modified_ns)
+    values |= {"leader": 0, **derive_columns(source)}
     return replace(source, id=session.connection().execute(SOURCE, values).lastrowid)
 
 

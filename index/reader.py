@@ -100,6 +100,10 @@ class StoreReader:
         with self._database.reading() as session:
             return queries.opening_texts(session, source_ids)
 
+    def companions(self, source_ids: Sequence[int]) -> dict[int, tuple[Source, ...]]:
+        """Source id -> the other files that belong to it, the one that leads them first; only where there are any."""
+        return self._database.read(groups.companions_of, source_ids)
+
     def vectors_of(self, region_ids: Sequence[int]) -> Floats:
         """(N, D), row n belonging to region_ids[n]; NotStored names the first that is gone."""
         with self._database.reading() as session:
@@ -125,7 +129,7 @@ class StoreReader:
     def labels(self, limit: int, *, where: Filter = EVERYTHING) -> list[LabelCount]:
         """The commonest labels and how many sources carry each, commonest first."""
         key = ("labels", where, limit)
-        return list(self._tally(key, lambda session: queries.commonest_labels(session, where, limit)))
+        return list(self._tally(key, lambda session: groups.commonest_labels(session, where, limit)))
 
     def months(self, *, where: Filter = EVERYTHING) -> list[MonthCount]:
         """The months that sources are of, the newest first; those without a date come last, as month 0."""
@@ -139,13 +143,13 @@ class StoreReader:
         """The commonest labels, commonest first; the photo that shows it most surely stands for each."""
 
         def look(session: Session) -> list[GroupCount]:
-            return groups.add_covers(session, queries.commonest_labels(session, where, limit), where)
+            return groups.add_covers(session, groups.commonest_labels(session, where, limit), where)
 
         return list(self._tally(("things", where, limit), look))
 
     def collections(self) -> dict[str, int]:
         """Name of a part of the library -> how many sources are in it, by name."""
-        return dict(self._tally("collections", queries.collections))
+        return dict(self._tally("collections", groups.collections))
 
     def kinds(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
         """Kind -> how many sources of it `where` allows, commonest first."""

@@ -16,6 +16,18 @@ PAGE_NAMES = {
     "epub": "chapter",
 }  # what pages of a format are called
 VIDEO_FORMATS = ("mp4", "mov", "m4v", "webm", "mkv", "avi")  # of photos that move: their regions have a time
+RAW_FORMATS = (
+    "dng",
+    "nef",
+    "arw",
+    "pentax",
+    "srw",
+    "cr2",
+    "cr3",
+    "orf",
+    "rw2",
+    "raf",
+)  # of photos before they are developed
 FOR_FOLDERS = ("__init__", "index", "mod")  # files of code that stand for their folder
 LIBRARY, UPLOADS = "library", "uploads"  # collections; as a filter the first means all but the second
 
@@ -47,6 +59,7 @@ class Source:
     longitude: float | None = None  # degrees, east positive
     note: str = ""  # what a reader should know, a sentence: "Only the first of its 12 pictures is shown."
     duration_ms: int = 0  # of a video; 0 of all else
+    leader: int = 0  # id of the file that stands for it and all that belongs to both; 0: it stands for itself
 
     @property
     def name(self) -> str:
@@ -269,6 +282,7 @@ class Filter:
     ] = ()  # each of them must be in the photo, by name whatever its capitals, or as "#" with an id
     not_people: tuple[str, ...] = ()  # none of them may be in the photo, as far as faces tell
     place: str = ""  # taken there: a city, a country or what lies between, by its English name
+    grouped: bool = False  # of files that belong together only the first that fits: see `index.companions`
 
 
 EVERYTHING = Filter()

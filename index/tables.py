@@ -17,6 +17,8 @@ from sqlalchemy import text as sql_text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from deepseek_mm.storage.counters import make_counters
+from index.companions import create_triggers, place_in_group
+from index.region import Source
 
 EPOCH = datetime(1970, 1, 1)
 DIGITS = 12  # that a number in a name is padded to, so that "2.jpg" comes before "10.jpg"
@@ -44,7 +46,7 @@ SORTED_BY = ("sort_name", "date_us", "size_bytes")
 
 
 class SourceRow(StoreBase):
-    """A file; the columns are the fields of `region.Source`, and two by which lists are sorted.
+    """A file; the columns are the fields of `region.Source`, and what lists are sorted and grouped by.
 
     What lists ask for stands in the indexes beside what they are sorted by, so that skipping to a late page of a large
     library reads the index alone.
@@ -55,7 +57,9 @@ class SourceRow(StoreBase):
         Index("sources_by_collection", "collection", "kind", "format"),
         Index("sources_by_taken_at", "taken_at"),
         Index("sources_by_digest", "digest"),
-        *(Index(f"sources_by_{key}", key, "id", "collection", "kind", "format") for key in SORTED_BY),
+        *(Index(f"sources_by_{key}", key, "id", "collection", "kind", "format", "leader") for key in SORTED_BY),
+        Index("sources_by_group", "group_key", sqlite_where=sql_text("group_key != ''")),
+        Index("sources_by_leader", "leader", sqlite_where=sql_text("leader != 0")),
         {"sqlite_autoincrement": True},
     )
 
@@ -76,6 +80,9 @@ class SourceRow(StoreBase):
     duration_ms: Mapped[int]
     sort_name: Mapped[str]  # the file's name as `sort_keys` writes it
     date_us: Mapped[int | None]  # when a photo was taken, or another file last changed, in microseconds since 1970
+    group_key: Mapped[str]  # what it shares with the files that belong to it: see `companions.place_in_group`
+    group_rank: Mapped[int]  # the lowest of a group leads it
+    leader: Mapped[int] = mapped_column(default=0)  # id of the source that stands for it; triggers keep it
 
 
 class PlaceRow(StoreBase):
@@ -256,6 +263,13 @@ def sort_keys(path: str, kind: str, taken_at: datetime | None, modified_ns: int)
     return {"sort_name": sortable_name(path), "date_us": changed_us if taken_us is None else taken_us}
 
 
+def derive_columns(source: "SourceRow | Source") -> dict[str, Any]:
+    """The columns of a source that follow from the others."""
+    place = place_in_group(source.path, source.format, source.duration_ms)
+    keys = sort_keys(source.path, source.kind, source.taken_at, source.modified_ns)
+    return {**keys, "group_key": place.key, "group_rank": place.rank}
+
+
 def sortable_name(path: str) -> str:
     """A file's name as lists sort it: capitals do not matter, numbers in names count as numbers."""
     return re.sub(r"\d+", lambda number: number[0].zfill(DIGITS), PurePath(path).name.casefold())
@@ -264,7 +278,7 @@ def sortable_name(path: str) -> str:
 @event.listens_for(SourceRow, "before_insert")
 @event.listens_for(SourceRow, "before_update")
 def _note_sort_keys(mapper: object, connection: object, row: SourceRow) -> None:
-    for name, value in sort_keys(row.path, row.kind, row.taken_at, row.modified_ns).items():
+    for name, value in derive_columns(row).items():
         setattr(row, name, value)
 
 
@@ -283,6 +297,7 @@ def create_tables(connection: Connection) -> None:
     StoreBase.metadata.create_all(connection)
     for statement in (WORDS, WORDS_ADDED, WORDS_REMOVED):
         connection.exec_driver_sql(statement)
+    create_triggers(connection)
     make_counters(connection, COUNTED)
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from deepseek_mm.config import IndexConfig
-from index import Counts, Filter, Label, LabelCount, Region, Source
-from index import queries as counting
+from index import Counts, Filter, Label, LabelCount, Region, Source, groups, queries
 from index.store import RegionStore
 
 
@@ -38,12 +37,14 @@ def counted(monkeypatch):
     """How often something was really counted."""
     calls = []
 
-    def noting(name):
-        real = getattr(counting, name)
+    def noting(module, name):
+        real = getattr(module, name)
         return lambda *args: (calls.append(name), real(*args))[1]
 
-    for name in ("counts", "commonest_labels", "numbers", "collections"):
-        monkeypatch.setattr(counting, name, noting(name))
+    for module, name in (
+        (queries, "counts"), (groups, "commonest_labels"), (queries, "numbers"), (groups, "collections"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, noting(module, name))
     return calls
 
 

@@ -87,15 +87,17 @@ def test_sources_of_the_last_library_keep_all_but_the_date_of_a_file_for_a_photo
     for _ in range(2):  # the second time there is nothing left to do
         open_all(library)
         before, after = dict(first), read_rows(path)
-        dates = {row[1]: row[-2] for row in after["sources"]}
-        assert {row[-1] for row in after["sources"]} == {0}  # none of them is a video
+        dates = {row[1]: row[-5] for row in after["sources"]}
+        assert {row[-4] for row in after["sources"]} == {0}  # none of them is a video
+        keys = {row[-3:] for row in after["sources"]}  # and none belongs to another
+        assert keys == {("/photos/kite", 1, 0), ("/photos/dog", 1, 0), ("", 0, 0)}
         assert after.pop("regions") == [(*row, 0) for row in before.pop("regions")]
-        assert [row[:-2] for row in after.pop("sources")] == [row[:-1] for row in before["sources"]]
+        assert [row[:-5] for row in after.pop("sources")] == [row[:-1] for row in before["sources"]]
         assert dates == {
             "/photos/kite.jpg": 1_714_979_289_000_000,
             **dict.fromkeys(("/photos/dog.jpg", "/texts/menu.txt", "/code/fly.py")),
         }
-        assert (after.pop("alembic_version"), before["alembic_version"]) == ([("0010",)], [("0007",)])
+        assert (after.pop("alembic_version"), before["alembic_version"]) == ([("0012",)], [("0007",)])
         new = ("ratings", "albums", "album_items", "people", "faces", "not_people")
         assert [after.pop(name) for name in new] == [[]] * len(new)
         assert after == {name: rows for name, rows in before.items() if name not in ("sources", "alembic_version")}

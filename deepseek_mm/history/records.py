@@ -100,7 +100,7 @@ class AnswerRows:
 ANSWER_FIELDS = ("text", "found", "state", "model", "confidence", "seconds")  # columns of a turn
 QUESTION_FIELDS = ("asked_at", "question", "image_name", "image_path", "settings", "fingerprint")
 TURN_FIELDS = (*QUESTION_FIELDS, "rating", "about", "right")
-SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name not in ("id", "kind"))
+SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name not in ("id", "kind", "leader"))
 SIDES = ("left_px", "top_px", "right_px", "bottom_px")
 LINES = ("first_line", "last_line")
 
