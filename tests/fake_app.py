@@ -102,7 +102,11 @@ class Shelf:
         return []
 
     def sources(self, where: Filter = EVERYTHING, *, order: str = "added", limit: int, offset: int = 0) -> list[Source]:
-        return [region.source for region in self.regions][offset : offset + limit]
+        wanted = [each.source for each in self.regions if not where.source_ids or each.source.id in where.source_ids]
+        return wanted[offset : offset + limit]
+
+    def companions(self, source_ids: Sequence[int]) -> dict[int, tuple[Source, ...]]:
+        return {}
 
     def leading(self, source_ids: Sequence[int]) -> dict[int, Region]:
         return {region.source.id: region for region in self.regions if region.source.id in source_ids}

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 from rag_house import build, paint
 
 from deepseek_mm.answering.photo_lists import group_photos, split_groups
@@ -12,7 +13,7 @@ from deepseek_mm.answering.translation import ActTranslator
 from deepseek_mm.jobs import follow
 from deepseek_mm.language.search_syntax import read_box
 from deepseek_mm.language.words import with_article
-from deepseek_mm.retrieval.photo_finder import PhotoMatch
+from deepseek_mm.retrieval.photo_finder import PhotoMatch, keep_leaders
 from deepseek_mm.types import Act, ActFilters, Claim, Draft, Evidence, Query
 from index import Filter, Label, Region, Source
 
@@ -239,3 +240,31 @@ def test_the_price_of_two_things_decides_which_costs_more(skill):
     draft = skill.answer(replace(act, other="sneakers"))
     assert 'shop-melons.png ("melons with the price tag 34.90"): 34.90' in said(draft)
     assert "I cannot read a price in sneakers-black.png" in said(draft)
+
+
+@pytest.fixture
+def burst(house, tmp_path):
+    """Two shots of a burst and a photo of its own, all red, beside the four."""
+    for n, name in enumerate(("20231207_101605_001.jpg", "20231207_101605_002.jpg", "20231207_101700_001.jpg")):
+        Image.new("RGB", (64, 48), (250, n, 0)).save(tmp_path / "photos" / name)
+    job = house.library.add([tmp_path / "photos"])
+    list(follow(house.library.jobs, job.id))
+    return LibrarySkill(house.retriever.search.photos, blind, house.config)
+
+
+def test_shots_of_a_burst_are_counted_and_listed_as_one_photo(burst):
+    assert burst.finder.store.counts(where=Filter(source_kinds=("photo",))).sources == 7
+    assert "There are 6 photos" in said(burst.answer(Act(kind="count", text="how many photos do I have?")))
+    listed = [match.name for match in burst.finder.list_photos(Filter(formats=("jpeg",)), 9)]
+    assert sorted(listed) == ["20231207_101605_001.jpg", "20231207_101700_001.jpg"]
+    found = [match.name for match in burst.finder.find_subject("red", 9)]
+    assert len([name for name in found if name.startswith("20231207_101605")]) == 1
+
+
+def test_of_a_group_the_leader_is_told_unless_only_another_is_believed():
+    def match(number, leader, relevance):
+        return PhotoMatch(Source(id=number, leader=leader, path=f"/{number}.jpg"), relevance)
+
+    raw, picture, other = match(2, 1, 0.9), match(1, 0, 0.8), match(3, 0, 0.1)
+    assert [(each.source.id, each.relevance) for each in keep_leaders([raw, picture, other])] == [(1, 0.9), (3, 0.1)]
+    assert [each.source.id for each in keep_leaders([raw, match(1, 0, 0.01)])] == [2]

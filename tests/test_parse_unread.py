@@ -21,6 +21,8 @@ def test_no_kind_is_both_read_and_not_read_and_no_ending_has_two_names():
     [
         ("/a/b.PSD", "not read: a Photoshop picture; export it as PNG or JPEG"),
         ("/a/b.dwg", "not read: a CAD drawing; export it as PDF"),
+        ("/a/GX01.LRV", "not read: a small copy that a camera keeps of a video; leave it out: the video is read"),
+        ("/a/b.AAE", "not read: how Apple Photos has edited the photo beside it; export the edited photo"),
         ("/a/b.doc", "not read: an old Word document; save it as .docx"),
         (
             "/a/b.q7z",

@@ -1,5 +1,7 @@
 """From hits to matches: one a source, duplicates together, reasons that a reader can check."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -70,6 +72,23 @@ def test_photos_that_are_merely_alike_stay_apart():
     matches = [Match(region=region(n, n), score=0.5) for n in (1, 2)]
     close = np.array([TWIN - 0.01, np.sqrt(1 - (TWIN - 0.01) ** 2)], np.float32)
     assert len(group_duplicates(matches, {1: np.array([1, 0], np.float32), 2: close})) == 2
+
+
+def of_group(source, leader, *, likely=True, relevance=0.5):
+    one = region(source, source)
+    return Match(
+        region=replace(one, source=replace(one.source, leader=leader)), score=0.5, likely=likely, relevance=relevance
+    )
+
+
+def test_what_belongs_together_is_one_match_led_by_its_leader_where_that_is_as_likely():
+    raw, picture, other = of_group(2, 1, relevance=0.9), of_group(1, 0, relevance=0.8), of_group(3, 0)
+    first, second = group_duplicates([raw, picture, other], {})
+    assert (first.region.id, first.relevance, [twin.id for twin in first.twins]) == (1, 0.9, [2])
+    assert (second.region.id, second.twins) == (3, ())
+    (only,) = group_duplicates([raw, replace(picture, likely=False)], {})  # what fits is the raw picture alone
+    assert (only.region.id, [twin.id for twin in only.twins]) == (2, [1])
+    assert [each.region.id for each in group_duplicates([of_group(2, 1), of_group(4, 1)], {})] == [2]
 
 
 def test_documents_without_a_whole_picture_are_never_grouped():

@@ -95,6 +95,13 @@ def test_the_dialog_turns_round_in_both_directions(passing, viewed):
     assert press(passing, viewed, "back")[passing.viewer.viewed].index == 1
 
 
+def test_a_file_that_belongs_to_the_one_in_view_is_shown_in_its_place(passing, viewed):
+    stored = passing.services.photos.list_photos(LOCAL)[-1]
+    after = press(passing, viewed, "companion", what=str(stored.id))[passing.viewer.viewed]
+    assert (after.at.citation.region.source, after.index, len(after.exhibits)) == (stored, 0, len(viewed.exhibits))
+    assert passing.viewer.viewed not in press(passing, viewed, "companion", what="999")  # it is gone
+
+
 def test_a_dialog_that_was_closed_forgets_what_it_showed(passing, viewed):
     assert press(passing, viewed, "closed")[passing.viewer.viewed] == ViewerState()
 

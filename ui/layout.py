@@ -34,6 +34,7 @@ from ui.history.history_handlers import HistoryHandlers
 from ui.history.history_tab import HistoryTab
 from ui.html import choices, notice, piece
 from ui.learning_tab import LearningHandlers, LearningTab
+from ui.library.library_grid import exhibits
 from ui.library.library_handlers import LibraryHandlers
 from ui.library.library_tab import LibraryTab
 from ui.model_handlers import ModelHandlers
@@ -146,6 +147,8 @@ class TabNavigation:
             step = 1 if act == "on" else -1
             index = (viewed.index + step) % len(viewed.exhibits)
             return self.viewer.show(caller, replace(viewed, index=index, said=""))
+        if act == "companion":
+            return self._turn_to(caller, viewed, edges.number(event.what))
         if act == "ask":
             return {**self.viewer.show(caller, ViewerState()), **self.ask_about([each.citation.region], talk)}
         if act in ("right", "describe", "undescribe", "favourite", "stars"):
@@ -160,6 +163,15 @@ class TabNavigation:
                 said = edges.sentence(error, self.viewer.words)
             return self.viewer.show(caller, replace(viewed, said=said))
         return {self.viewer.html: gr.skip()}
+
+    def _turn_to(self, caller: Caller, viewed: ViewerState, source: int) -> Updates:
+        """Show a file that belongs to the one in view, in its place; nothing happens if it is gone."""
+        found = self.services.photos.find_photos(caller, [source])
+        if not found:
+            return {self.viewer.html: gr.skip()}
+        (shown,) = exhibits(self.photos.handlers.find_regions(list(found.values())))
+        others = (*viewed.exhibits[: viewed.index], shown, *viewed.exhibits[viewed.index + 1 :])
+        return self.viewer.show(caller, replace(viewed, exhibits=others, said=""))
 
     def _part(
         self, caller: Caller, viewed: ViewerState, each: EvidenceItem, event: Press, *search: Any

@@ -18,6 +18,7 @@ from index import LIBRARY, Region, Source
 from index.region import MOST_STARS, UPLOADS, Rating, as_clock
 from ui.html import button, terms
 from ui.library.library_report import in_bytes
+from ui.photos.photo_groups import render_companions
 from ui.pictures import ink
 from ui.region_html import EvidenceItem, Mark, box, find_file_time, sure
 from ui.words import UiTexts, count_noun
@@ -41,7 +42,8 @@ def render_info(each: EvidenceItem, facts: PhotoFacts, words: UiTexts) -> str:
     note = f'<p class="hint">{escape(source.note)}</p>' if source.note else ""
     twins = "".join(f"<li>{escape(twin.source.path)}</li>" for twin in each.twins)
     alike = f'<p class="hint">{escape(words.alike)}:</p><ul class="alike">{twins}</ul>' if twins else ""
-    return f"{rows}{maps}{note}{alike}{_render_lines(facts.lines, words)}"
+    group = render_companions(source, facts.companions, words)
+    return f"{group}{rows}{maps}{note}{alike}{_render_lines(facts.lines, words)}"
 
 
 def list_facts(source: Source, facts: PhotoFacts, words: UiTexts) -> Iterator[tuple[str, str]]:

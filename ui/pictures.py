@@ -16,7 +16,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -135,6 +135,9 @@ class SignedAddress:
     part: tuple[float, float, float, float] | None  # left, top, right, bottom as shares of the sides; None is all
 
 
+Companions = Callable[[Sequence[int]], Mapping[int, tuple[Source, ...]]]
+
+
 class PagePictures:
     """Makes addresses, and the JPEG behind each."""
 
@@ -143,6 +146,7 @@ class PagePictures:
         self._folder, self._picture = folder, picture
         self.heats: HeatMaps | None = None  # heat maps to lay over them, where somebody draws some
         self.is_offline: Callable[[Source], bool] = lambda source: False  # whether a file's drive is away
+        self.companions: Companions = lambda ids: {}  # of sources, by id: the files that belong to each
         self._key = b""
         self._sizes: dict[tuple[str, str, int], tuple[int, int]] = {}
         self._making = threading.BoundedSemaphore(AT_ONCE)

@@ -17,6 +17,7 @@ from deepseek_mm import Citation
 from index import Box, Label, Region, Source
 from index.region import UPLOADS, WRITTEN, as_clock, at_lines
 from ui.html import button
+from ui.photos.photo_groups import render_badge
 from ui.pictures import LARGE_PX, THUMB_PX, TINY_PX, PagePictures, ink, shares
 from ui.videos import video_address
 from ui.words import UiTexts
@@ -248,16 +249,19 @@ class Tile:
     why: str  # one quiet line below
     number: int = 0  # by which it is chosen; 0 cannot be
     marks: tuple[Mark, ...] = ()
+    badge: str = ""  # what else belongs to it
 
 
 def tile(each: Tile, pictures: PagePictures, words: UiTexts) -> str:
     """A photo or a card that opens, a box to choose it, its caption and a quiet line."""
-    region, said = each.region, [each.name, *([words.offline] if pictures.is_offline(each.region.source) else [])]
+    region, said = each.region, [each.name, *([each.badge] if each.badge else [])]
+    said += [words.offline] if pictures.is_offline(each.region.source) else []
+    photo = shot(pictures, region, each.marks, words, over=render_badge(each.badge))
     name = escape(words.join(said))
     return (
         f'<li style="--ratio:{ratio(region, pictures):.3f}" data-path="{escape(region.source.path)}">'
         f'<button type="button" class="look" data-act="open" data-what="{each.index}" aria-label="{name}" '
-        f'tabindex="{-1 if each.index else 0}">{shot(pictures, region, each.marks, words)}</button>'
+        f'tabindex="{-1 if each.index else 0}">{photo}</button>'
         f'{_pick(each, words)}<p class="caption">{escape(each.caption)}</p>'
         f'<p class="hint why">{escape(each.why)}</p></li>'
     )

@@ -63,7 +63,7 @@ def gather_facts(config: Config, store: RegionStore, *, language_model: str, ver
         server="" if is_this_machine(host) else host,
         server_sees=lm.sees,
         folder=str(config.data.resolve()),
-        kinds=store.kinds(),
+        kinds=store.kinds(where=Filter(grouped=True)),
         collections=tuple(name for name in store.collections() if name != LIBRARY),
         undo_minutes=round(config.library.undo_s / 60),
     )

@@ -38,6 +38,7 @@ class PhotoFacts:
     rating: Rating = Rating()  # whether it is a favourite, and its stars
     albums: tuple[str, ...] = ()  # that it is in
     people: tuple[str, ...] = ()  # whose faces are in it, of those with names, from left to right
+    companions: tuple[Source, ...] = ()  # files that belong to it, such as its raw picture; the one that leads first
 
 
 class PhotoFactsReader:
@@ -68,6 +69,7 @@ class PhotoFactsReader:
             rating=store.curation.ratings_of([source.id]).get(source.id, Rating()),
             albums=tuple(store.curation.albums_of(source.id)),
             people=tuple(dict.fromkeys(face.name for face in faces if face.name)),
+            companions=store.companions([source.id]).get(source.id, ()),
         )
 
     def read_exposure(self, source: Source) -> Exposure:

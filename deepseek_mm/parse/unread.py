@@ -35,6 +35,7 @@ KINDS = (
         "a video of another kind", "save it as MP4",
         (".wmv", ".mpg", ".mpeg", ".flv", ".vob", ".ogv", ".m2ts"),
     ),
+    UnreadKind("a small copy that a camera keeps of a video", "leave it out: the video is read", (".thm", ".lrv")),
     UnreadKind(
         "sound", "write down what is said as text",
         (".mp3", ".wav", ".flac", ".m4a", ".ogg", ".opus", ".aac", ".wma", ".aiff", ".mid"),
@@ -51,6 +52,7 @@ KINDS = (
         (".exe", ".dll", ".so", ".msi", ".app", ".apk", ".jar", ".deb", ".rpm", ".o", ".a", ".class", ".pyc"),
     ),
     UnreadKind("a database", "export its tables as .csv", (".db", ".sqlite", ".sqlite3", ".mdb", ".accdb", ".parquet")),
+    UnreadKind("how Apple Photos has edited the photo beside it", "export the edited photo", (".aae",)),
     UnreadKind("a font", "leave it out", (".ttf", ".otf", ".woff", ".woff2")),
     UnreadKind(
         "an archive of another kind", "unpack it, or pack it as .zip",

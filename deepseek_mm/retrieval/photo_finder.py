@@ -116,6 +116,18 @@ def keep_believed(found: Sequence[PhotoMatch]) -> list[PhotoMatch]:
     return [m for m in fitting if m.witnesses.fully or m.witnesses.wordless or is_labelled(m)]
 
 
+def keep_leaders(found: Sequence[PhotoMatch]) -> list[PhotoMatch]:
+    """The matches in order, but one of files that belong together: the leader, where it is believed like the best."""
+    there = {match.source.id: match for match in found}
+    kept: dict[int, PhotoMatch] = {}
+    for match in found:
+        leader = there.get(match.source.leader)
+        is_led = leader is not None and (leader.relevance >= BELIEVED) == (match.relevance >= BELIEVED)
+        chosen = replace(leader, relevance=match.relevance) if leader is not None and is_led else match
+        kept.setdefault(match.source.leader or match.source.id, chosen)
+    return list(kept.values())
+
+
 def note_unlikely(found: Sequence[PhotoMatch], fitting: Sequence[PhotoMatch]) -> None:
     """Note which of those that were found, in order, were not likely enough: the nearest ones."""
     least = max(BELIEVED, BESIDES * found[0].relevance) if found else BELIEVED
@@ -144,12 +156,14 @@ class PhotoFinder:
     def find_subject(self, words: str, k: int, *, where: Filter = PHOTOS) -> list[PhotoMatch]:
         """At most k photos that these words may mean, best first."""
         subject = SoughtSubject(words)
-        return self.weigh(subject, self.candidates(subject, where))[:k]
+        found = self.weigh(subject, self.candidates(subject, where))
+        return (found if where.source_ids else keep_leaders(found))[:k]
 
     @in_stage("retrieved")
     def list_photos(self, where: Filter, k: int) -> list[PhotoMatch]:
         """At most k photos that a filter allows, whatever they show."""
-        regions = self.store.regions_of([source.id for source in self.store.sources(where, limit=k)])
+        listed = self.store.sources(replace(where, grouped=not where.source_ids), limit=k)
+        regions = self.store.regions_of([source.id for source in listed])
         note_candidates("photo", regions)
         return [PhotoMatch(own[0].source, 1.0, regions=own) for own in regions.values() if own]
 
@@ -205,7 +219,11 @@ class PhotoFinder:
 
     def num_photos(self) -> int:
         """How many the library has."""
-        return self.store.counts(where=PHOTOS).sources
+        return self.num_within(PHOTOS)
+
+    def num_within(self, where: Filter) -> int:
+        """How many photos a filter allows; what belongs together, such as a raw picture and its JPEG, is one."""
+        return self.store.counts(where=replace(where, grouped=not where.source_ids)).sources
 
     def passages_about(self, photo: Source) -> list[tuple[Region, DescribedFile]]:
         """Where documents beside a photo say something of it: the passage, and what the line says."""

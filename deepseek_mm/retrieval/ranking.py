@@ -79,16 +79,31 @@ def all_written(regions: Sequence[Region], text: str) -> bool:
 
 
 def group_duplicates(matches: Sequence[Match], wholes: Mapping[int, Floats]) -> list[Match]:
-    """Matches without their near duplicates, which stand behind the first of them; `wholes` is by id of the source."""
+    """Matches without their near duplicates and what belongs to them, which stand behind the first of them; `wholes` is
+    by id of the source.
+    """
     kept: list[Match] = []
     for match in matches:
         vector_D = wholes.get(match.region.source.id)
-        home = None if vector_D is None else next((n for n, k in enumerate(kept) if alike(k, vector_D, wholes)), None)
+        home = next((n for n, one in enumerate(kept) if is_twin(one, match, vector_D, wholes)), None)
         if home is None:
             kept.append(match)
         else:
-            kept[home] = replace(kept[home], twins=(*kept[home].twins, match.region))
+            kept[home] = put_behind(kept[home], match)
     return kept
+
+
+def put_behind(first: Match, later: Match) -> Match:
+    """The first with the later one behind it; or the other way round, where that leads it and is as likely."""
+    if first.region.source.leader == later.region.source.id != 0 and later.likely == first.likely:
+        return replace(later, relevance=first.relevance, twins=(first.region, *first.twins))
+    return replace(first, twins=(*first.twins, later.region))
+
+
+def is_twin(one: Match, other: Match, vector_D: Floats | None, wholes: Mapping[int, Floats]) -> bool:
+    """Do the files belong together, or show the same? `vector_D` is the other's."""
+    group, other_group = ((each.region.source.leader or each.region.source.id) for each in (one, other))
+    return group == other_group != 0 or (vector_D is not None and alike(one, vector_D, wholes))
 
 
 def alike(match: Match, vector_D: Floats, wholes: Mapping[int, Floats]) -> bool:

@@ -244,7 +244,8 @@ class Search:
     def _list_newest(self, query: Query, k: int, where: Filter) -> Found:
         """What the filter allows, the newest first, without the photos that likely show what is taken away."""
         away = [SoughtSubject(term.text) for term in query.terms if term.weight < 0 and term.text]
-        sources = self.store.sources(where, order="newest", limit=LOOKED_THROUGH if away else k)
+        once = replace(where, grouped=True)
+        sources = self.store.sources(once, order="newest", limit=LOOKED_THROUGH if away else k)
         for subject in away:
             likely = read_curve().likely
             weighed = self.photos.weigh(subject, [each.id for each in sources if each.kind == "photo"])

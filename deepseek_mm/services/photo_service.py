@@ -24,7 +24,7 @@ MOST_SHARED = 500  # photos of one file
 ROOM = Path("page") / "zips"  # in the library's folder, which a start empties
 GONE = "could not be read any more"
 MOST_THINGS = 60  # that photos show, looked through
-PHOTOS = Filter(source_kinds=("photo",))
+PHOTOS = Filter(source_kinds=("photo",), grouped=True)  # what belongs together once: see index.companions
 
 
 @requires_by_default("ask")

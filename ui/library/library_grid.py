@@ -6,7 +6,7 @@ The tiles are those of the search, so they are used alike. Everything from outsi
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, get_args
@@ -21,6 +21,7 @@ from ui.edges import Handlers
 from ui.gateway.events import QUIET, Updates, needs_right
 from ui.html import button, copier, hint, notice, piece
 from ui.library.library_report import in_bytes
+from ui.photos.photo_groups import read_badges
 from ui.pictures import PagePictures
 from ui.region_html import EvidenceItem, Tile, bar, find_file_time, tile
 from ui.viewer import Viewer
@@ -40,7 +41,8 @@ class LibraryListing:
     order: Order = "added"
     regions: tuple[Region, ...] = ()  # one for each file: the whole of it
     start: int = 0  # files before these
-    total: int = 0  # files that the filters allows
+    total: int = 0  # files that the filters allows, of those that belong together one
+    beside: int = 0  # files that the filters allows and that belong to these
     collections: tuple[tuple[str, int], ...] = ()  # name and number of files, by name
     holding: tuple[int, int] | None = None  # files and parts that the library held when the list was made
     notice: str = ""  # why they are not shown
@@ -87,16 +89,19 @@ class LibraryLister(Handlers):
         return self._fill(before, max(PAGE, len(before.regions)))
 
     def paths(self, regions: Sequence[Region]) -> list[str]:
-        """Every path of these files: one may lie at several."""
-        places = self.assistant.store.places_of([region.source.id for region in regions])
+        """Every path of these files and of what belongs to them: one may lie at several."""
+        store, ids = self.assistant.store, [region.source.id for region in regions]
+        ids += [other.id for others in store.companions(ids).values() for other in others]
+        places = store.places_of(list(dict.fromkeys(ids)))
         return [path for paths in places.values() for path in paths]
 
     def _fill(self, listing: LibraryListing, num: int) -> LibraryListing:
         store = self.assistant.store
         try:
             counts = store.counts()  # before the list is read: a list may be newer than it says, never older
-            where = listing.filters.where()
+            where = replace(listing.filters.where(), grouped=True)
             total = sum(store.kinds(where=where).values())
+            beside = sum(store.kinds(where=replace(where, grouped=False)).values()) - total
             start = listing.start if listing.start < total else 0
             sources = store.sources(where, order=listing.order, limit=min(num, MOST), offset=start)
             leading = store.leading([source.id for source in sources])
@@ -105,7 +110,8 @@ class LibraryLister(Handlers):
             return replace(listing, regions=(), total=0, notice=edges.sentence(error, self.words))
         regions = tuple(leading.get(source.id) or bare(source) for source in sources)
         held = (counts.sources, counts.regions)
-        return replace(listing, regions=regions, start=start, total=total, collections=names, holding=held, notice="")
+        more: dict[str, Any] = {"start": start, "total": total, "beside": beside, "collections": names}
+        return replace(listing, regions=regions, holding=held, notice="", **more)
 
 
 def bare(source: Source) -> Region:
@@ -135,7 +141,8 @@ def browse(listing: LibraryListing, pictures: PagePictures, words: UiTexts, *, o
     if not listing.total:
         chips = collections(listing, words) if listing.filters != SearchFilter() else ""
         return f'{chips}<div class="nothing">{_nothing(listing, words, offer=offer)}</div>'
-    items = "".join(_item(n, region, pictures, words) for n, region in enumerate(listing.regions))
+    badges = read_badges((region.source for region in listing.regions), pictures, words)
+    items = "".join(_item(n, region, pictures, words, badges) for n, region in enumerate(listing.regions))
     count = escape(_describe_count(listing, words))
     return (
         f'{collections(listing, words)}<div class="above"><span class="hint">{count}</span>'
@@ -181,16 +188,19 @@ def _nothing(listing: LibraryListing, words: UiTexts, *, offer: bool) -> str:
 def _describe_count(listing: LibraryListing, words: UiTexts) -> str:
     """How many there are; and where the list stands, once it does not hold them all."""
     files = count_noun(words.files, listing.total)
+    if listing.beside:
+        files = words.list_beside.format(files=files, count=f"{listing.beside:,}")
     if not listing.start and listing.total <= MOST:
         return files
     return words.list_part.format(first=f"{listing.start + 1:,}", last=f"{listing.end:,}", files=files)
 
 
-def _item(index: int, region: Region, pictures: PagePictures, words: UiTexts) -> str:
+def _item(index: int, region: Region, pictures: PagePictures, words: UiTexts, badges: Mapping[int, str]) -> str:
     source = region.source
     shown = Tile(
-        index=index, number=source.id, region=region, name=source.name, caption=source.name, why=facts(region, words)
-    )
+        index=index, number=source.id, region=region, name=source.name, caption=source.name, why=facts(region, words),
+        badge=badges.get(source.id, ""),
+    )  # fmt: skip
     return tile(shown, pictures, words)
 
 

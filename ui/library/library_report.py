@@ -330,7 +330,7 @@ def look(services: Services, caller: Caller, words: UiTexts, seen: LibraryState 
 def count(assistant: Assistant, words: UiTexts, folders: Sequence[str]) -> LibraryCounts:
     """How much there is, and how much of it below these folders."""
     store, data = assistant.store, assistant.config.data
-    kinds, whole = store.kinds(), store.counts()
+    kinds, whole = store.kinds(where=Filter(grouped=True)), store.counts()
     return LibraryCounts(
         facts=render_facts(kinds, whole.regions, size_of(data), str(data.absolute()), words),
         files=count_noun(words.files, whole.sources),

@@ -11,6 +11,7 @@ from index import IndexProblem, Source
 from index.region import Order, Rating, as_clock
 from ui.edges import Handlers
 from ui.gateway.events import Visitor
+from ui.photos.photo_groups import read_badges
 from ui.pictures import PagePictures
 
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -47,12 +48,14 @@ class PhotoTiles(Handlers):
     def list_items(self, caller: Caller, sources: list[Source]) -> list[dict[str, object]]:
         """What the script draws of each."""
         said = self.services.photos.read_ratings(caller, [source.id for source in sources])
+        badges = read_badges(sources, self.pictures, self.words)
         return [
             {
                 "id": source.id,
                 "src": self.pictures.address(source),
                 "name": source.name,
                 "length": as_clock(source.duration_ms) if source.is_video else "",
+                "group": badges.get(source.id, ""),
                 "at": f"{source.taken_at:%Y-%m-%d}" if source.taken_at else "",
                 "favourite": said.get(source.id, UNRATED).is_favourite,
                 "stars": said.get(source.id, UNRATED).stars,

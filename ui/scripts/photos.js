@@ -211,6 +211,7 @@ class Reel {
   fill(node, item) {
     const button = node.firstChild, box = node.lastChild;
     const said = [item.name, item.at || this.words.undated];
+    if (item.group) said.push(item.group);
     if (item.length) said.push(this.words.video.replace("{time}", item.length));
     if (item.favourite) said.push(this.words.favourite);
     if (item.offline) said.push(this.words.offline);
@@ -223,20 +224,16 @@ class Reel {
     image.decoding = "async";
     image.src = item.src;
     button.replaceChildren(image);
-    if (item.favourite || item.stars) {
+    const sign = (look, text) => {
       const sign = document.createElement("span");
-      sign.className = "said-of";
-      sign.textContent = `${item.favourite ? "\u2665" : ""}${"\u2605".repeat(item.stars)}`;
+      sign.className = look;
+      sign.textContent = text;
       sign.setAttribute("aria-hidden", "true");
       button.append(sign);
-    }
-    if (item.length) {
-      const clip = document.createElement("span");
-      clip.className = "clip-length";
-      clip.textContent = `\u25b6 ${item.length}`;
-      clip.setAttribute("aria-hidden", "true");
-      button.append(clip);
-    }
+    };
+    if (item.favourite || item.stars) sign("said-of", `${item.favourite ? "\u2665" : ""}${"\u2605".repeat(item.stars)}`);
+    if (item.length) sign("clip-length", `\u25b6 ${item.length}`);
+    if (item.group) sign("group-badge", item.group);
     box.setAttribute("aria-label", this.words.choose.replace("{name}", item.name));
     node.dataset.id = item.id;
     this.markOne(node);

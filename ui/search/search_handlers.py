@@ -7,7 +7,7 @@ farther as the end of what is shown comes near; what was shown keeps its number 
 import math
 import secrets
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
@@ -24,6 +24,7 @@ from ui.ask.ask_handlers import Entry
 from ui.edges import BadPath, Handlers
 from ui.html import button, copier
 from ui.photos.photo_changes import render_album_field
+from ui.photos.photo_groups import read_badges
 from ui.pictures import PagePictures, Picture
 from ui.region_html import (
     EvidenceItem,
@@ -208,7 +209,8 @@ def grid(results: Results, pictures: PagePictures, words: UiTexts) -> str:
     shown = results.visible
     if not shown:
         return ""
-    items = {each.citation.number: _item(n, each, pictures, words) for n, each in enumerate(shown)}
+    badges = read_badges((each.citation.region.source for each in shown), pictures, words)
+    items = {each.citation.number: _item(n, each, pictures, words, badges) for n, each in enumerate(shown)}
     groups = group_kinds(shown)
     names = {"photo": words.photos, "document": words.documents, "code": words.code}
     lists = []
@@ -238,7 +240,7 @@ def select_items(exhibits: Sequence[EvidenceItem], what: object) -> list[Evidenc
     return [each for each in exhibits if str(each.citation.number) in numbers]
 
 
-def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts) -> str:
+def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts, badges: Mapping[int, str]) -> str:
     region, number = each.citation.region, each.citation.number
     title, *reasons = each.caption.splitlines()
     label = sure(region.labels[0], words) if region.labels else ""
@@ -250,6 +252,7 @@ def _item(index: int, each: EvidenceItem, pictures: PagePictures, words: UiTexts
         caption=name_region(region, words),
         why=" · ".join(filter(None, (label, *reasons))),
         marks=(Mark(number=number, box_px=region.box_px),),
+        badge=badges.get(region.source.id, ""),
     )
     return tile(shown, pictures, words)
 

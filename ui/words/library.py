@@ -84,6 +84,7 @@ class LibraryWords:
         "图库是空的。请拖入文件或填写文件夹，然后按“建立索引”。也可以先用自带的照片。",
     )
     list_none = Translation("No file is like that.", "没有符合条件的文件。")
+    list_beside = Translation("{files}, and {count} that belong to them", "{files}，另有 {count} 个同组文件")
     list_part = Translation("{first} to {last} of {files}", "第 {first} 至 {last} 个，共 {files}")
     list_earlier = Translation("The {count} before", "前 {count} 个")
     list_later = Translation("The next {count}", "后 {count} 个")

@@ -72,6 +72,10 @@ class PhotosWords:
     photos_share_zip = Translation("Share as ZIP", "分享为 ZIP")
     photos_share_places = Translation("with places", "包含地点")
     photos_shared = Translation("{photos} packed into {name}.", "已将 {photos} 打包为 {name}。")
+    group_members = Translation("Belongs together", "同属一组")
+    group_live = Translation("Live", "实况")
+    group_raw = Translation("RAW", "含 RAW")
+    group_burst = Translation("Burst of {count}", "连拍 {count} 张")
     photos_bad_range = Translation(
         "This part of the timeline cannot be read. Reload the page.", "无法读取此部分，请重新加载页面。"
     )

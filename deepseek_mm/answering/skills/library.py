@@ -201,7 +201,7 @@ class LibrarySkill:
                 if kept
                 else refuse(no_other(act), UNFOUND)
             )
-        total = self.finder.store.counts(where=where).sources
+        total = self.finder.num_within(where)
         return list_photos(act, self.finder.list_photos(where, MOST_LISTED), MOST_LISTED, within, total=total)
 
     def _pick_first(self, act: Act, order: PhotoOrder, where: Filter) -> Draft:
@@ -246,7 +246,7 @@ class LibrarySkill:
         """Photos, where several show it or photos are counted; else things in the one that is meant."""
         everything = not SoughtSubject(act.subject).words and not act.other
         if everything and not where.source_ids:
-            return count_all(self.finder.store.counts(where=where).sources, within)
+            return count_all(self.finder.num_within(where), within)
         fitting = self._fitting(replace(act, kind="find"), self.finder.find_photos(act, MOST_FOUND, where=where), where)
         if COUNTS_PHOTOS.search(act.text) or (len(fitting) > 1 and not act.other and not where.source_ids):
             return self._find(replace(act, form="number"), where, within)

@@ -191,7 +191,7 @@ class Summarizer:
             text = say("summary.no_collection", locale, collection=clean(collection, MAX_NAME))
             return Draft(text=text, chance=CERTAIN, refused=True)
         where = Filter(album=album) if album else within_collection(name)
-        held = describe_kinds(self.store.kinds(where=where), locale)
+        held = describe_kinds(self.store.kinds(where=replace(where, grouped=True)), locale)
         if not held and album:
             text = say("summary.album_empty", locale, collection=clean(album, MAX_NAME))
             return Draft(text=text, chance=CERTAIN, grounds="measured")
