@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from deepseek_mm.storage.database import Database
 from index import places, queries
 from index.region import MOST_STARS, UPLOADS, Album, Rating, Source
-from index.tables import AlbumItemRow, AlbumRow, RatingRow, SourceRow
+from index.tables import AlbumItemRow, AlbumRow, RatingRow, SourceRow, StatementRow
 
 KNOWN = select(SourceRow.digest).where(SourceRow.collection != UPLOADS)
 
@@ -177,7 +177,7 @@ def carry_over(session: Session, old: str, new: str) -> None:
     """What was said of the old bytes of an edited file holds for the new ones, unless the old ones lie elsewhere."""
     if not old or not new or old == new or session.scalar(select(exists().where(SourceRow.digest == old))):
         return
-    for table in (RatingRow, AlbumItemRow):
+    for table in (RatingRow, AlbumItemRow, StatementRow):
         session.execute(update(table).where(table.digest == old).values(digest=new).prefix_with("OR IGNORE"))
         session.execute(delete(table).where(table.digest == old))
     session.execute(update(AlbumRow).where(AlbumRow.cover == old).values(cover=new))
@@ -191,6 +191,8 @@ def forget(session: Session, digests: Sequence[str]) -> int:
     for table in (RatingRow, AlbumItemRow):
         which = (table.digest.in_(queries.select_values(digests)), table.digest.not_in(KNOWN))
         dropped += len(session.scalars(delete(table).where(*which).returning(table.digest)).all())
+    told = (StatementRow.digest.in_(queries.select_values(digests)), StatementRow.digest.not_in(KNOWN))
+    session.execute(delete(StatementRow).where(*told))
     gone = (AlbumRow.cover.in_(queries.select_values(digests)), AlbumRow.cover.not_in(KNOWN))
     session.execute(update(AlbumRow).where(*gone).values(cover=""))
     return dropped

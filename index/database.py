@@ -10,7 +10,7 @@ from deepseek_mm.storage import database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
 from index.companions import group_older
-from index.tables import COUNTED, add_curation, add_people, create_tables, undate_photos
+from index.tables import COUNTED, add_curation, add_people, add_statements, create_tables, undate_photos
 from index.words import teach
 
 REBUILD = "python -m deepseek_mm index --rebuild"
@@ -146,6 +146,7 @@ STORE = Schema(
         Migration(revision="0008", apply=undate_photos),
         Migration(revision="0009", apply=add_curation),
         Migration(revision="0010", apply=add_people),
+        Migration(revision="0011", apply=add_statements),
         Migration(revision="0012", apply=group_older),
     ),
     counted=COUNTED,

@@ -222,6 +222,50 @@ class Rating:
     stars: int = 0  # 1 to 5; 0 is none
 
 
+class StatedBox(NamedTuple):
+    """A part of a photo that has a name; its edges as shares, 0 to 1, of the upright photo."""
+
+    name: str  # "Anna"
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StatedFacts:
+    """What a file says of a photo besides its picture; empty or None where it says nothing."""
+
+    title: str = ""
+    description: str = ""
+    keywords: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()  # names of those who can be seen
+    boxes: tuple[StatedBox, ...] = ()
+    albums: tuple[str, ...] = ()
+    taken_at: datetime | None = None  # without a zone; the camera's local time, of some programs UTC
+    latitude: float | None = None  # degrees, north positive
+    longitude: float | None = None  # degrees, east positive
+    stars: int = 0  # 1 to 5; 0 is none
+    is_favourite: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All who are named, each once."""
+        return tuple(dict.fromkeys([*self.people, *(box.name for box in self.boxes)]))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhotoStatement:
+    """What one file says of the photo with some bytes."""
+
+    digest: str  # of the photo's bytes
+    origin: str  # of `index.statements`: what kind of file says so, or which program wrote it
+    told_by: str = ""  # path of the file
+    size_bytes: int = 0  # of that file, when it was read
+    modified_ns: int = 0
+    facts: StatedFacts = StatedFacts()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Album:
     """Photos that somebody put together, in an order of their own; a photo may be in several."""

@@ -17,7 +17,7 @@ from sqlalchemy import insert, update
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
 from deepseek_mm.storage.database import Database, open_database
 from deepseek_mm.storage.errors import StoreBusy
-from index import curation, health, moves, places, queries, trash, words
+from index import curation, health, moves, places, queries, statements, trash, words
 from index.curation import Curation
 from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
@@ -25,6 +25,7 @@ from index.health import StoreHealth, StoreProblem
 from index.people import People
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source
+from index.statements import Statements
 from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
 
@@ -47,6 +48,7 @@ class RegionStore(StoreReader):
             raise
         self.curation = Curation(self._database)
         self.people = People(self._database)
+        self.statements = Statements(self._database)
         self._rarity = words.Rarity()
         self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config, writes=not self.read_only)
 
@@ -83,12 +85,12 @@ class RegionStore(StoreReader):
         with self._database.writing() as session:
             before = places.source_at(session, source.path)
             places.forget(session, [source.path])
-            stored = queries.add_source(session, source)
+            if before is not None:
+                curation.carry_over(session, before.digest, source.digest)
+            stored = queries.add_source(session, statements.adapt(session, source))
             session.add_all(MarkRow(source_id=stored.id, name=mark) for mark in marks)
             queries.add_regions(session, stored.id, regions, vectors_ND)
             places.inherit(session, stored)
-            if before is not None:
-                curation.carry_over(session, before.digest, stored.digest)
             return stored
 
     def begin_ids_above(self, other: "RegionStore") -> None:

@@ -1,7 +1,8 @@
 """The tables of store.db. What changes here needs a migration in `database.STORE`.
 
-Rows of regions are written once and deleted, never changed; of a source only its path may change, when that path is
-gone and the same bytes lie at another place. `storage.counters` keeps one more table.
+Rows of regions are written once and deleted, never changed; of a source its path may change, when that path is gone
+and the same bytes lie at another place, and its date and place, when another file says them (`statements`).
+`storage.counters` keeps one more table.
 
 Ids rise and are never given twice (AUTOINCREMENT). So "every id above the last one I saw" is all that another process
 has added, and `library.removals` tells whether anything I knew is gone: no other log of changes is needed.
@@ -170,6 +171,23 @@ class NotPersonRow(StoreBase):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
 
 
+class StatementRow(StoreBase):
+    """What a file says of the photos with these bytes; the columns are the fields of `region.PhotoStatement`."""
+
+    __tablename__ = "statements"
+    __table_args__ = (Index("statements_by_origin", "origin", "told_by"),)
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    origin: Mapped[str] = mapped_column(primary_key=True)
+    told_by: Mapped[str]
+    size_bytes: Mapped[int]
+    modified_ns: Mapped[int]
+    taken_at: Mapped[datetime | None]
+    latitude: Mapped[float | None] = mapped_column(Float)
+    longitude: Mapped[float | None] = mapped_column(Float)
+    words: Mapped[dict[str, Any]] = mapped_column(JSON)  # all other facts, by their names
+
+
 class MarkRow(StoreBase):
     """A pass that was made over a source after it was added, such as reading the text in it."""
 
@@ -316,16 +334,20 @@ def undate_photos(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
-MOMENTS = (
-    "ALTER TABLE regions ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE sources ADD COLUMN duration_ms INTEGER NOT NULL DEFAULT 0",
-)
+MOMENTS = {"regions": "at_ms", "sources": "duration_ms"}  # table -> column
+
+
+def add_moments(connection: Connection) -> None:
+    """Room for times of videos, where there is none: files of the day that 0009 was made may lack it."""
+    for table, column in MOMENTS.items():
+        known = {row[1] for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
+        if column not in known:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
 
 
 def add_curation(connection: Connection) -> None:
     """An older file gets the tables of what people say of photos, the index of places, and room for times of videos."""
-    for statement in MOMENTS:
-        connection.exec_driver_sql(statement)
+    add_moments(connection)
     for table in (RatingRow, AlbumRow, AlbumItemRow):
         StoreBase.metadata.tables[table.__tablename__].create(connection)
     next(each for each in StoreBase.metadata.tables["regions"].indexes if each.name == "regions_of_place").create(
@@ -335,5 +357,11 @@ def add_curation(connection: Connection) -> None:
 
 def add_people(connection: Connection) -> None:
     """An older file gets the tables of people and their faces, which stay empty until somebody switches that on."""
+    add_moments(connection)
     for table in (PersonRow, FaceRow, NotPersonRow):
         StoreBase.metadata.tables[table.__tablename__].create(connection)
+
+
+def add_statements(connection: Connection) -> None:
+    """An older file gets the table of what other files say of photos."""
+    StoreBase.metadata.tables[StatementRow.__tablename__].create(connection)

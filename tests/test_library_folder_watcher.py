@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from jobs_help import eventually
+from watchfiles import Change
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.jobs import Jobs, Worker
@@ -195,3 +196,11 @@ def test_a_watch_ends_when_it_is_cancelled_and_waits_when_its_worker_stops(jobs,
         assert worker.stop(60)
         assert jobs.get(job.id).state == {"stop": "waiting", "cancel": "cancelled"}[end]
     assert jobs.get(job.id).message == f"{folder} is no longer watched."
+
+
+def test_a_sidecar_that_changes_is_told_as_its_folder_in_which_the_photo_is(tmp_path):
+    home, beside = str(tmp_path), str(tmp_path / "a.jpg.xmp")
+    assert folder_watcher.matters(home, beside, Change.modified)
+    assert not folder_watcher.matters(home, str(tmp_path / ".a.jpg.xmp"), Change.modified)
+    assert folder_watcher.file_told(beside) == home
+    assert folder_watcher.file_told(str(tmp_path / "a.jpg")) == str(tmp_path / "a.jpg")

@@ -11,7 +11,8 @@ from PIL import Image
 from deepseek_mm import PhotoFacts
 from deepseek_mm.types import Citation, PhotoDescription, Query
 from index import Label, Region, Source
-from index.region import UPLOADS
+from index.region import UPLOADS, PhotoStatement, StatedFacts
+from ui.photo_info import list_stated
 from ui.pictures import PagePictures
 from ui.region_html import exhibit
 from ui.viewer import MatchReason, Viewer, ViewerState, content
@@ -160,3 +161,11 @@ def test_a_text_takes_the_place_of_the_photo_and_is_turned_but_not_zoomed(pictur
     assert '<div class="seen"><pre class="passage"' in html
     assert re.findall(r'data-do="(\w+)"', html)[0] == "play"
     assert ENGLISH.file_info in html
+
+
+def test_the_panel_says_what_other_files_say_of_a_photo_and_who_says_it():
+    facts = StatedFacts(title="<Tower>", keywords=("Pisa",), people=("Anna",))
+    stated = tuple(PhotoStatement(digest="x", origin=origin, facts=facts) for origin in ("takeout", "sidecar"))
+    silent = PhotoStatement(digest="x", origin="file", facts=StatedFacts(stars=3))
+    rows = list(list_stated((*stated, silent), ENGLISH))
+    assert rows == [("Google Photos says", "<Tower>\nPisa\nAnna"), ("Its sidecar says", "<Tower>\nPisa\nAnna")]

@@ -15,7 +15,8 @@ from html import escape
 
 from deepseek_mm import Exposure, PhotoDescription, PhotoFacts
 from index import LIBRARY, Region, Source
-from index.region import MOST_STARS, UPLOADS, Rating, as_clock
+from index.region import MOST_STARS, UPLOADS, PhotoStatement, Rating, as_clock
+from index.statements import INSIDE, PROGRAM_NAMES, SIDECAR
 from ui.html import button, terms
 from ui.library.library_report import in_bytes
 from ui.photos.photo_groups import render_companions
@@ -61,6 +62,7 @@ def list_facts(source: Source, facts: PhotoFacts, words: UiTexts) -> Iterator[tu
         yield words.info_collection, source.collection
     yield from filter(all, [(words.photos_albums, words.join(facts.albums))])
     yield from filter(all, [(words.photos_people, words.join(facts.people))])
+    yield from list_stated(facts.stated, words)
     yield words.info_file, source.name
     if source.collection != UPLOADS:  # those lie in a folder of the program's own
         yield words.info_lies, "\n".join(facts.paths or (source.path,))
@@ -68,6 +70,18 @@ def list_facts(source: Source, facts: PhotoFacts, words: UiTexts) -> Iterator[tu
         yield words.info_offline, words.info_away.format(folder=facts.away)
     if changed := find_file_time(source):
         yield words.info_changed, f"{changed:{MINUTE}}"
+
+
+def list_stated(stated: Sequence[PhotoStatement], words: UiTexts) -> Iterator[tuple[str, str]]:
+    """What the file itself, its sidecar and other programs say of a photo, each with who says it."""
+    for each in stated:
+        facts = each.facts
+        lists = (words.join(facts.keywords), words.join(facts.names))
+        text = "\n".join(filter(None, (facts.title, facts.description, *lists)))
+        if text:
+            own = {INSIDE: words.info_said_inside, SIDECAR: words.info_said_beside}
+            program = PROGRAM_NAMES.get(each.origin, each.origin)
+            yield own.get(each.origin, words.info_said_program.format(program=program)), text
 
 
 def _list_exposure(exposure: Exposure, words: UiTexts) -> Iterator[tuple[str, str]]:

@@ -23,8 +23,9 @@ from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
 from deepseek_mm.ingest.moments import join_moments
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, languages_mark, read_leaves, read_together
 from deepseek_mm.ingest.photo_traits import PhotoTraits
-from deepseek_mm.ingest.photo_words import RENAMED_MARK, WORDS_MARK
+from deepseek_mm.ingest.photo_words import RENAMED_MARK, STATED, WORDS_MARK
 from deepseek_mm.ingest.quarantine import Quarantine
+from deepseek_mm.ingest.sidecars import SidecarCheck
 from deepseek_mm.parse.document import is_gone, open_file, parse_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
@@ -165,6 +166,7 @@ class Intake:
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
             self.store.collect(found.files, self.collection)
+        SidecarCheck(store=self.store, marks=STATED).renew(found.files, paths)
         return Report(
             **tally.counts,
             moves=tuple(batch.moves),

@@ -1,10 +1,11 @@
 """The words that belong to a photo become regions of it: its file's name, and what people wrote about it.
 
 A region of kind "name" has the words of the file's name, one more those of its folder; one of kind "note" has what the
-file itself says in EXIF, IPTC or XMP, what a line of a document in the same folder says of a file of this name, or
-what somebody wrote here: that one carries the label `OWN_WORDS`, and stays when the others are read anew. One of kind
-"place" names the city where it was taken, one of kind "camera" what it was taken with. So search finds a photo by its
-words and by their meaning, whatever the picture looks like.
+file itself says in EXIF, IPTC or XMP, what a sidecar or another program says of it (`index.statements`), what a line of
+a document in the same folder says of a file of this name, or what somebody wrote here: that one carries the label
+`OWN_WORDS`, and stays when the others are read anew. The name of somebody in a part of the photo is a note on that
+part. One of kind "place" names the city where it was taken, one of kind "camera" what it was taken with. So search
+finds a photo by its words and by their meaning, whatever the picture looks like.
 
 The pass is made over photos and over documents: a photo that is new is given its words, and a document that is new
 gives them to the photos beside it. It needs no pixels, so a library of before is finished in a moment. Of a photo that
@@ -27,17 +28,22 @@ from deepseek_mm.language.places import places_around
 from deepseek_mm.parse.descriptions import DescribedFile, described_files
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import PictureTexts, read_picture_texts
+from deepseek_mm.parse.xmp.sidecars import Sidecar, read_sidecar
 from index import Filter, Label, Region, Source
+from index.region import PhotoStatement, StatedFacts
+from index.statements import INSIDE, SIDECAR
 from index.store import RegionStore
 
 WORDS_MARK = "words"  # of photos and documents over which this pass was made
 RENAMED_MARK = "renamed"  # of those over which it was made before they had another name
+STATED = (WORDS_MARK, RENAMED_MARK)  # marks that a photo loses of which another file says something new
 NAME, NOTE, PLACE, CAMERA = "name", "note", "place", "camera"  # kinds of regions
 OWN_WORDS = "own words"  # label of a note that somebody wrote here
 PHOTOS, DOCUMENTS = Filter(source_kinds=("photo",)), Filter(source_kinds=("document",))
 TOGETHER = 64  # photos whose words are read together
 MOST_BESIDE = 200  # documents of one folder that are looked through
-MOST_NOTES = 4  # of one photo
+MOST_NOTES = 4  # of one photo, besides what is stated of it
+PEOPLE = "people: {}"  # how a note lists them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,10 +116,28 @@ class PhotoWords:
         return self._beside[folder].get(source.name.lower(), [])
 
     def _add(self, sources: Sequence[Source]) -> None:
-        regions = [self._regions(source) for source in sources]
+        inside = {source.id: self._read_inside(source) for source in sources}
+        self._note_stated(sources, inside)
+        ids = [source.id for source in sources]
+        there = {source.id: source for source in self.store.sources(Filter(source_ids=tuple(ids)), limit=len(ids))}
+        stated = self.store.statements.read_of(ids)
+        regions = [self._regions(there.get(s.id, s), inside[s.id], stated.get(s.id, ())) for s in sources]
         vectors = self._embed(regions)
         for source, own in zip(sources, regions, strict=True):
-            self.store.exchange_regions(source.id, own, vectors(own), mark=WORDS_MARK)
+            without = (NAME, NOTE, PLACE, CAMERA)
+            self.store.exchange_regions(source.id, own, vectors(own), mark=WORDS_MARK, without=without)
+
+    def _note_stated(self, sources: Sequence[Source], inside: Mapping[int, PictureTexts | None]) -> None:
+        """Keep what the files and their sidecars state, so that their photos have its dates, places and stars."""
+        told = []
+        for source in sources:
+            texts = inside[source.id]
+            if texts is not None and texts.facts != StatedFacts():
+                told.append(PhotoStatement(digest=source.digest, origin=INSIDE, told_by=source.path, facts=texts.facts))
+            beside = read_sidecar(source.path, self.config, turn=texts.turn if texts else 1)
+            told += [stated_beside(source, beside)] if beside is not None else []
+        if told:
+            self.store.statements.note(told)
 
     def _embed(self, regions: Sequence[Sequence[Region]]) -> Callable[[Sequence[Region]], Floats]:
         """What gives some of these regions their vectors; each text is embedded once."""
@@ -126,15 +150,22 @@ class PhotoWords:
 
         return vectors_of
 
-    def _regions(self, source: Source) -> list[Region]:
+    def _regions(self, source: Source, inside: PictureTexts | None, stated: Sequence[PhotoStatement]) -> list[Region]:
         box = (0, 0, source.width_px, source.height_px)
         mine = self._own_words(source)
-        inside = self._read_inside(source)
-        notes = [*inside.notes, *self._notes_beside(source)][:MOST_NOTES]
+        texts, kept = (inside, []) if inside is not None else (PictureTexts(), self._told_before(source))
+        notes = [*texts.notes, *self._notes_beside(source)][:MOST_NOTES]
+        notes += [text for each in stated for text in notes_of(each.facts)]
         pairs = [(NOTE, text) for text in dict.fromkeys(notes)]
-        pairs += [(PLACE, name_place(source)), (CAMERA, describe_camera(inside.camera))]
+        pairs += [(PLACE, name_place(source)), (CAMERA, describe_camera(texts.camera))]
         told = [Region(source=source, kind=kind, box_px=box, text=text) for kind, text in pairs if text]
-        return [*name_regions(source), *told, *mine]
+        told += [region for region in kept if region.text not in {text for _, text in pairs}]
+        return [*name_regions(source), *told, *named_regions(source, stated), *mine]
+
+    def _told_before(self, source: Source) -> list[Region]:
+        """What is known of a file that cannot be read now."""
+        regions = self.store.regions_of([source.id]).get(source.id, ())
+        return [region for region in regions if region.kind in (NOTE, CAMERA) and not is_own(region)]
 
     def _own_words(self, source: Source) -> list[Region]:
         """What somebody wrote here; of a photo that was read anew what was written of it before."""
@@ -142,12 +173,12 @@ class PhotoWords:
         told = self.taught.get(source.path, "")
         return mine or ([write_own_words(source, told)] if told else [])
 
-    def _read_inside(self, source: Source) -> PictureTexts:
-        """What the file says itself; nothing where it cannot be read now."""
+    def _read_inside(self, source: Source) -> PictureTexts | None:
+        """What the file says itself; None where it cannot be read now."""
         try:
             return read_picture_texts(open_file(source.path, self.config), self.config)
         except (BadFile, NothingThere):
-            return PictureTexts()
+            return None
 
 
 def name_regions(source: Source) -> list[Region]:
@@ -155,6 +186,39 @@ def name_regions(source: Source) -> list[Region]:
     box = (0, 0, source.width_px, source.height_px)
     names = dict.fromkeys([words_of_name(source.name), words_of_folder(source.path)])
     return [Region(source=source, kind=NAME, box_px=box, text=text) for text in names if text]
+
+
+def stated_beside(source: Source, beside: Sidecar) -> PhotoStatement:
+    """What a sidecar states of a photo."""
+    return PhotoStatement(
+        digest=source.digest,
+        origin=SIDECAR,
+        told_by=beside.path,
+        size_bytes=beside.size_bytes,
+        modified_ns=beside.modified_ns,
+        facts=beside.facts,
+    )
+
+
+def notes_of(facts: StatedFacts) -> list[str]:
+    """What is stated of a photo, as texts."""
+    people = PEOPLE.format(", ".join(facts.names)) if facts.names else ""
+    return [text for text in (facts.title, facts.description, ", ".join(facts.keywords), people) if text]
+
+
+def named_regions(source: Source, stated: Sequence[PhotoStatement]) -> list[Region]:
+    """A note on every part of a photo of which a name is stated."""
+    boxes = dict.fromkeys(box for each in stated for box in each.facts.boxes)
+    across, down = source.width_px, source.height_px
+    return [
+        Region(
+            source=source,
+            kind=NOTE,
+            box_px=(round(b.left * across), round(b.top * down), round(b.right * across), round(b.bottom * down)),
+            text=b.name,
+        )
+        for b in boxes
+    ]
 
 
 def name_place(source: Source) -> str:

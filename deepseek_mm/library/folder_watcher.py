@@ -26,6 +26,7 @@ from deepseek_mm.parse.document import real_path, stat_file
 from deepseek_mm.parse.folder import LIBRARY_MARK, MACHINE_MADE, is_readable, walk
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.repository import is_left_out
+from deepseek_mm.parse.xmp.sidecars import is_sidecar
 from deepseek_mm.storage.errors import IndexProblem
 
 YIELD_S = 0.5  # something is yielded that often, if only nothing
@@ -51,7 +52,7 @@ def notices(folder: str) -> Iterator[set[str]]:
         force_polling=False,
         ignore_permission_denied=False,
     ):
-        yield first | {path for change, path in changes if matters(folder, path, change)}
+        yield first | {file_told(path) for change, path in changes if matters(folder, path, change)}
         first = set()
         if (Change.deleted, folder) in changes:
             return
@@ -69,7 +70,17 @@ def matters(folder: str, path: str, change: Change) -> bool:
         return False
     if change == Change.deleted:
         return True  # it may have been a folder, by any name
-    return is_readable(path) or (change == Change.added and os.path.isdir(path) and not os.path.islink(path))
+    return is_followed(path) or (change == Change.added and os.path.isdir(path) and not os.path.islink(path))
+
+
+def is_followed(path: str) -> bool:
+    """Whether a file of this name is read, or says something of a photo beside it."""
+    return is_readable(path) or is_sidecar(path)
+
+
+def file_told(path: str) -> str:
+    """What is told of a change at `path`: of a sidecar its folder, in which the photo is."""
+    return os.path.dirname(path) if is_sidecar(path) else path
 
 
 def looks(folder: str) -> Iterator[set[str]]:
@@ -79,13 +90,13 @@ def looks(folder: str) -> Iterator[set[str]]:
         began_s = time.monotonic()
         missed: list[tuple[str, str]] = []
         now: dict[str, tuple[int, int] | None] = {}
-        for n, path in enumerate(walk(folder, is_readable, missed)):
+        for n, path in enumerate(walk(folder, is_followed, missed)):
             now[path] = stat_file(path)
             if n % STEP == 0:
                 yield set()
         if missed:  # what lies in a folder that could not be looked into is not gone
             now = (before or {}) | now
-        yield {folder} if before is None else {path for path, _ in before.items() ^ now.items()}
+        yield {folder} if before is None else {file_told(path) for path, _ in before.items() ^ now.items()}
         before = now
         yield from _pause(max(LOOK_S, REST * (time.monotonic() - began_s)))
 

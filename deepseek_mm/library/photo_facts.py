@@ -18,7 +18,7 @@ from deepseek_mm.parse.image_metadata import Exposure
 from deepseek_mm.parse.workers.client import read_exposure
 from deepseek_mm.types import PhotoDescription
 from index import Region, Source
-from index.region import Rating
+from index.region import PhotoStatement, Rating
 from index.store import RegionStore
 
 REMEMBERED = 256  # exposures
@@ -39,6 +39,7 @@ class PhotoFacts:
     albums: tuple[str, ...] = ()  # that it is in
     people: tuple[str, ...] = ()  # whose faces are in it, of those with names, from left to right
     companions: tuple[Source, ...] = ()  # files that belong to it, such as its raw picture; the one that leads first
+    stated: tuple[PhotoStatement, ...] = ()  # what the file itself, its sidecar and other programs say of it
 
 
 class PhotoFactsReader:
@@ -70,6 +71,7 @@ class PhotoFactsReader:
             albums=tuple(store.curation.albums_of(source.id)),
             people=tuple(dict.fromkeys(face.name for face in faces if face.name)),
             companions=store.companions([source.id]).get(source.id, ()),
+            stated=store.statements.read_of([source.id]).get(source.id, ()),
         )
 
     def read_exposure(self, source: Source) -> Exposure:

@@ -69,6 +69,7 @@ class SpaceChange:
                 return LATER
             store.curation.join(before.curation)
             store.people.join(before.people)
+            store.statements.join(before.statements)
             self.keep(name)
             self.use(name, eyes, store)
             stack.pop_all()
@@ -87,6 +88,7 @@ class SpaceChange:
                 return LATER
             here.curation.join(origin.curation)
             here.people.join(origin.people)
+            here.statements.join(origin.statements)
             told = f"{len(read_known(here))} files are indexed now, {len(copy.before)} were known before"
         self.library.filling.add_reading()
         return told

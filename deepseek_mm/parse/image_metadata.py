@@ -15,7 +15,7 @@ The tags are those of CIPA DC-008 (EXIF 2.32), tables 3 to 15.
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -88,6 +88,16 @@ MOST_ENTRIES = 1_000  # a directory that claims more is damaged
 MOST_VALUES = 1_000  # of one entry; the tags read here need three, or twenty letters
 
 Value = bytes | tuple[float, ...]
+TURNS: dict[int, Callable[[float, float], tuple[float, float]]] = {
+    # EXIF orientation -> where a point of the stored picture, as shares of it, lies in the upright one
+    2: lambda x, y: (1 - x, y),
+    3: lambda x, y: (1 - x, 1 - y),
+    4: lambda x, y: (x, 1 - y),
+    5: lambda x, y: (y, x),
+    6: lambda x, y: (1 - y, x),
+    7: lambda x, y: (1 - y, 1 - x),
+    8: lambda x, y: (y, 1 - x),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -60,6 +60,7 @@ KINDS = (
     ),
 )  # fmt: skip
 BY_ENDING = {ending: kind for kind in KINDS for ending in kind.endings}
+BESIDE = ".xmp"  # ends the name of what is read with the photo beside it
 SYSTEM = frozenset(["thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r", "autorun.inf"])  # nobody's files
 MOST_ENDINGS = 3  # in one summary
 
@@ -67,7 +68,8 @@ MOST_ENDINGS = 3  # in one summary
 def is_unread(path: str) -> bool:
     """Whether files of this name are not read, and somebody may miss it."""
     name = path.rpartition("/")[2]
-    return not name.startswith(".") and name.lower() not in SYSTEM and named_format(path) is None
+    nobodys = name.startswith(".") or name.lower() in SYSTEM or name.lower().endswith(BESIDE)
+    return not nobodys and named_format(path) is None
 
 
 def ending_of(path: str) -> str:

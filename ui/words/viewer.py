@@ -38,6 +38,9 @@ class ViewerWords:
         "{folder} 目前不存在。该文件仍在图库中，待其恢复后即可打开。",
     )
     info_lies = Translation("Where it lies", "所在位置")
+    info_said_inside = Translation("The file itself says", "文件自带说明")
+    info_said_beside = Translation("Its sidecar says", "附属文件（XMP）说明")
+    info_said_program = Translation("{program} says", "{program} 的说明")
     shutter = Translation("{time} s", "{time} 秒")
     focal = Translation("{length} mm", "{length} 毫米")
     focal_film = Translation("{length} mm ({film} mm on 35 mm film)", "{length} 毫米（等效 {film} 毫米）")

@@ -20,7 +20,7 @@ from deepseek_mm.parse.image_metadata import Exposure
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.parse.workers.pool import Died, TooSlow, shared_pool, unnamed_file
 from deepseek_mm.parse.workers.wire import Nonsense, WorkerReply
-from index.region import VIDEO_FORMATS
+from index.region import VIDEO_FORMATS, StatedFacts
 
 LAZY = ("pdf", *VIDEO_FORMATS)  # formats whose pieces are each a step of its own
 AGAIN = "It is passed over until it changes"
@@ -69,13 +69,22 @@ class PictureTexts(NamedTuple):
 
     camera: str = ""  # maker and model
     notes: tuple[str, ...] = ()  # titles, descriptions and keywords
+    facts: StatedFacts = StatedFacts()  # the same in its fields, with stars, people, and when and where
+    turn: int = 1  # how it must be turned to be upright, as EXIF numbers it
 
 
 def read_picture_texts(file: File, config: ParseConfig) -> PictureTexts:
     """What a picture's file carries besides its pixels. BadFile or LimitReached."""
     with closing(FileRequest(file.path, config, never)) as reading:
-        camera, *notes = reading.ask_about(file, "texts").words.split("\n")
-    return PictureTexts(camera, tuple(notes))
+        reply = reading.ask_about(file, "texts")
+    camera, *notes = reply.words.split("\n")
+    return PictureTexts(camera, tuple(notes), reply.facts, reply.turn)
+
+
+def read_facts(file: File, config: ParseConfig, *, turn: int = 1) -> StatedFacts:
+    """What a sidecar says of a photo that has to be turned so. BadFile or LimitReached."""
+    with closing(FileRequest(file.path, config, never)) as reading:
+        return reading.ask_about(file, "sidecar", turn=turn).facts
 
 
 def read_exposure(file: File, config: ParseConfig) -> Exposure:

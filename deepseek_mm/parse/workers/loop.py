@@ -33,7 +33,7 @@ from deepseek_mm.parse.mail import MailReader, Reader
 from deepseek_mm.parse.markup import read_docx, read_html, read_rtf
 from deepseek_mm.parse.office import read_odt, read_pptx
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page, read_pdf_texts
-from deepseek_mm.parse.picture_texts import camera_in, descriptions_in
+from deepseek_mm.parse.picture_texts import camera_in, descriptions_in, facts_in, turn_in
 from deepseek_mm.parse.raw import notes_in, read_raw
 from deepseek_mm.parse.spreadsheet import read_xlsx
 from deepseek_mm.parse.text import decode_text, read_text
@@ -41,6 +41,7 @@ from deepseek_mm.parse.video import CONTAINERS, read_moment, read_texts, read_vi
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
     Nonsense,
+    facts_row,
     head_row,
     piece_row,
     read_directory,
@@ -48,6 +49,7 @@ from deepseek_mm.parse.workers.wire import (
     receive,
     send,
 )
+from deepseek_mm.parse.xmp.packet import read_xmp
 from deepseek_mm.sandbox import kernel, restrictions
 
 OPEN_FILES = 64
@@ -223,7 +225,10 @@ class FileParser:
             return self._done_with_video(request, config)
         file = self._file(request)
         if request["do"] == "texts":
-            return {"words": "\n".join([camera_in(file.data), *descriptions_in(file.data)])}
+            words = "\n".join([camera_in(file.data), *descriptions_in(file.data)])
+            return {"words": words, "facts": facts_row(facts_in(file.data)), "turn": turn_in(file.data)}
+        if request["do"] == "sidecar":
+            return {"facts": facts_row(read_xmp(file.data, request["turn"]))}
         if request["do"] == "exposure":
             is_raw = file.format.name in RAWS
             notes = notes_in(file.data) if is_raw else picture.OPENERS[file.format.name](file.data).exif

@@ -23,6 +23,7 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.formats import LONG_SIDE_PX, FileHead, Piece, PieceKind
 from deepseek_mm.parse.image_metadata import MOST_LETTERS, MOST_VALUE, Camera, Exposure
 from index import Symbol
+from index.region import MOST_STARS, StatedBox, StatedFacts
 
 LENGTH_BYTES = 8
 MOST_BYTES = 64_000_000  # of one message
@@ -50,6 +51,8 @@ class WorkerReply:
     more: bool = False  # whether there are further pieces, to be asked for
     entries: tuple[tuple[Any, ...], ...] = ()  # of an archive's directory, as `directory` writes them
     exposure: Exposure = Exposure()  # with what a photo was taken, and how
+    facts: StatedFacts = StatedFacts()  # what a file says of a photo besides its picture
+    turn: int = 1  # how a picture must be turned to be upright, as EXIF numbers it
     peak_mb: int = 0  # memory that the worker had at its largest
 
 
@@ -108,6 +111,12 @@ def head_row(contents: FileHead) -> dict[str, Any]:
     }
 
 
+def facts_row(facts: StatedFacts) -> dict[str, Any]:
+    """What a file says of a photo, as it travels; what it does not say is left out."""
+    row = {name: value for name, value in asdict(facts).items() if value not in ("", (), None, 0, False)}
+    return row | {name: row[name].isoformat() for name in ("taken_at",) if name in row}
+
+
 def piece_row(piece: Piece, desk: memoryview) -> dict[str, Any]:
     """A piece as it travels; its picture is laid on the desk, where there is room for one."""
     row: dict[str, Any] = {"kind": piece.kind, "text": piece.text, "box": piece.box_px, "page": piece.page}
@@ -131,6 +140,8 @@ def reply_of(message: dict[str, Any], size: int, desk: memoryview) -> WorkerRepl
             more=message.get("more") is True,
             entries=tuple(map(tuple, message.get("entries", ()))),
             exposure=_exposure(message.get("exposure", {})),
+            facts=_facts(message.get("facts", {})),
+            turn=_number(message.get("turn", 1)),
             peak_mb=_number(message.get("peak", 0)),
         )
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -178,6 +189,27 @@ def _exposure(row: dict[str, Any]) -> Exposure:
     fields: dict[str, Any] = {name: _text(row[name])[:MOST_LETTERS] for name in names if name in row}
     fields |= {name: _measure(value) for name, value in row.items() if name not in names}
     return Exposure(**fields)
+
+
+def _facts(row: dict[str, Any]) -> StatedFacts:
+    """Its lists are of texts, its boxes lie in the photo, its stars are five at most."""
+    fields: dict[str, Any] = {name: _text(row[name]) for name in ("title", "description") if name in row}
+    lists = ("keywords", "people", "albums")
+    fields |= {name: tuple(map(_text, row[name])) for name in lists if name in row}
+    fields |= {name: _degrees(row[name]) for name in ("latitude", "longitude") if name in row}
+    if "taken_at" in row:
+        fields["taken_at"] = datetime.fromisoformat(_text(row["taken_at"])).replace(tzinfo=None)
+    boxes = tuple(StatedBox(_text(name), *map(_share, edges)) for name, *edges in row.get("boxes", ()))
+    stars = _number(row.get("stars", 0))
+    if stars > MOST_STARS:
+        raise ValueError(f"{stars} stars")
+    return StatedFacts(boxes=boxes, stars=stars, is_favourite=row.get("is_favourite") is True, **fields)
+
+
+def _share(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError(f"{value!r} is no share")
+    return float(value)
 
 
 def _measure(value: Any) -> float | None:

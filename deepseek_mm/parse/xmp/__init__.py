@@ -1,0 +1,1 @@
+"""What other programs say of photos as XMP: packets inside photos and in the sidecars beside them."""
