@@ -32,6 +32,20 @@ def next_month(first: datetime) -> datetime:
     return datetime(first.year + first.month // 12, first.month % 12 + 1, 1)
 
 
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?")
+
+
+def parse_moment(text: str) -> datetime | None:
+    """A day, or a moment by the clock that was there: its zone is left out. None for a month, a year, or nonsense."""
+    plain = text.strip().replace(" ", "T", 1)
+    found = TIME.match(plain) or DAY.fullmatch(plain)
+    try:
+        return datetime.fromisoformat(found[0]) if found else None
+    except ValueError:
+        return None
+
+
 class Ages:
     """Ages by two clocks."""
 

@@ -22,7 +22,7 @@ FLOORS = (
     ("deepseek_mm.library", "deepseek_mm.models", "deepseek_mm.shapes"),
     ("deepseek_mm.learning",),
     ("deepseek_mm.answering", "deepseek_mm.ingest"),
-    ("deepseek_mm.retrieval", "deepseek_mm.runtime", "deepseek_mm.sharing"),
+    ("deepseek_mm.retrieval", "deepseek_mm.runtime", "deepseek_mm.sharing", "deepseek_mm.imports"),
     ("deepseek_mm.vision",),
     (
         "deepseek_mm.embeddings",

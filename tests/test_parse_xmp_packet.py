@@ -5,7 +5,8 @@ from datetime import datetime
 import pytest
 from xmp_samples import alt, bag, microsoft, mwg, packet
 
-from deepseek_mm.parse.xmp.packet import parse_degrees, parse_moment, read_xmp
+from deepseek_mm.dates import parse_moment
+from deepseek_mm.parse.xmp.packet import parse_degrees, read_xmp
 from index.region import StatedBox, StatedFacts
 
 

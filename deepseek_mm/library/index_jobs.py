@@ -89,7 +89,7 @@ class IndexingHandlers:
         report = intake.take(paths, hooks=hooks, **again) if paths else Report()
         if report.moves:
             self.moved(report.moves)
-        self._add_words(task)
+        self.add_words(task)
         lost = [*report.vanished, *missing(payload["paths"], self.store)]
         offline = self.drives.list_offline([*lost, *below(self._away(payload["paths"]), self.store)])
         gone = [path for path in lost if path not in offline]
@@ -150,9 +150,10 @@ class IndexingHandlers:
 
     def name(self, task: Task) -> str:
         """Give the photos of a library of before the words of their files' names, and what is written about them."""
-        return f"{self._add_words(task)} photos can be found by their words"
+        return f"{self.add_words(task)} photos can be found by their words"
 
-    def _add_words(self, task: Task) -> int:
+    def add_words(self, task: Task) -> int:
+        """Give new photos their words, and those of which another file says something new; returns how many."""
         space, stopping = self.eyes.index_space, lambda: task.stopping
         return PhotoWords(
             store=self.store, space=space, config=self.config, stopping=stopping, taught=self.taught()

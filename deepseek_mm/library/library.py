@@ -30,6 +30,7 @@ from deepseek_mm.library.face_pass import FACES, FacePass
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
+from deepseek_mm.library.import_jobs import IMPORT, ImportingHandlers
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW, IndexingHandlers, below
 from deepseek_mm.library.photo_facts import PhotoFacts, PhotoFactsReader
 from deepseek_mm.library.trash import Taken, Trash, sweep
@@ -103,7 +104,9 @@ class Library:
         keeping = {BACKUP: trial.backup, RESTORE: bundle.restore, CHECK_BACKUP: trial.check}
         watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
         towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}
-        towers[FACES] = self.faces.run  # one of these at a time
+        towers[FACES] = self.faces.run
+        self.importing = ImportingHandlers(filling=filling)
+        towers[IMPORT] = self.importing.run  # one of these at a time
         self._workers: tuple[Worker, ...] = (
             Worker(jobs, towers),
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, **keeping}),

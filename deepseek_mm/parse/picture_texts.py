@@ -14,8 +14,9 @@ from datetime import datetime
 from PIL import Image, IptcImagePlugin
 from PIL.ImageFile import ImageFile
 
+from deepseek_mm.dates import parse_moment
 from deepseek_mm.parse.image_metadata import ORIENTATION, TURNS, name_camera
-from deepseek_mm.parse.xmp.packet import parse_moment, read_xmp
+from deepseek_mm.parse.xmp.packet import read_xmp
 from index.region import StatedFacts
 
 EXIF_TEXTS = (0x010E,)  # ImageDescription

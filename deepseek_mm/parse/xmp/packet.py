@@ -10,10 +10,10 @@ levels of Lightroom and digiKam. A packet that defines entities is not read, and
 import math
 import re
 from collections.abc import Iterator
-from datetime import datetime
 
 from lxml import etree
 
+from deepseek_mm.dates import parse_moment
 from deepseek_mm.parse.image_metadata import TURNS
 from index.region import StatedBox, StatedFacts
 
@@ -38,8 +38,6 @@ MICROSOFT_STARS = {1: 1, 25: 2, 50: 3, 75: 4, 99: 5}  # per cent -> stars
 ALBUMS, PEOPLE = "albums", "people"  # first levels of keywords that say what the second is
 FAVOURITE = ("deepseek-mm", "favourite")  # the keyword of a favourite, as this program writes it
 DEGREES = re.compile(r"(\d{1,3}),(\d{1,2}(?:\.\d+)?)(?:,(\d{1,2}(?:\.\d+)?))?\s*([NSEW])", re.IGNORECASE)
-DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?")
 
 
 def read_xmp(data: bytes, turn: int = 1) -> StatedFacts:
@@ -213,16 +211,6 @@ def parse_degrees(text: str, most: int) -> float | None:
     if size > most:
         return None
     return -size if found[4].upper() in "SW" else size
-
-
-def parse_moment(text: str) -> datetime | None:
-    """A day, or a moment by the clock that was there: its zone is left out. None for a month, a year, or nonsense."""
-    plain = text.strip().replace(" ", "T", 1)
-    found = TIME.match(plain) or DAY.fullmatch(plain)
-    try:
-        return datetime.fromisoformat(found[0]) if found else None
-    except ValueError:
-        return None
 
 
 def is_inside(box: StatedBox) -> bool:
