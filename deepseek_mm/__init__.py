@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from deepseek_mm.history import Corrected as Corrected
     from deepseek_mm.history import Saved as Saved
     from deepseek_mm.history import Turn as Turn
+    from deepseek_mm.imports import ImportPreview as ImportPreview
     from deepseek_mm.ingest import Report as Report
     from deepseek_mm.jobs import Failed as Failed
     from deepseek_mm.jobs import Job as Job
@@ -167,6 +168,7 @@ _NAMES = {  # of each module of ours
     "language.search_syntax": "SEARCH_HELP quote_value search_parts search_with search_without",
     "learning": "Learning Score Version",
     "learning.reliability": "Reliability ReliabilityGroup",
+    "imports": "ImportPreview",
     "library": "Health Library Taken Twins",
     "library.backup": "backups_in new_backup size_of",
     "library.dropped_files": "keep_dropped",

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from export_samples import said_by_google, small_photo, write_all
 from PIL import Image
 from serve_help import As
 from service import STRANGER, house_in
@@ -293,3 +294,17 @@ def test_a_part_of_a_file_is_sent_where_its_range_is_named(still, reader):
 def test_regions_and_files_say_the_times_of_videos_and_of_photos_none(reader):
     (region, *_) = reader.get("/library/sources/1/regions").json()["items"]
     assert (region["at_ms"], reader.get("/library/sources/1").json()["duration_ms"]) == (0, 0)
+
+
+def test_an_export_is_looked_at_and_taken_in_by_callers_on_this_machine_only(house, me):
+    files = {"a.jpg": small_photo(1), "a.jpg.json": said_by_google(1_556_973_000, favorited=True), "b.jpg.json": "{}"}
+    asked = {"paths": [str(write_all(house.folder / "takeout", files))]}
+    for route in ("/library/import/preview", "/library/import"):
+        assert house.caller(STRANGER).post(route, json=asked).status_code == 403
+    told = me.post("/library/import/preview", json=asked).json()
+    assert (told["kind"], told["files"], told["new"], told["dates"], told["favourites"]) == ("takeout", 1, 1, 1, 1)
+    assert told["left_out"][0]["path"].endswith("/b.jpg.json")
+    job = house.work(me.post("/library/import", json=asked).json())
+    assert (job["kind"], job["state"], job["result"]["noted"]) == ("import", "done", 1)
+    assert me.post("/library/import", json=asked | {"kind": "picasa"}).status_code == 422
+    assert me.post("/library/import/preview", json={"paths": ["/no/such"]}).status_code == 404

@@ -16,6 +16,7 @@ from deepseek_mm.api.problems import MEDIA_TYPE, AllowedMethods, add_problems
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes import (
     history_routes,
+    import_routes,
     inspection_routes,
     learning_routes,
     library_change_routes,
@@ -59,6 +60,7 @@ ROUTERS = (
     search_routes.router,
     library_routes.router,
     library_change_routes.router,
+    import_routes.router,
     photo_routes.router,
     people_routes.router,
     library_maintenance_routes.router,

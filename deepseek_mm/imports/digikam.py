@@ -22,6 +22,7 @@ from deepseek_mm.errors import BadFile
 from deepseek_mm.imports.export_tree import ExportTree
 from deepseek_mm.imports.records import ImportedPhoto, ImportPlan, LeftOutFile
 from deepseek_mm.imports.values import MOST_DESCRIPTION, list_names, one_line, read_place
+from deepseek_mm.parse.folder import is_inside
 from deepseek_mm.parse.formats import named_format
 from index.region import MOST_STARS, StatedFacts
 
@@ -33,7 +34,7 @@ CAPTION, TITLE = 1, 3  # types of comments
 PEOPLE, INTERNAL, ACCEPTED = "People", "_Digikam_Internal_Tags_", "Pick Label Accepted"
 MOST_LEVELS = 20  # of tags
 LOOKED_AT = 50  # photos that are looked for to find out where a root lies
-ABSENT = "is not there now: digiKam knows it, and the drive may be away"
+ABSENT = "is not in the folders that were named: its drive may be away, or its folder is to be named as well"
 HIDDEN = "is hidden or in the trash there"
 NOT_READ = "is of no kind that is read"
 IMAGES = """
@@ -71,19 +72,19 @@ def read_digikam(tree: ExportTree, config: ParseConfig) -> ImportPlan:
     photos, left_out = dict[str, ImportedPhoto](), list(tree.left_out)
     for file in tree.files:
         if file.name == DATABASE and os.path.isfile(file.path):
-            for photo in read_database(file.path, left_out):
+            for photo in read_database(file.path, tree.roots, left_out):
                 photos.setdefault(photo.path, photo)
     return ImportPlan(kind=KIND, photos=tuple(photos[path] for path in sorted(photos)), left_out=tuple(left_out))
 
 
-def read_database(path: str, left_out: list[LeftOutFile]) -> list[ImportedPhoto]:
-    """The photos that one database knows and that are there; the others are added to `left_out`."""
+def read_database(path: str, named: Sequence[str], left_out: list[LeftOutFile]) -> list[ImportedPhoto]:
+    """The photos that one database knows and that lie in the named folders; the others are added to `left_out`."""
     log = f"{path}-wal"
     if os.path.isfile(log) and os.path.getsize(log):
         raise BadFile(f"{path} is in use: {log} holds changes. Close digiKam, and import it again")
     try:
         with closing(open_database(path)) as connection:
-            return list(read_photos(connection, path, left_out))
+            return list(read_photos(connection, path, named, left_out))
     except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
         raise BadFile(f"{path} is no database of digiKam that can be read: {error}. Copy it again") from error
 
@@ -99,10 +100,12 @@ def open_database(path: str) -> sqlite3.Connection:
     return connection
 
 
-def read_photos(connection: sqlite3.Connection, path: str, left_out: list[LeftOutFile]) -> Iterator[ImportedPhoto]:
+def read_photos(
+    connection: sqlite3.Connection, path: str, named: Sequence[str], left_out: list[LeftOutFile]
+) -> Iterator[ImportedPhoto]:
     """Every photo with what is said of it."""
     rows = connection.execute(IMAGES).fetchall()
-    roots, albums = find_roots(connection, path, rows), name_albums({row[2] for row in rows})
+    roots, albums = find_roots(connection, path, rows, named), name_albums({row[2] for row in rows})
     tags, comments = read_tags(connection), read_comments(connection)
     for image, root, folder, name, status, *facts in rows:
         file = join_path(roots.get(root, ""), folder, name)
@@ -167,16 +170,22 @@ def name_albums(folders: Iterable[str]) -> dict[str, str]:
     }
 
 
-def find_roots(connection: sqlite3.Connection, path: str, rows: Sequence[Sequence[Any]]) -> dict[int, str]:
-    """Root -> the folder on this machine where its first photos lie; a root of which none is there is left out."""
+def find_roots(
+    connection: sqlite3.Connection, path: str, rows: Sequence[Sequence[Any]], named: Sequence[str]
+) -> dict[int, str]:
+    """Root -> the folder, in one of those that were named, where its first photos lie; the folder of the database where
+    none of them is there.
+
+    What the file says is looked for in the named folders only: it may be a stranger's.
+    """
     found = {}
     for root, identifier, inside in connection.execute("SELECT id, identifier, specificPath FROM AlbumRoots"):
-        named = parse_qs(str(identifier or "").partition("?")[2]).get("path", [])
-        places = [*named, os.path.dirname(path), *([inside] if inside not in (None, "", "/") else [])]
+        told = [*parse_qs(str(identifier or "").partition("?")[2]).get("path", []), str(inside or "")]
+        allowed = [os.path.normpath(each) for each in told if any(is_inside(os.path.normpath(each), n) for n in named)]
         some = [row for row in rows if row[1] == root][:LOOKED_AT]
+        places = [*allowed, os.path.dirname(path), *named]
         there = (each for each in places if any(os.path.isfile(join_path(each, row[2], row[3])) for row in some))
-        if (place := next(there, "")) or places:
-            found[root] = place or places[-1]
+        found[root] = next(there, os.path.dirname(path))
     return found
 
 

@@ -13,6 +13,7 @@ from deepseek_mm.accounts.permissions import Caller, check_path, require_local, 
 from deepseek_mm.answering.scene_programs import Checked, keep_rules, kept_rules
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadFile, Conflict, Forbidden, NothingThere
+from deepseek_mm.imports import ImportPreview
 from deepseek_mm.jobs import Failed, Job, State, follow
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
@@ -23,6 +24,7 @@ from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.face_pass import FACES
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
+from deepseek_mm.library.import_jobs import IMPORT
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.space_change import CHANGE_SPACE
@@ -34,6 +36,7 @@ from index import LIBRARY, Filter, Source
 
 KINDS = (
     INDEX,
+    IMPORT,
     READ,
     FACES,
     RENEW,
@@ -89,6 +92,17 @@ class LibraryService:
         if self.photos is None or not self.photos.is_dir():
             raise NothingThere("no photos come with this program. Name a folder of your own")
         return self._library.add([self.photos])
+
+    def preview_import(self, caller: Caller, paths: Sequence[str], *, kind: str = "") -> ImportPreview:
+        """What taking in the export of another program would do; nothing is written. Without a `kind` it is found out.
+
+        Forbidden, NothingThere or BadFile says which path cannot be taken, or that it is nobody's export.
+        """
+        return self._library.importing.preview([self._existing(path, caller) for path in paths], kind=kind)
+
+    def begin_import(self, caller: Caller, paths: Sequence[str], *, kind: str = "") -> Job:
+        """Take in the export of another program, where it lies, with all that it says. As `preview_import` raises."""
+        return self._library.importing.begin([self._existing(path, caller) for path in paths], kind=kind)
 
     def watch(self, caller: Caller, folder: str) -> Job:
         """Take a folder in, now and whenever something changes in it."""

@@ -33,12 +33,21 @@ class LibraryHandlers(Handlers):
 
         def begin() -> str:
             named = path.strip()
-            paths = [_parse_path(named, caller)] if named and not is_link(named) else []
+            paths = [parse_path(named, caller)] if named and not is_link(named) else []
             links = [named] if is_link(named) else []
             job = self.services.library.add(caller, paths, uploads=files or (), links=links, collection=collection)
             return self._begun(job, self.words.added)
 
         return self.say(begin if files or path.strip() else str, otherwise=self.words.add_nothing)
+
+    def begin_import(self, caller: Caller, path: str) -> ActionResult:
+        """Take in what another program has exported."""
+
+        def begin() -> str:
+            job = self.services.library.begin_import(caller, [parse_path(path, caller)])
+            return self._begun(job, self.words.added)
+
+        return self.say(begin if path.strip() else str, otherwise=self.words.import_which)
 
     def add_bundled(self, caller: Caller) -> ActionResult:
         """Index the bundled photos: something to begin with."""
@@ -48,7 +57,7 @@ class LibraryHandlers(Handlers):
         """Index a folder now, and whenever something changes in it."""
 
         def begin() -> str:
-            folder = _parse_path(path, caller)
+            folder = parse_path(path, caller)
             self.services.library.watch(caller, folder)
             return self.words.watching.format(folder=folder)
 
@@ -74,7 +83,7 @@ class LibraryHandlers(Handlers):
 
     def take_out(self, caller: Caller, path: str) -> ActionResult:
         """Forget a file or what lies below a folder; it can be put back for a while."""
-        typed = _parse_path(path, caller)
+        typed = parse_path(path, caller)
         return self.take_out_all(caller, [typed] if path.strip() else [], otherwise=self.words.take_out_which)
 
     def take_out_all(self, caller: Caller, paths: Sequence[str], *, otherwise: str) -> ActionResult:
@@ -118,7 +127,7 @@ class LibraryHandlers(Handlers):
 
     def backup(self, caller: Caller, path: str) -> ActionResult:
         """Back up to this file, or to one with the time in its name."""
-        typed = _parse_path(path, caller) if path.strip() else ""
+        typed = parse_path(path, caller) if path.strip() else ""
         return self.say(lambda: self._begun(self.services.library.backup(caller, typed)))
 
     def check_backup(self, caller: Caller) -> ActionResult:
@@ -129,7 +138,7 @@ class LibraryHandlers(Handlers):
         """Everything as it was when this backup was made."""
         restore, typed = self.services.library.restore, path.strip()
         return self.say(
-            lambda: self._begun(restore(caller, _parse_path(path, caller))) if typed else "",
+            lambda: self._begun(restore(caller, parse_path(path, caller))) if typed else "",
             otherwise=self.words.restore_which,
         )
 
@@ -152,7 +161,7 @@ class LibraryHandlers(Handlers):
         return (text or self.words.begun).format(title=library_report.title(job, self.words))
 
 
-def _parse_path(path: str, caller: Caller) -> str:
+def parse_path(path: str, caller: Caller) -> str:
     """A path as typed or pasted, quotes included; "~" is the home of this machine's people only."""
     bare = path.strip().strip("\"'")
     return os.path.abspath(os.path.expanduser(bare)) if caller.local else bare

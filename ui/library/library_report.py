@@ -71,6 +71,7 @@ def title(job: Job, words: UiTexts) -> str:
     """What a job is called in the page's language; one of an unknown kind by the name that it was given."""
     payload = job.payload
     names = {
+        "import": words.job_import,
         "index": words.job_index, "read text": words.job_read, "verify": words.job_verify, "repair": words.job_repair,
         "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
         "check backup": words.job_check_backup,

@@ -20,8 +20,9 @@ from ui.edges import ActionResult
 from ui.gateway.events import QUIET, Press, Updates, caller_of, needs_right
 from ui.html import heading, hint, line, notice, piece
 from ui.library.duplicates import DuplicateHandlers, TwinsPart
+from ui.library.imports_part import place_import, show_preview
 from ui.library.library_grid import SHOWING, LibraryGrid, LibraryLister, LibraryListing, select_regions
-from ui.library.library_handlers import LibraryHandlers
+from ui.library.library_handlers import LibraryHandlers, parse_path
 from ui.library.library_report import LibraryState, failure, in_bytes, look, say_marked
 from ui.library.rules import RuleHandlers, RulesPart
 from ui.pictures import PagePictures
@@ -193,7 +194,9 @@ class LibraryTab:
                 lister = LibraryLister(services=services, words=words)
                 shelf = LibraryGrid.place(lister, pictures, viewer, offer=services.library.photos is not None)
             with gr.Column(scale=1, min_width=300, elem_classes="library-side", elem_id=CARE):
-                parts |= place_add(words) | place_state(words)
+                parts |= place_add(words)
+                parts |= place_import(words, fold("import", words.import_title, is_open=False))
+                parts |= place_state(words)
                 twins = TwinsPart.place(DuplicateHandlers(services=services, words=words), pictures)
                 rules = RulesPart.place(RuleHandlers(services=services, words=words), pictures, viewer)
                 parts |= place_care(words)
@@ -218,6 +221,9 @@ class LibraryTab:
         self._press("path", shelving.add, "files", "path", "collection", event="submit")
         self._press("index", shelving.add, "files", "path", "collection")
         self._press("watch", shelving.watch, "path")
+        self._press("import_begin", shelving.begin_import, "import_path")
+        for event in (parts["import_look"].click, parts["import_path"].submit):
+            event(self._preview_import, parts["import_path"], parts["import_seen"], **QUIET)
         self._press("verify", shelving.verify)
         self._press("repair", shelving.repair, "gone")
         for event in (parts["measure"].click, parts["gone_text"].submit):
@@ -327,6 +333,13 @@ class LibraryTab:
     def _measure(self, request: gr.Request, gone: str) -> str:
         """How well the index does."""
         return measure_health(self.handlers.services, caller_of(request), str(gone or ""), self.handlers.words)
+
+    @needs_right("library")
+    def _preview_import(self, request: gr.Request, path: str) -> str:
+        """What an import would do."""
+        caller, words = caller_of(request), self.handlers.words
+        typed = parse_path(path, caller) if str(path or "").strip() else ""
+        return show_preview(self.handlers.services, caller, typed, words)
 
     @needs_right("library")
     def _act(

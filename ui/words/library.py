@@ -28,6 +28,35 @@ class LibraryWords:
         "Drop some files, or type the path of a file or folder.", "请拖入文件，或填写文件或文件夹的路径。"
     )
     added = Translation("Begun: {title}. You can go on asking meanwhile.", "已开始：{title}。期间可以继续提问。")
+    import_title = Translation("Import from another program", "从其他程序导入")
+    import_path = Translation(
+        "What Google Takeout, Apple Photos, Immich or digiKam has exported: a folder, or an archive",
+        "Google Takeout、Apple 照片、Immich 或 digiKam 导出的文件夹或压缩包",
+    )
+    import_hint = Translation("/home/me/Takeout", "/home/me/Takeout")
+    import_look = Translation("See what would happen", "查看导入后的结果")
+    import_begin = Translation("Import", "导入")
+    import_which = Translation(
+        "Type the path of the folder or the archive that was exported.", "请填写导出的文件夹或压缩包的路径。"
+    )
+    import_program = Translation("Exported by", "导出程序")
+    import_files = Translation("Photos and videos", "照片和视频")
+    import_known = Translation("{count}: {new} new, {known} known", "共 {count} 个：{new} 个新的，{known} 个已收录")
+    import_dates = Translation("With a date", "带日期")
+    import_places = Translation("With a place", "带地点")
+    import_rated = Translation("With stars", "带星级")
+    import_described = Translation("Described", "带描述")
+    import_named = Translation("With names of people", "带人物姓名")
+    import_albums = Translation(("{count} album", "{count} albums"), ("{count} 个相册", "{count} 个相册"))
+    import_more = Translation("and {count} more", "另有 {count} 个")
+    import_unmatched = Translation(
+        ("{count} photo of which nothing is said", "{count} photos of which nothing is said"),
+        ("{count} 张照片没有附带说明", "{count} 张照片没有附带说明"),
+    )
+    import_left_out = Translation(
+        ("{count} file is not taken", "{count} files are not taken"),
+        ("{count} 个文件不会导入", "{count} 个文件不会导入"),
+    )
     watch_which = Translation("Type the path of the folder to watch.", "请填写要监视的文件夹的路径。")
     watching = Translation(
         "{folder} is watched: what is new or changes there is indexed by itself.",
@@ -45,6 +74,7 @@ class LibraryWords:
     work_none = Translation("Nothing is being done.", "目前没有任务。")
     job_index = Translation("Index {what}", "建立索引：{what}")
     job_faces = Translation("Look for faces in photos", "在照片中寻找人脸")
+    job_import = Translation("Import {what}", "导入：{what}")
     job_read = Translation("Read and describe pictures", "识别图片中的文字并描述图片")
     job_name_photos = Translation("Read the names of photos", "读取照片的名称")
     job_renew = Translation("Read code and texts anew", "重新读取代码和文字")

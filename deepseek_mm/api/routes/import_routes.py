@@ -1,0 +1,71 @@
+"""/library/import: exports of other programs for photos, taken in where they lie on the server's machine."""
+
+from typing import Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from deepseek_mm.api.problems import DECLARED
+from deepseek_mm.api.route_parameters import Librarian, OurServices
+from deepseek_mm.api.schemas import Body, JobOut, PathIn, Text, Typed
+from deepseek_mm.imports import ImportPreview
+
+MOST_PATHS = 1000  # folders and archives of one export
+
+
+class ImportIn(Body):
+    """What another program exported: a folder, or the archives of it."""
+
+    paths: list[PathIn] = Field(min_length=1, max_length=MOST_PATHS, examples=[["/home/me/Takeout"]])
+    kind: Typed = Field(
+        default="", max_length=20, description="takeout, apple, immich or digikam; empty is found out", examples=[""]
+    )
+
+
+class LeftOutOut(BaseModel):
+    """A file that is not taken."""
+
+    path: Text
+    reason: Text = Field(description="the end of a sentence that begins with the path")
+
+
+class ImportPreviewOut(BaseModel):
+    """What an import would do."""
+
+    kind: Text = Field(examples=["takeout"])
+    files: int = Field(description="photos and videos")
+    new: int
+    known: int = Field(description="whose bytes the library has")
+    unmatched: int = Field(description="of which the export says nothing")
+    dates: int
+    places: int
+    favourites: int
+    rated: int = Field(description="with stars")
+    described: int
+    named: int = Field(description="with names of people")
+    albums: dict[str, int] = Field(description="name -> photos", examples=[{"Pisa": 12}])
+    new_albums: list[Text]
+    left_out: list[LeftOutOut] = Field(description="the first of those that are not taken")
+    num_left_out: int
+    without_facts: list[Text] = Field(description="the first photos of which nothing is said")
+
+    @classmethod
+    def of(cls, preview: ImportPreview) -> Self:
+        """As JSON says it."""
+        left_out = [{"path": path, "reason": reason} for path, reason in preview.left_out]
+        return cls(**preview.as_json() | {"left_out": left_out})
+
+
+router = APIRouter(tags=["library"], responses=DECLARED)
+
+
+@router.post("/library/import/preview")
+def preview_import(services: OurServices, asked: ImportIn, caller: Librarian) -> ImportPreviewOut:
+    """Say what taking an export in would do; nothing is changed."""
+    return ImportPreviewOut.of(services.library.preview_import(caller, asked.paths, kind=asked.kind))
+
+
+@router.post("/library/import", status_code=202)
+def begin_import(services: OurServices, asked: ImportIn, caller: Librarian) -> JobOut:
+    """Take an export in with its albums, dates, places, favourites and words."""
+    return JobOut.of(services.library.begin_import(caller, asked.paths, kind=asked.kind))

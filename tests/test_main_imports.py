@@ -1,0 +1,45 @@
+"""`import`: what another program has exported, first as a dry run, then for good."""
+
+import json
+
+import pytest
+from export_samples import ITALY, said_by_google, small_photo, write_all
+from test_main_index import Shop
+
+
+@pytest.fixture
+def takeout(tmp_path):
+    said = said_by_google(1_556_973_000, where=ITALY, favorited=True)
+    files = {
+        "Pisa/a.jpg": small_photo(1), "Pisa/a.jpg.json": said, "Pisa/metadata.json": {"title": "Pisa"},
+        "b.jpg": small_photo(2), "gone.jpg.json": said,
+    }  # fmt: skip
+    return str(write_all(tmp_path / "takeout", files))
+
+
+def test_a_dry_run_lists_what_would_happen_and_the_import_does_it(tmp_path, takeout):
+    shop = Shop(tmp_path)
+    assert shop("import", takeout, "--dry-run") == 0
+    assert shop.out.splitlines()[:4] == [
+        "Google Photos: 2 photos and videos, 2 new, 0 known",
+        "of them 1 with a date, 1 with a place, 1 favourites, 0 with stars, 0 described, 0 with people",
+        "album Pisa: 1 (new)",
+        "1 of which nothing is said",
+    ]
+    assert "1 files are not taken" in shop.out
+    assert shop.stored() == 0
+    assert shop("import", takeout) == 0
+    assert "2 added" in shop.out
+    assert "1 dates set, 1 places set, 1 favourites and stars taken over, 1 put into albums" in shop.out
+    assert shop("import", takeout, "--dry-run", "--json") == 0
+    told = json.loads(shop.out)
+    assert (told["known"], told["new"], told["new_albums"]) == (2, 0, [])
+
+
+def test_what_is_nobodys_export_is_refused_with_the_next_step(tmp_path):
+    shop = Shop(tmp_path)
+    home = str(write_all(tmp_path / "x", {"trip/a.jpg": small_photo(1)}))
+    assert shop("import", home) == 2
+    assert "--kind" in shop.err
+    assert shop("import", home, "--kind", "apple", "--json") == 0
+    assert json.loads(shop.out)["albums"] == 1
