@@ -50,7 +50,7 @@ def render_preview(preview: ImportPreview, words: UiTexts) -> str:
         (count_noun(words.import_left_out, preview.num_left_out), left_out),
     )
     below = "".join(render_list(title, rows) for title, rows in lists if rows)
-    return f'<div role="status">{terms(list_numbers(preview, words))}</div>{below}'
+    return f'<div class="job"><div role="status">{terms(list_numbers(preview, words))}</div>{below}</div>'
 
 
 def list_numbers(preview: ImportPreview, words: UiTexts) -> Iterator[tuple[str, str]]:
