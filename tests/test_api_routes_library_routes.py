@@ -308,3 +308,13 @@ def test_an_export_is_looked_at_and_taken_in_by_callers_on_this_machine_only(hou
     assert (job["kind"], job["state"], job["result"]["noted"]) == ("import", "done", 1)
     assert me.post("/library/import", json=asked | {"kind": "picasa"}).status_code == 422
     assert me.post("/library/import/preview", json={"paths": ["/no/such"]}).status_code == 404
+
+
+def test_sidecars_are_written_for_callers_on_this_machine_only(house, me):
+    (first, *_) = me.get("/library/sources").json()["items"]
+    me.post("/photos/rating", json={"sources": [first["id"]], "stars": 4})
+    assert house.caller(STRANGER).post("/library/sidecars", json={}).status_code == 403
+    assert list(house.folder.rglob("*.xmp")) == []
+    job = house.work(me.post("/library/sidecars", json={"sources": [first["id"]]}).json())
+    assert (job["kind"], job["result"]["written"]) == ("write sidecars", 1)
+    assert [path.name for path in house.folder.rglob("*.xmp")] == [f"{first['name']}.xmp"]

@@ -43,3 +43,14 @@ def test_what_is_nobodys_export_is_refused_with_the_next_step(tmp_path):
     assert "--kind" in shop.err
     assert shop("import", home, "--kind", "apple", "--json") == 0
     assert json.loads(shop.out)["albums"] == 1
+
+
+def test_what_was_said_is_written_beside_the_photos_on_wish(tmp_path, takeout):
+    shop = Shop(tmp_path)
+    shop("import", takeout)
+    assert shop("sidecars", "write", "--dry-run", "--json") == 0
+    assert json.loads(shop.out)["written"] == 1
+    assert not list(tmp_path.rglob("*.xmp"))
+    assert shop("sidecars", "write") == 0
+    assert shop.out == "1 sidecars written, 0 were as they should be\n"
+    assert [path.name for path in tmp_path.rglob("*.xmp")] == ["a.jpg.xmp"]

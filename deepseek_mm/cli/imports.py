@@ -1,4 +1,7 @@
-"""`import`: take in what another program for photos has exported, with its albums, dates, places and favourites."""
+"""`import`: take in what another program for photos has exported, with its albums, dates, places and favourites.
+
+`sidecars`: write what was said here beside the photos, for other programs to read.
+"""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
@@ -50,6 +53,24 @@ def run(args: Namespace, desk: Desk) -> int:
     return OK if job.state == "done" and job.result.get("files") and not failed else NOTHING
 
 
+def write(args: Namespace, desk: Desk) -> int:
+    """Exit code 1 when some could not be written."""
+    from deepseek_mm.services import build_services
+    from deepseek_mm.settings_file import SettingsFile
+
+    with desk.assistant(config_of(args, desk), speaks=False) as assistant:
+        service = build_services(assistant, SettingsFile.of(assistant.config)).library
+        job = service.write_sidecars(LOCAL, dry_run=args.dry_run)
+        with run_jobs(assistant.library):
+            job = finish(assistant.library, job, desk)
+        failed = tell_failures(assistant.library, job, desk)
+        if args.json:
+            desk.give({**job.result, "failed": failed, "state": job.state, "message": job.message})
+        else:
+            desk.say(job.message)
+    return OK if job.state == "done" and not failed else NOTHING
+
+
 def lines(preview: "ImportPreview") -> Iterator[str]:
     """What an import would do, for people."""
     yield f"{PROGRAM_NAMES[preview.kind]}: {preview.files} photos and videos, {preview.new} new, {preview.known} known"
@@ -77,6 +98,14 @@ def add(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
+def add_sidecars(parser: ArgumentParser) -> None:
+    """The words of `sidecars`."""
+    parser.add_argument("word", metavar="WORD", choices=("write",), help="write: what was said here, beside each photo")
+    parser.add_argument("--dry-run", action="store_true", help="only count what would be written")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_settings(parser)
+
+
 COMMANDS = (
     Command(
         name="import",
@@ -84,5 +113,12 @@ COMMANDS = (
         example="python -m deepseek_mm import takeout-001.zip takeout-002.zip --dry-run",
         add=add,
         run=run,
+    ),
+    Command(
+        name="sidecars",
+        help="write descriptions, stars, favourites and albums into XMP sidecars beside the photos",
+        example="python -m deepseek_mm sidecars write --dry-run",
+        add=add_sidecars,
+        run=write,
     ),
 )

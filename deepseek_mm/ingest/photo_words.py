@@ -156,7 +156,8 @@ class PhotoWords:
         texts, kept = (inside, []) if inside is not None else (PictureTexts(), self._told_before(source))
         notes = [*texts.notes, *self._notes_beside(source)][:MOST_NOTES]
         notes += [text for each in stated for text in notes_of(each.facts)]
-        pairs = [(NOTE, text) for text in dict.fromkeys(notes)]
+        own = {region.text for region in mine}  # which a sidecar that was written here says again
+        pairs = [(NOTE, text) for text in dict.fromkeys(notes) if text not in own]
         pairs += [(PLACE, name_place(source)), (CAMERA, describe_camera(texts.camera))]
         told = [Region(source=source, kind=kind, box_px=box, text=text) for kind, text in pairs if text]
         told += [region for region in kept if region.text not in {text for _, text in pairs}]

@@ -33,6 +33,7 @@ from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, Lib
 from deepseek_mm.library.import_jobs import IMPORT, ImportingHandlers
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW, IndexingHandlers, below
 from deepseek_mm.library.photo_facts import PhotoFacts, PhotoFactsReader
+from deepseek_mm.library.sidecar_jobs import SIDECARS, SidecarHandlers
 from deepseek_mm.library.trash import Taken, Trash, sweep
 from deepseek_mm.parse.document import absolute, real_path
 from deepseek_mm.types import PhotoDescription
@@ -107,9 +108,10 @@ class Library:
         towers[FACES] = self.faces.run
         self.importing = ImportingHandlers(filling=filling)
         towers[IMPORT] = self.importing.run  # one of these at a time
+        self.sidecars = SidecarHandlers(filling=filling)
         self._workers: tuple[Worker, ...] = (
             Worker(jobs, towers),
-            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, **keeping}),
+            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, SIDECARS: self.sidecars.run, **keeping}),
             Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
             Worker(jobs, {LEARN: self.learning.run}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),

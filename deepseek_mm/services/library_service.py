@@ -27,6 +27,7 @@ from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.import_jobs import IMPORT
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.library.photo_facts import PhotoFacts
+from deepseek_mm.library.sidecar_jobs import SIDECARS
 from deepseek_mm.library.space_change import CHANGE_SPACE
 from deepseek_mm.library.web_fetcher import FetchedFile, Fetcher
 from deepseek_mm.logic.rules import Rule, rules_of
@@ -37,6 +38,7 @@ from index import LIBRARY, Filter, Source
 KINDS = (
     INDEX,
     IMPORT,
+    SIDECARS,
     READ,
     FACES,
     RENEW,
@@ -103,6 +105,15 @@ class LibraryService:
     def begin_import(self, caller: Caller, paths: Sequence[str], *, kind: str = "") -> Job:
         """Take in the export of another program, where it lies, with all that it says. As `preview_import` raises."""
         return self._library.importing.begin([self._existing(path, caller) for path in paths], kind=kind)
+
+    def write_sidecars(self, caller: Caller, sources: Sequence[int] = (), *, dry_run: bool = False) -> Job:
+        """Write what somebody said of these photos, or of all, into sidecars beside them; `dry_run` only counts.
+
+        Forbidden for callers from elsewhere: it writes into folders of this machine.
+        """
+        sidecars = self._library.sidecars
+        require_local(caller, "write sidecars beside photos")
+        return sidecars.begin(sources, dry_run=dry_run)
 
     def watch(self, caller: Caller, folder: str) -> Job:
         """Take a folder in, now and whenever something changes in it."""

@@ -72,6 +72,7 @@ def title(job: Job, words: UiTexts) -> str:
     payload = job.payload
     names = {
         "import": words.job_import,
+        "write sidecars": words.job_sidecars,
         "index": words.job_index, "read text": words.job_read, "verify": words.job_verify, "repair": words.job_repair,
         "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
         "check backup": words.job_check_backup,

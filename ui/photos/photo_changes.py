@@ -24,6 +24,12 @@ def put_into_album(services: Services, caller: Caller, words: UiTexts, chosen: S
     return words.photos_album_has.format(name=album.name, photos=count_noun(words.photos_count, album.sources))
 
 
+def write_sidecars(services: Services, caller: Caller, words: UiTexts, chosen: Sequence[int]) -> str:
+    """What somebody said of photos is written beside them, as a job."""
+    services.library.write_sidecars(caller, chosen)
+    return words.photos_sidecars_begun.format(photos=count_noun(words.photos_count, len(chosen)))
+
+
 def render_album_field(albums: Iterable[str], words: UiTexts) -> str:
     """Where the name of an album is typed, those that there are proposed."""
     names = "".join(f'<option value="{escape(album)}"></option>' for album in albums)

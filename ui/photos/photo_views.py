@@ -159,7 +159,8 @@ def _render_bar(view: PhotosView, albums: Iterable[str], words: UiTexts) -> str:
         f"{button('share_page', '', words.photos_share_page)}{button('share_zip', '', words.photos_share_zip)}"
         f'<label class="with-places"><input type="checkbox"> {escape(words.photos_share_places)}</label>'
     )
-    return bar(words, liked, rated, render_album_field(albums, words), own, share)
+    beside = button("sidecars", "", words.photos_sidecars)
+    return bar(words, liked, rated, render_album_field(albums, words), own, share, beside)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

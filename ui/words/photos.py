@@ -68,6 +68,11 @@ class PhotosWords:
         "Choose photos: only these can be favourites or in albums.", "请选择照片：只有照片可以收藏或放入相册。"
     )
     photos_rated = Translation("Kept for {photos}.", "已保存（{photos}）。")
+    photos_sidecars = Translation("Write XMP sidecars", "写入 XMP 附属文件")
+    photos_sidecars_begun = Translation(
+        "Begun: what you said of {photos} is written beside them. See how it goes under Library.",
+        "已开始：你对 {photos} 的描述、星级、收藏和相册会写在照片旁边。可在“图库”中查看进度。",
+    )
     photos_share_page = Translation("Share as a page", "分享为网页")
     photos_share_zip = Translation("Share as ZIP", "分享为 ZIP")
     photos_share_places = Translation("with places", "包含地点")

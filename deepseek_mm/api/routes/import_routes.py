@@ -1,4 +1,4 @@
-"""/library/import: exports of other programs for photos, taken in where they lie on the server's machine."""
+"""/library/import and /library/sidecars: what other programs say of photos, and what is said here, for them to read."""
 
 from typing import Self
 
@@ -7,9 +7,10 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Librarian, OurServices
-from deepseek_mm.api.schemas import Body, JobOut, PathIn, Text, Typed
+from deepseek_mm.api.schemas import Body, JobOut, Number, PathIn, Text, Typed
 from deepseek_mm.imports import ImportPreview
 
+MOST_CHOSEN = 10_000  # photos at once
 MOST_PATHS = 1000  # folders and archives of one export
 
 
@@ -20,6 +21,13 @@ class ImportIn(Body):
     kind: Typed = Field(
         default="", max_length=20, description="takeout, apple, immich or digikam; empty is found out", examples=[""]
     )
+
+
+class SidecarsIn(Body):
+    """Photos beside which is written what somebody said of them here."""
+
+    sources: list[Number] = Field(default=[], max_length=MOST_CHOSEN, description="empty: all", examples=[[7]])
+    dry_run: bool = Field(default=False, description="only count what would be written")
 
 
 class LeftOutOut(BaseModel):
@@ -69,3 +77,9 @@ def preview_import(services: OurServices, asked: ImportIn, caller: Librarian) ->
 def begin_import(services: OurServices, asked: ImportIn, caller: Librarian) -> JobOut:
     """Take an export in with its albums, dates, places, favourites and words."""
     return JobOut.of(services.library.begin_import(caller, asked.paths, kind=asked.kind))
+
+
+@router.post("/library/sidecars", status_code=202)
+def write_sidecars(services: OurServices, asked: SidecarsIn, caller: Librarian) -> JobOut:
+    """Write descriptions, stars, favourites and albums of photos into XMP sidecars beside them."""
+    return JobOut.of(services.library.write_sidecars(caller, asked.sources, dry_run=asked.dry_run))

@@ -19,7 +19,7 @@ from deepseek_mm.parse.formats import File, FileHead, Piece
 from deepseek_mm.parse.image_metadata import Exposure
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.parse.workers.pool import Died, TooSlow, shared_pool, unnamed_file
-from deepseek_mm.parse.workers.wire import Nonsense, WorkerReply
+from deepseek_mm.parse.workers.wire import Nonsense, WorkerReply, facts_row
 from index.region import VIDEO_FORMATS, StatedFacts
 
 LAZY = ("pdf", *VIDEO_FORMATS)  # formats whose pieces are each a step of its own
@@ -85,6 +85,15 @@ def read_facts(file: File, config: ParseConfig, *, turn: int = 1) -> StatedFacts
     """What a sidecar says of a photo that has to be turned so. BadFile or LimitReached."""
     with closing(FileRequest(file.path, config, never)) as reading:
         return reading.ask_about(file, "sidecar", turn=turn).facts
+
+
+def edit_sidecar(file: File, facts: StatedFacts, config: ParseConfig) -> bytes:
+    """A sidecar, or the empty one that no bytes are, with these facts in it; b"" where they stand there already.
+
+    BadFile or LimitReached.
+    """
+    with closing(FileRequest(file.path, config, never)) as reading:
+        return reading.ask_about(file, "edit sidecar", facts=facts_row(facts)).words.encode()
 
 
 def read_exposure(file: File, config: ParseConfig) -> Exposure:

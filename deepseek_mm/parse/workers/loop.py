@@ -41,6 +41,7 @@ from deepseek_mm.parse.video import CONTAINERS, read_moment, read_texts, read_vi
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
     Nonsense,
+    facts_of,
     facts_row,
     head_row,
     piece_row,
@@ -49,6 +50,7 @@ from deepseek_mm.parse.workers.wire import (
     receive,
     send,
 )
+from deepseek_mm.parse.xmp.editor import edit_packet
 from deepseek_mm.parse.xmp.packet import read_xmp
 from deepseek_mm.sandbox import kernel, restrictions
 
@@ -227,6 +229,8 @@ class FileParser:
         if request["do"] == "texts":
             words = "\n".join([camera_in(file.data), *descriptions_in(file.data)])
             return {"words": words, "facts": facts_row(facts_in(file.data)), "turn": turn_in(file.data)}
+        if request["do"] == "edit sidecar":
+            return {"words": edit_packet(file.data, facts_of(request["facts"]), name=file.path)}
         if request["do"] == "sidecar":
             return {"facts": facts_row(read_xmp(file.data, request["turn"]))}
         if request["do"] == "exposure":

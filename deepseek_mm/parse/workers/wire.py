@@ -140,7 +140,7 @@ def reply_of(message: dict[str, Any], size: int, desk: memoryview) -> WorkerRepl
             more=message.get("more") is True,
             entries=tuple(map(tuple, message.get("entries", ()))),
             exposure=_exposure(message.get("exposure", {})),
-            facts=_facts(message.get("facts", {})),
+            facts=facts_of(message.get("facts", {})),
             turn=_number(message.get("turn", 1)),
             peak_mb=_number(message.get("peak", 0)),
         )
@@ -191,8 +191,10 @@ def _exposure(row: dict[str, Any]) -> Exposure:
     return Exposure(**fields)
 
 
-def _facts(row: dict[str, Any]) -> StatedFacts:
-    """Its lists are of texts, its boxes lie in the photo, its stars are five at most."""
+def facts_of(row: dict[str, Any]) -> StatedFacts:
+    """What such a row says. ValueError, TypeError or KeyError unless its lists are of texts, its boxes lie in the photo
+    and its stars are five at most.
+    """
     fields: dict[str, Any] = {name: _text(row[name]) for name in ("title", "description") if name in row}
     lists = ("keywords", "people", "albums")
     fields |= {name: tuple(map(_text, row[name])) for name in lists if name in row}

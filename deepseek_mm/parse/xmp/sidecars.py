@@ -7,13 +7,15 @@ first kind.
 import hashlib
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.parse import archive
 from deepseek_mm.parse.document import absolute, in_archive, plain_file, stat_file
 from deepseek_mm.parse.formats import BY_NAME, File
-from deepseek_mm.parse.workers.client import read_facts
+from deepseek_mm.parse.workers.client import edit_sidecar, read_facts
+from deepseek_mm.storage.files import atomic_write
 from index.region import StatedFacts
 
 ENDING = ".xmp"
@@ -60,6 +62,37 @@ def read_sidecar(path: str, config: ParseConfig, *, turn: int = 1) -> Sidecar | 
     except BadFile:
         facts = StatedFacts()
     return Sidecar(path=found.path, size_bytes=found.size_bytes, modified_ns=found.modified_ns, facts=facts)
+
+
+def write_sidecar(
+    photo: str, facts: StatedFacts, config: ParseConfig, *, shared: bool = False, dry_run: bool = False
+) -> bool:
+    """Write these facts into the sidecar of a photo, which is made if there is none; False if they stand there already.
+
+    All else in it stays. With `shared` other photos have the photo's name without its ending: then it gets a sidecar of
+    its own, which begins as the common one. BadFile, NothingThere or LibraryError says why it cannot be written.
+    """
+    if in_archive(photo) is not None:
+        raise BadFile(f"{photo} lies in an archive, beside which nothing can be written. Unpack the archive")
+    if not os.path.isfile(photo):
+        raise NothingThere(f"no file at {photo}. Its drive may be away: connect it, and try again")
+    found = find_sidecar(photo)
+    is_common = found is not None and not found.path.lower().startswith(photo.lower())
+    target = photo + ENDING if found is None or (shared and is_common) else found.path
+    before = open_sidecar(found.path, config) if found is not None else empty_file(target)
+    if before is None or os.path.islink(target):
+        raise BadFile(f"{target} is too large, or a link, and stays as it is. Move it away, and a new one is written")
+    after = edit_sidecar(before, facts, config)
+    if not after and target == before.path:
+        return False
+    if not dry_run:
+        atomic_write(Path(target), after or before.data)
+    return True
+
+
+def empty_file(path: str) -> File:
+    """A sidecar that is not there yet."""
+    return File(path=path, data=b"", digest="", size_bytes=0, modified_ns=0, format=BY_NAME["xml"])
 
 
 def open_sidecar(path: str, config: ParseConfig) -> File | None:
