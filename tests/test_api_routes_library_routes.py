@@ -318,3 +318,12 @@ def test_sidecars_are_written_for_callers_on_this_machine_only(house, me):
     job = house.work(me.post("/library/sidecars", json={"sources": [first["id"]]}).json())
     assert (job["kind"], job["result"]["written"]) == ("write sidecars", 1)
     assert [path.name for path in house.folder.rglob("*.xmp")] == [f"{first['name']}.xmp"]
+
+
+def test_everything_is_exported_for_callers_on_this_machine_only(house, me):
+    asked = {"folder": str(house.folder / "out")}
+    assert house.caller(STRANGER).post("/library/export", json=asked).status_code == 403
+    job = house.work(me.post("/library/export", json=asked).json())
+    assert (job["state"], job["result"]["files"]) == ("done", 3)
+    assert (house.folder / "out" / "library.json").is_file()
+    assert me.post("/library/export", json={"folder": str(house.folder)}).status_code == 409

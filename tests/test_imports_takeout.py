@@ -91,7 +91,7 @@ def test_albums_are_folders_with_a_file_of_their_own_and_years_are_none(tmp_path
     plan = read_plan([write_all(tmp_path / "x", files)], PARSE)
     assert plan.kind == "takeout"
     assert [photo.facts.albums for photo in plan.photos] == [(), ("Pisa 2019",), ("Rom",)]
-    assert plan.unmatched == ()
+    assert plan.silent_photos == ()
     assert [reason for _, reason in plan.left_out] == [NO_TELLER]
 
 
@@ -125,6 +125,6 @@ def test_what_is_not_taken_is_told_with_its_reason(tmp_path):
     home = write_all(tmp_path / "x", files)
     plan = read_plan([home], PARSE)
     reasons = {path.removeprefix(f"{home}/"): reason for path, reason in plan.left_out}
-    assert [path.removeprefix(f"{home}/") for path in plan.unmatched] == ["a.jpg", "c.jpg", "d.jpg"]
+    assert [path.removeprefix(f"{home}/") for path in plan.silent_photos] == ["a.jpg", "c.jpg", "d.jpg"]
     assert (reasons["gone.jpg.json"], reasons["b.jpg"], reasons["d.jpg.json"]) == (NO_PHOTO, TRASHED, NO_TELLER)
     assert set(reasons) == {"gone.jpg.json", "b.jpg", "d.jpg.json", "note.bin", "part.tgz"}

@@ -54,3 +54,16 @@ def test_what_was_said_is_written_beside_the_photos_on_wish(tmp_path, takeout):
     assert shop("sidecars", "write") == 0
     assert shop.out == "1 sidecars written, 0 were as they should be\n"
     assert [path.name for path in tmp_path.rglob("*.xmp")] == ["a.jpg.xmp"]
+
+
+def test_everything_is_exported_and_taken_back_by_another_library(tmp_path, takeout):
+    shop = Shop(tmp_path)
+    shop("import", takeout)
+    out = str(tmp_path / "out")
+    assert shop("export", out) == 0
+    assert shop.out == f"2 files, 1 albums and 0 conversations are in {out}\n"
+    assert shop("import", out, "--dry-run", "--json") == 0
+    told = json.loads(shop.out)
+    assert (told["kind"], told["known"], told["favourites"]) == ("export", 2, 1)
+    assert shop("export", takeout) == 2
+    assert "Name a new or an empty folder" in shop.err

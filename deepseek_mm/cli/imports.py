@@ -1,13 +1,14 @@
 """`import`: take in what another program for photos has exported, with its albums, dates, places and favourites.
 
-`sidecars`: write what was said here beside the photos, for other programs to read.
+`sidecars`: write what was said here beside the photos, for other programs to read. `export`: all of a library as a
+folder of files, sidecars and JSON, which `import` takes back.
 """
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from deepseek_mm.accounts.permissions import LOCAL
+from deepseek_mm.accounts.permissions import COMMAND_LINE
 from deepseek_mm.terminal import (
     NOTHING,
     OK,
@@ -25,7 +26,7 @@ from index.statements import PROGRAM_NAMES
 if TYPE_CHECKING:
     from deepseek_mm.imports import ImportPreview
 
-KINDS = ("takeout", "apple", "immich", "digikam")
+KINDS = ("export", "takeout", "apple", "immich", "digikam")
 SHOWN = 20  # files and albums that are listed
 
 
@@ -37,11 +38,11 @@ def run(args: Namespace, desk: Desk) -> int:
     with desk.assistant(config_of(args, desk), speaks=False) as assistant:
         service = build_services(assistant, SettingsFile.of(assistant.config)).library
         if args.dry_run:
-            preview = service.preview_import(LOCAL, args.paths, kind=args.kind)
+            preview = service.preview_import(COMMAND_LINE, args.paths, kind=args.kind)
             desk.give(preview.as_json()) if args.json else [desk.say(line) for line in lines(preview)]
             return OK if preview.files else NOTHING
         library = assistant.library
-        job = service.begin_import(LOCAL, args.paths, kind=args.kind)
+        job = service.begin_import(COMMAND_LINE, args.paths, kind=args.kind)
         with run_jobs(library):
             job = finish(library, job, desk)
             failed = tell_failures(library, job, desk)
@@ -60,7 +61,11 @@ def write(args: Namespace, desk: Desk) -> int:
 
     with desk.assistant(config_of(args, desk), speaks=False) as assistant:
         service = build_services(assistant, SettingsFile.of(assistant.config)).library
-        job = service.write_sidecars(LOCAL, dry_run=args.dry_run)
+        job = (
+            service.export_everything(COMMAND_LINE, args.folder)
+            if "folder" in args
+            else service.write_sidecars(COMMAND_LINE, dry_run=args.dry_run)
+        )
         with run_jobs(assistant.library):
             job = finish(assistant.library, job, desk)
         failed = tell_failures(assistant.library, job, desk)
@@ -106,6 +111,13 @@ def add_sidecars(parser: ArgumentParser) -> None:
     add_settings(parser)
 
 
+def add_export(parser: ArgumentParser) -> None:
+    """The words of `export`."""
+    parser.add_argument("folder", metavar="FOLDER", help="a new or empty folder")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_settings(parser)
+
+
 COMMANDS = (
     Command(
         name="import",
@@ -119,6 +131,13 @@ COMMANDS = (
         help="write descriptions, stars, favourites and albums into XMP sidecars beside the photos",
         example="python -m deepseek_mm sidecars write --dry-run",
         add=add_sidecars,
+        run=write,
+    ),
+    Command(
+        name="export",
+        help="copy the whole library into a folder: files, sidecars, albums and conversations",
+        example="python -m deepseek_mm export everything",
+        add=add_export,
         run=write,
     ),
 )

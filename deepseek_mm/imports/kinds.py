@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
-from deepseek_mm.imports import apple, digikam, immich, takeout
+from deepseek_mm.imports import apple, digikam, immich, own_export, takeout
 from deepseek_mm.imports.export_tree import ExportTree, list_export
 from deepseek_mm.imports.records import ImportPlan
 from index.statements import PROGRAM_NAMES
@@ -21,6 +21,7 @@ class ExportKind:
 
 
 READERS = {  # asked in this order
+    own_export.KIND: ExportKind(is_it=own_export.is_own, read=own_export.read_own),
     digikam.KIND: ExportKind(is_it=digikam.is_digikam, read=digikam.read_digikam),
     takeout.KIND: ExportKind(is_it=takeout.is_takeout, read=takeout.read_takeout),
     immich.KIND: ExportKind(is_it=immich.is_immich, read=immich.read_immich),
@@ -34,7 +35,7 @@ def find_kind(tree: ExportTree, config: ParseConfig) -> str:
     for name, kind in READERS.items():
         if kind.is_it(tree, config):
             return name
-    programs = ", ".join(PROGRAM_NAMES[name] for name in KINDS)
+    programs = ", ".join(PROGRAM_NAMES[name] for name in KINDS if name != own_export.KIND)
     raise BadFile(
         f"{', '.join(tree.roots)} is no export of {programs} by what lies in it. Say what it is with --kind, or take "
         "the folder in as it is: python -m deepseek_mm index FOLDER"

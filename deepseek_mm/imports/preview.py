@@ -57,7 +57,7 @@ def preview_import(
         files=len(facts),
         new=len(facts) - known,
         known=known,
-        unmatched=len(plan.unmatched),
+        unmatched=len(plan.silent_photos),
         dates=sum(each.taken_at is not None for each in facts),
         places=sum(each.latitude is not None for each in facts),
         favourites=sum(each.is_favourite for each in facts),
@@ -68,7 +68,7 @@ def preview_import(
         new_albums=tuple(sorted(name for name in albums if name.casefold() not in there)),
         left_out=plan.left_out[:MOST_TOLD],
         num_left_out=len(plan.left_out),
-        without_facts=plan.unmatched[:MOST_TOLD],
+        without_facts=plan.silent_photos[:MOST_TOLD],
     )
 
 

@@ -19,15 +19,45 @@ class ImportedPhoto:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ExportedAlbum:
+    """An album in its order."""
+
+    name: str
+    cover: str  # path of the photo that stands for it; "" is its first
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExportedConversation:
+    """A conversation as `sharing.parcel` writes it, and what it is known by."""
+
+    path: str
+    title: str
+    last_at: str  # ISO 8601
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnExport:
+    """What only an export of this program holds."""
+
+    words: Mapping[str, str]  # path of a photo -> somebody's own words about it
+    collections: Mapping[str, str]  # path -> the collection that it is in
+    documents: tuple[str, ...] = ()  # paths of all that is no photo
+    albums: tuple[ExportedAlbum, ...] = ()
+    conversations: tuple[ExportedConversation, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ImportPlan:
     """All that an export holds."""
 
     kind: str  # of `kinds.KINDS`, and of `index.statements.PROGRAM_NAMES`
     photos: tuple[ImportedPhoto, ...]  # by path, each once
     left_out: tuple[LeftOutFile, ...] = ()
+    own: OwnExport | None = None
 
     @property
-    def unmatched(self) -> tuple[str, ...]:
+    def silent_photos(self) -> tuple[str, ...]:
         """Photos of which nothing is said."""
         return tuple(photo.path for photo in self.photos if not photo.told_by)
 

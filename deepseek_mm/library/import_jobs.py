@@ -6,21 +6,73 @@ photo that lies in a year and in two albums of the export is one.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from deepseek_mm.errors import BadFile
 from deepseek_mm.imports import ImportPlan, ImportPreview, find_export, preview_import, read_plan
-from deepseek_mm.imports.records import merge_facts
+from deepseek_mm.imports.own_export import when
+from deepseek_mm.imports.records import ExportedAlbum, ExportedConversation, OwnExport, merge_facts
 from deepseek_mm.ingest import Hooks, Report
-from deepseek_mm.ingest.photo_words import STATED
+from deepseek_mm.ingest.photo_words import STATED, is_own
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.library.index_jobs import IndexingHandlers
 from deepseek_mm.parse.document import real_path
-from index.region import PhotoStatement, StatedFacts
+from deepseek_mm.sharing import Sharing
+from deepseek_mm.storage.files import read_small
+from index import Source
+from index.region import LIBRARY, PhotoStatement, StatedFacts
 from index.statements import PROGRAM_NAMES, StatedChanges
 
 IMPORT = "import"  # the kind of the jobs
+OURS = ""  # the command line's session in the history
 TOGETHER = 256  # photos of which is noted what is said, in one transaction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnExportHandlers:
+    """What only an export of this program brings: own words, collections, the order of albums, and conversations."""
+
+    filling: IndexingHandlers
+    describe: Callable[[Source, str], object]  # in somebody's own words
+    sharing: Callable[[], Sharing]
+
+    def restore(self, own: OwnExport, new_albums: Collection[str], task: Task) -> None:
+        """Bring all of it where nothing is said here yet; albums that were there before keep their order."""
+        store = self.filling.store
+        for path, words in own.words.items():
+            source = store.source_at(path)
+            if source is not None and not any(map(is_own, store.regions_of([source.id])[source.id])):
+                self.describe(source, words)
+        for path, name in own.collections.items():
+            known = store.source_at(path)
+            if known is not None and known.collection == LIBRARY:
+                store.collect([path], name)
+        for album in own.albums:
+            if album.name in new_albums:
+                self._order(album)
+        for talk in own.conversations if task.job.payload.get("conversations") else ():
+            self._adopt(talk, task)
+
+    def _order(self, album: ExportedAlbum) -> None:
+        curation, album_id = self.filling.store.curation, self.filling.store.curation.make_album(album.name)
+        found = {path: self.filling.store.source_at(path) for path in dict.fromkeys((*album.paths, album.cover))}
+        ids = {path: source.id for path, source in found.items() if source is not None}
+        curation.order(album_id, [ids[path] for path in album.paths if path in ids])
+        if album.cover in ids:
+            curation.set_cover(album_id, ids[album.cover])
+
+    def _adopt(self, talk: ExportedConversation, task: Task) -> None:
+        """Take a conversation in, unless it is there."""
+        sharing = self.sharing()
+        known = sharing.history.conversations(session=OURS, limit=-1)
+        if any((each.title, when(each.last_at)) == (talk.title, talk.last_at) for each in known):
+            return
+        try:
+            sharing.take_in(read_small(Path(talk.path), most_bytes=sharing.limits.max_bytes), session=OURS)
+        except (BadFile, OSError, ValueError) as error:
+            task.fail(talk.path, str(error))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +80,7 @@ class ImportingHandlers:
     """The handler of jobs that import into one store."""
 
     filling: IndexingHandlers
+    restoring: OwnExportHandlers
 
     def preview(self, paths: Sequence[str | os.PathLike[str]], *, kind: str = "") -> ImportPreview:
         """What taking in this export would do; nothing is written. Without a `kind` it is found out.
@@ -37,15 +90,19 @@ class ImportingHandlers:
         plan = read_plan([real_path(path) for path in paths], self.filling.config, kind=kind)
         return preview_import(plan, self.filling.store, self.filling.config)
 
-    def begin(self, paths: Sequence[str | os.PathLike[str]], *, kind: str = "") -> Job:
-        """Take in an export with all that it says. An equal job that is under way is joined. Raises as `preview`."""
+    def begin(self, paths: Sequence[str | os.PathLike[str]], *, kind: str = "", conversations: bool = False) -> Job:
+        """Take in an export with all that it says, and with `conversations` those as the command line's.
+
+        An equal job that is under way is joined. Raises as `preview`.
+        """
         names = [real_path(path) for path in paths]
         found = find_export(names, self.filling.config, kind=kind)
         title = f"Import from {PROGRAM_NAMES[found]}: {', '.join(names)}"
-        return self.filling.jobs.add(IMPORT, {"paths": names, "kind": found}, title=title, unique=True)
+        payload = {"paths": names, "kind": found, "conversations": conversations}
+        return self.filling.jobs.add(IMPORT, payload, title=title, unique=True)
 
     def run(self, task: Task) -> str:
-        """Payload: paths; kind ("" is found out); only (instead of all photos, for a retry)."""
+        """Payload: paths; kind ("" is found out); only (instead of all photos, for a retry); conversations."""
         payload = task.job.payload
         self.filling.drives.note(payload["paths"])
         plan = read_plan(payload["paths"], self.filling.config, kind=str(payload.get("kind", "")))
@@ -53,15 +110,20 @@ class ImportingHandlers:
         report = self._take(plan, task)
         changes = StatedChanges() if task.stopping else self._note(plan, task)
         self.filling.add_words(task)
+        if plan.own is not None and not task.stopping:
+            self.restoring.restore(plan.own, before.new_albums, task)
         if not report.stopped:
             self.filling.add_reading()
-        task.result = before.as_json() | report.counts() | changes._asdict() | {"kind": plan.kind}
+        left_out = {"left_out": before.left_out, "num_left_out": before.num_left_out, "unmatched": before.unmatched}
+        task.result = {"kind": plan.kind, "files": before.files} | left_out | report.counts() | changes._asdict()
         return describe_import(plan, report, changes)
 
     def _take(self, plan: ImportPlan, task: Task) -> Report:
         """Its photos and videos become files of the library, where they lie."""
         only = set(task.job.payload.get("only") or ())
-        files = [photo.path for photo in plan.photos if not only or photo.path in only]
+        documents = plan.own.documents if plan.own else ()
+        every = [*(photo.path for photo in plan.photos), *documents]
+        files = [path for path in every if not only or path in only]
         if not files:
             return Report()
         hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
@@ -114,7 +176,7 @@ def describe_import(plan: ImportPlan, report: Report, changes: StatedChanges) ->
         (changes.places, "places set"),
         (changes.rated, "favourites and stars taken over"),
         (changes.albums, "put into albums"),
-        (len(plan.unmatched), "of which nothing is said"),
+        (len(plan.silent_photos), "of which nothing is said"),
         (len(plan.left_out), "files left out"),
     ]
     return ", ".join([report.sentence(), *(f"{count} {what}" for count, what in parts if count)])

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ from deepseek_mm.library.face_pass import FACES, FacePass
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
-from deepseek_mm.library.import_jobs import IMPORT, ImportingHandlers
+from deepseek_mm.library.import_jobs import IMPORT, ImportingHandlers, OwnExportHandlers
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW, IndexingHandlers, below
+from deepseek_mm.library.library_export import EXPORT, ExportingHandlers, open_sharing
 from deepseek_mm.library.photo_facts import PhotoFacts, PhotoFactsReader
 from deepseek_mm.library.sidecar_jobs import SIDECARS, SidecarHandlers
 from deepseek_mm.library.trash import Taken, Trash, sweep
@@ -104,14 +106,18 @@ class Library:
         self._trial = trial = BackupTrial(bundle=bundle, schedule=self._schedule, space=eyes.index_space)
         keeping = {BACKUP: trial.backup, RESTORE: bundle.restore, CHECK_BACKUP: trial.check}
         watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
+        share = partial(open_sharing, config, filling, history)
+        restoring = OwnExportHandlers(filling=filling, describe=self.describe, sharing=share)
+        self.importing = ImportingHandlers(filling=filling, restoring=restoring)
+        self.exporting = ExportingHandlers(filling=filling, sharing=share)
         towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}
         towers[FACES] = self.faces.run
-        self.importing = ImportingHandlers(filling=filling)
         towers[IMPORT] = self.importing.run  # one of these at a time
         self.sidecars = SidecarHandlers(filling=filling)
         self._workers: tuple[Worker, ...] = (
             Worker(jobs, towers),
-            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, SIDECARS: self.sidecars.run, **keeping}),
+            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, **keeping}),
+            Worker(jobs, {SIDECARS: self.sidecars.run, EXPORT: self.exporting.run}),
             Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
             Worker(jobs, {LEARN: self.learning.run}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),

@@ -26,6 +26,7 @@ from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.import_jobs import IMPORT
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
+from deepseek_mm.library.library_export import EXPORT
 from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.sidecar_jobs import SIDECARS
 from deepseek_mm.library.space_change import CHANGE_SPACE
@@ -39,6 +40,7 @@ KINDS = (
     INDEX,
     IMPORT,
     SIDECARS,
+    EXPORT,
     READ,
     FACES,
     RENEW,
@@ -104,7 +106,17 @@ class LibraryService:
 
     def begin_import(self, caller: Caller, paths: Sequence[str], *, kind: str = "") -> Job:
         """Take in the export of another program, where it lies, with all that it says. As `preview_import` raises."""
-        return self._library.importing.begin([self._existing(path, caller) for path in paths], kind=kind)
+        found = [self._existing(path, caller) for path in paths]
+        return self._library.importing.begin(found, kind=kind, conversations=not caller.session)
+
+    def export_everything(self, caller: Caller, folder: str) -> Job:
+        """All files, what was said of them, albums, and the caller's conversations, into a folder of this machine.
+
+        Forbidden for callers from elsewhere, Conflict if other things lie there.
+        """
+        exporting = self._library.exporting
+        require_local(caller, "export the library into a folder")
+        return exporting.begin(self._check_named(folder, caller, new=True), session=caller.session)
 
     def write_sidecars(self, caller: Caller, sources: Sequence[int] = (), *, dry_run: bool = False) -> Job:
         """Write what somebody said of these photos, or of all, into sidecars beside them; `dry_run` only counts.

@@ -73,6 +73,7 @@ def title(job: Job, words: UiTexts) -> str:
     names = {
         "import": words.job_import,
         "write sidecars": words.job_sidecars,
+        "export library": words.job_export,
         "index": words.job_index, "read text": words.job_read, "verify": words.job_verify, "repair": words.job_repair,
         "back up": words.job_backup, "restore": words.job_restore, "watch": words.job_watch,
         "check backup": words.job_check_backup,

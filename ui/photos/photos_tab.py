@@ -17,13 +17,9 @@ from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, needs_r
 from ui.history.history_handlers import exports
 from ui.html import line, link, notice, piece
 from ui.library.library_grid import bare, exhibits
-<<<<<<< HEAD
 from ui.photos.people_changes import change_people, open_person
 from ui.photos.people_views import render_people
-from ui.photos.photo_changes import put_into_album, rate_photos
-=======
 from ui.photos.photo_changes import put_into_album, rate_photos, write_sidecars
->>>>>>> 2f906250 (sidecars: write somebody's own words beside photos, on the page, the API and the command line)
 from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photo_views import (
     GROUPS,
@@ -45,18 +41,13 @@ AROUND = 60  # photos before and behind the one that is opened, which the large 
 MOST_CHOSEN = 10_000  # photos of one press
 OPERATOR = {"places": "place", "things": "label"}  # of the search box, by which a group is bound
 CHANGING: Mapping[str, Right] = {
-<<<<<<< HEAD
     **{
         act: "library"
-        for act in ("favourite", "unfavourite", "stars", "put", "out", "cover", "first", "rename", "delete")
+        for act in ("favourite", "unfavourite", "stars", "put", "out", "cover", "first", "rename", "delete", "sidecars")
     },
     **{act: "library" for act in ("name_person", "merge_person", "remove_person", "not_person")},
     "people_on": "settings",
     "people_off": "settings",
-=======
-    act: "library"
-    for act in ("favourite", "unfavourite", "stars", "put", "out", "cover", "first", "rename", "delete", "sidecars")
->>>>>>> 2f906250 (sidecars: write somebody's own words beside photos, on the page, the API and the command line)
 }
 OF_PEOPLE = frozenset(act for act in CHANGING if act.startswith("people_") or act.endswith("_person"))
 

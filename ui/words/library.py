@@ -76,6 +76,7 @@ class LibraryWords:
     job_faces = Translation("Look for faces in photos", "在照片中寻找人脸")
     job_import = Translation("Import {what}", "导入：{what}")
     job_sidecars = Translation("Write XMP sidecars beside photos", "在照片旁写入 XMP 附属文件")
+    job_export = Translation("Export everything to {what}", "将全部内容导出到 {what}")
     job_read = Translation("Read and describe pictures", "识别图片中的文字并描述图片")
     job_name_photos = Translation("Read the names of photos", "读取照片的名称")
     job_renew = Translation("Read code and texts anew", "重新读取代码和文字")

@@ -1,4 +1,4 @@
-"""/library/import and /library/sidecars: what other programs say of photos, and what is said here, for them to read."""
+"""/library/import /sidecars and /export: what other programs say of photos, and what is said here, for them to read."""
 
 from typing import Self
 
@@ -19,7 +19,10 @@ class ImportIn(Body):
 
     paths: list[PathIn] = Field(min_length=1, max_length=MOST_PATHS, examples=[["/home/me/Takeout"]])
     kind: Typed = Field(
-        default="", max_length=20, description="takeout, apple, immich or digikam; empty is found out", examples=[""]
+        default="",
+        max_length=20,
+        description="export, takeout, apple, immich or digikam; empty is found out",
+        examples=[""],
     )
 
 
@@ -30,7 +33,13 @@ class SidecarsIn(Body):
     dry_run: bool = Field(default=False, description="only count what would be written")
 
 
-class LeftOutOut(BaseModel):
+class ExportIn(Body):
+    """A folder of the server's machine, new or empty."""
+
+    folder: PathIn = Field(examples=["/home/me/everything"])
+
+
+class UnimportedFileOut(BaseModel):
     """A file that is not taken."""
 
     path: Text
@@ -53,7 +62,7 @@ class ImportPreviewOut(BaseModel):
     named: int = Field(description="with names of people")
     albums: dict[str, int] = Field(description="name -> photos", examples=[{"Pisa": 12}])
     new_albums: list[Text]
-    left_out: list[LeftOutOut] = Field(description="the first of those that are not taken")
+    left_out: list[UnimportedFileOut] = Field(description="the first of those that are not taken")
     num_left_out: int
     without_facts: list[Text] = Field(description="the first photos of which nothing is said")
 
@@ -83,3 +92,9 @@ def begin_import(services: OurServices, asked: ImportIn, caller: Librarian) -> J
 def write_sidecars(services: OurServices, asked: SidecarsIn, caller: Librarian) -> JobOut:
     """Write descriptions, stars, favourites and albums of photos into XMP sidecars beside them."""
     return JobOut.of(services.library.write_sidecars(caller, asked.sources, dry_run=asked.dry_run))
+
+
+@router.post("/library/export", status_code=202)
+def export_everything(services: OurServices, asked: ExportIn, caller: Librarian) -> JobOut:
+    """Copy all files into a folder, with sidecars, albums, and the caller's conversations; an import takes it back."""
+    return JobOut.of(services.library.export_everything(caller, asked.folder))

@@ -108,13 +108,11 @@ class EditedPacket:
 
     def _set_default(self, name: str, text: str) -> None:
         """A text in its default language; translations stay."""
-        for head in self._heads:
-            head.attrib.pop(name, None)
-            for each in head.findall(f"{name}/{RDF}Alt"):
-                for item in each.findall(f"{RDF}li"):
-                    if item.get(LANGUAGE, DEFAULT) == DEFAULT:
-                        each.remove(item)
-        kept = next((each for head in self._heads for each in head.findall(f"{name}/{RDF}Alt")), None)
+        found = [each for head in self._heads for each in head.findall(f"{name}/{RDF}Alt")]
+        for above, item in [(alt, item) for alt in found for item in alt.findall(f"{RDF}li")]:
+            if item.get(LANGUAGE, DEFAULT) == DEFAULT:
+                above.remove(item)
+        kept = found[0] if found else None
         if kept is None:
             self._take(name)
             kept = etree.SubElement(etree.SubElement(self._heads[0], name), f"{RDF}Alt")
