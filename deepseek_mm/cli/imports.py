@@ -39,7 +39,10 @@ def run(args: Namespace, desk: Desk) -> int:
         service = build_services(assistant, SettingsFile.of(assistant.config)).library
         if args.dry_run:
             preview = service.preview_import(COMMAND_LINE, args.paths, kind=args.kind)
-            desk.give(preview.as_json()) if args.json else [desk.say(line) for line in lines(preview)]
+            if args.json:
+                desk.give(preview.as_json())
+            for line in () if args.json else lines(preview):
+                desk.say(line)
             return OK if preview.files else NOTHING
         library = assistant.library
         job = service.begin_import(COMMAND_LINE, args.paths, kind=args.kind)
