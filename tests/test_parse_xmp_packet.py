@@ -6,6 +6,7 @@ import pytest
 from xmp_samples import alt, bag, microsoft, mwg, packet
 
 from deepseek_mm.dates import parse_moment
+from deepseek_mm.parse import picture_texts
 from deepseek_mm.parse.xmp.packet import parse_degrees, read_xmp
 from index.region import StatedBox, StatedFacts
 
@@ -105,3 +106,14 @@ def test_moments_are_days_or_times(text, moment):
 @pytest.mark.parametrize(("text", "degrees"), [("10,30.0W", -10.5), ("91,0.0N", None), ("43.7", None)])
 def test_degrees_have_minutes_and_a_side(text, degrees):
     assert parse_degrees(text, 90) == degrees
+
+
+@pytest.mark.parametrize(
+    ("day", "time", "moment"),
+    [(b"20190504", b"123015+0200", datetime(2019, 5, 4, 12, 30, 15)), (b"20190504", b"", datetime(2019, 5, 4)),
+     (b"20191304", b"", None), (b"", b"123015", None), ([b"20190504"], b"", None)],
+)  # fmt: skip
+def test_the_day_and_the_time_of_the_presss_own_fields_are_a_moment(monkeypatch, day, time, moment):
+    told = {(2, 55): day, (2, 60): time}
+    monkeypatch.setattr(picture_texts.IptcImagePlugin, "getiptcinfo", lambda image: told)
+    assert picture_texts.iptc_moment(None) == moment
