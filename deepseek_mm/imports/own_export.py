@@ -46,7 +46,7 @@ def is_own(tree: ExportTree, config: ParseConfig) -> bool:
 def find_listings(tree: ExportTree) -> list[str]:
     """The listings at the top of the folders that were given."""
     paths = [os.path.join(root, LISTING) for root in tree.roots]
-    return [path for path in paths if os.path.isfile(path) and is_listing(path)]
+    return [path for path in paths if os.path.isfile(path) and not os.path.islink(path) and is_listing(path)]
 
 
 def is_listing(path: str) -> bool:

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.library.index_jobs import IndexingHandlers
 from deepseek_mm.parse.document import open_original
-from deepseek_mm.parse.xmp.sidecars import find_sidecar, write_sidecar
+from deepseek_mm.parse.xmp.sidecars import find_sidecar, open_sidecar, write_sidecar
 from deepseek_mm.sharing import ExportLimits, Sharing, here_in
 from deepseek_mm.sharing.files import same_name
 from deepseek_mm.storage.files import atomic_write
@@ -79,12 +80,10 @@ class ExportingHandlers:
                 done += 1
                 task.report(done, total, source.path)
                 name = names.take(source)
-                try:
-                    self._copy(source, target / name, replace_words(facts, words))
-                except (BadFile, NothingThere, LibraryError, OSError) as error:
-                    task.fail(source.path, str(error))
-                    continue
-                yield entry_of(source, name, facts, words)
+                if self._try(self._copy, source, target / name, task):
+                    if source.kind == "photo":
+                        self._try(partial(self._lay_beside, replace_words(facts, words)), source, target / name, task)
+                    yield entry_of(source, name, facts, words)
 
     def _describe(self, sources: Sequence[Source]) -> Iterator[tuple[Source, StatedFacts, str]]:
         """Each file with all that is said of it, and somebody's own words about it."""
@@ -106,19 +105,31 @@ class ExportingHandlers:
             words = next((region.text for region in regions[source.id] if is_own(region)), "")
             yield source, facts, words
 
-    def _copy(self, source: Source, path: Path, facts: StatedFacts) -> None:
-        """The file, and of a photo its sidecar with what was said here."""
+    def _try(self, work: Callable[[Source, Path], None], source: Source, path: Path, task: Task) -> bool:
+        """Whether it could be done; what could not is a failed item, and the rest go on."""
+        try:
+            work(source, path)
+        except (BadFile, NothingThere, LibraryError, OSError) as error:
+            task.fail(source.path, str(error))
+            return False
+        return True
+
+    def _copy(self, source: Source, path: Path) -> None:
+        """The file itself."""
         if not path.is_file() or path.stat().st_size != source.size_bytes:
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.part")
             with open_original(source.path, self.filling.config) as origin, draft.open("wb") as copy:
                 shutil.copyfileobj(origin, copy)
             draft.replace(path)
-        if source.kind != "photo":
-            return
-        beside = find_sidecar(source.path)
-        if beside is not None and os.path.isfile(beside.path) and not path.with_name(f"{path.name}.xmp").exists():
-            shutil.copyfile(beside.path, path.with_name(f"{path.name}.xmp"))
+
+    def _lay_beside(self, facts: StatedFacts, source: Source, path: Path) -> None:
+        """A photo's sidecar, with what was said here."""
+        beside, target = find_sidecar(source.path), path.with_name(f"{path.name}.xmp")
+        if beside is not None and not target.exists():
+            file = open_sidecar(beside.path, self.filling.config)
+            if file is not None:
+                atomic_write(target, file.data)
         if facts != StatedFacts():
             write_sidecar(str(path), facts, self.filling.config, shared=True)
 
