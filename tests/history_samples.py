@@ -39,6 +39,7 @@ KITE_PHOTO = Source(
     latitude=-33.5,
     longitude=151.25,
     format="heic",
+    duration_ms=9_000,
     note="Only the first of its 12 pictures is shown.",
 )
 KITE = Region(
@@ -50,6 +51,7 @@ KITE = Region(
     colours=("red", "white"),
     text="MILK 1.5 %",
     page=3,
+    at_ms=1_500,
     lines=(5, 9),
     symbol=Symbol(
         name="fly", parent="Kite", kind="method", signature="def fly(self)", doc="Up.", calls=("lift", "pull")

@@ -183,7 +183,7 @@ def test_a_store_of_before_learns_at_once_what_belongs_together(tmp_path):
             connection.execute(f"CREATE INDEX sources_by_{key} ON sources ({key}, id, collection, kind, format)")
         for column in ("group_key", "group_rank", "leader"):
             connection.execute(f"ALTER TABLE sources DROP COLUMN {column}")
-        connection.execute("UPDATE alembic_version SET version_num = '0009'")
+        connection.execute("UPDATE alembic_version SET version_num = '0011'")
         connection.commit()
     with open_store(tmp_path) as store:
         assert led(store) == {"a.nef": "a.jpg"}

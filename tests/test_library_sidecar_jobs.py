@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 from library_help import House, paint
 from xmp_samples import alt, bag, packet
@@ -9,6 +10,7 @@ from xmp_samples import alt, bag, packet
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.xmp.packet import read_xmp
 from deepseek_mm.parse.xmp.sidecars import write_sidecar
+from index.people import NewFace
 from index.region import Rating, StatedFacts
 
 PARSE = ParseConfig()
@@ -42,6 +44,17 @@ def say_something(house: House) -> None:
     house.library.describe(red, "The leaning tower")
     house.store.curation.rate([red.id], stars=5, is_favourite=True)
     house.store.curation.put_into(house.store.curation.make_album("Pisa"), [blue.id, red.id])
+
+
+def test_people_who_were_named_are_written_and_nobody_else(house, photos):
+    people, vectors_FD = house.store.people, np.eye(128, dtype=np.float32)
+    for name, n in (("red.png", 0), ("blue.png", 0), ("green.png", 1)):
+        people.add(source(house, name).id, [NewFace(box=(0.1, 0.2, 0.5, 0.6), score=0.9, vector_D=vectors_FD[n])])
+    people.group(0.1)
+    (anna,) = people.list_people()  # of the other face there is one photo only
+    people.name(anna.id, "Anna")
+    assert write(house) == (2, 0, {})
+    assert read_xmp((photos / "red.png.xmp").read_bytes()).people == ("Anna",)
 
 
 def test_what_was_said_comes_back_in_a_fresh_library(house, photos, tmp_path):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from fakes import ColourSpace, Parrot
 from jobs_help import eventually
-from rag_house import build, paint
+from rag_house import build, paint, put
 
 from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
@@ -16,6 +16,7 @@ from deepseek_mm.library.space_change import (
     ALL,
     CHANGE_SPACE,
     SpaceChange,
+    find_older_index,
     find_space,
     list_spaces,
     remove_space,
@@ -27,6 +28,16 @@ from index.region import Rating
 from index.store import RegionStore
 
 UPLOADED, LIBRARY_PHOTOS = Filter(collection="uploads"), Filter()
+
+
+def test_what_an_earlier_version_has_indexed_is_offered_until_something_is_indexed(assistant, tmp_path):
+    assert find_older_index(assistant.config, assistant.store) == ""
+    for name in ("colours-11111111", "other-22222222"):  # an earlier version's, and that of another space
+        (tmp_path / "library" / "spaces" / name).mkdir()
+        (tmp_path / "library" / "spaces" / name / "store.db").write_bytes(b"x")
+    assert find_older_index(assistant.config, assistant.store) == "colours-11111111"
+    put(assistant, paint(tmp_path, "red.png", "red"))
+    assert find_older_index(assistant.config, assistant.store) == ""
 
 
 class OtherSpace(ColourSpace):

@@ -1,4 +1,6 @@
-"""The Photos tab in Chromium: the timeline, choosing, albums, favourites, sharing; both languages and widths, with axe.
+"""The Photos tab in Chromium: the timeline, choosing, albums, favourites, sharing; imports; drives that are away.
+
+In both languages and widths, with axe.
 
 One server with made photos of three months; what one visitor puts into an album the next one sees.
 """
@@ -9,6 +11,7 @@ from datetime import datetime
 
 import pytest
 from axe import grave
+from export_samples import said_by_google, small_photo, write_all
 from past_reader import Reader
 from PIL import Image
 from playwright.sync_api import expect
@@ -122,3 +125,75 @@ def test_photos_are_looked_through_chosen_put_into_an_album_and_shared(chromium,
     assert grave(page) == []
     assert one.errors == []
     one.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["en", "zh"])
+def test_an_export_of_another_program_is_looked_at_before_it_is_taken_in(chromium, filled, words, width, tmp_path):
+    place, number = f"Takeout {words.language} {width}", len(words.language) * 1000 + width + ord(words.language[0])
+    told = said_by_google(1_556_973_000, where={"latitude": 43.723, "longitude": 10.3966}, favorited=True)
+    files = {
+        f"{place}/a.jpg": small_photo(number),
+        f"{place}/a.jpg.json": told,
+        f"{place}/metadata.json": {"title": place},
+    }
+    folder = write_all(tmp_path / "takeout", files)
+    one = Reader(chromium, f"{filled.url}/{words.language}/", photos=None, width=width, height=844, bypass_csp=True)
+    page = one.page
+    one.tab(words.library)
+    field = page.get_by_role("textbox", name=words.import_path)
+    if not field.is_visible():
+        page.locator(".label-wrap", has_text=words.import_title).click()
+    field.fill(str(folder))
+    one.press(words.import_look)
+    expect(page.get_by_text("Google Photos").locator("visible=true").first).to_be_visible(timeout=SLOW_MS)
+    assert one.no_sideways()
+    assert grave(page) == []
+    one.press(words.import_begin)
+    one.tab(words.photos_tab)
+    card = page.locator(".group-card", has_text=place)
+    for _ in range(60):
+        one.press(words.photos_albums)
+        page.wait_for_timeout(1000)
+        if card.count():
+            break
+    card.click()
+    expect(page.locator(".frame img")).to_have_count(1)
+    page.locator(".frame button.look").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("[data-act=favourite]")).to_have_attribute("aria-pressed", "true")
+    expect(dialog).to_contain_text(words.name("Pisa"))
+    page.keyboard.press("Escape")
+    assert one.errors == []
+    one.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["en", "zh"])
+def test_photos_of_a_drive_that_is_away_are_marked_and_come_back(chromium, filled, words, width):
+    photos, away = filled.data.parent / "photos", filled.data.parent / "away"
+    one = Reader(chromium, f"{filled.url}/{words.language}/", photos=None, width=width, height=844, bypass_csp=True)
+    page = one.page
+    photos.rename(away)
+    try:
+        page.wait_for_timeout(3000)
+        one.tab(words.photos_tab)
+        one.press(words.photos_places)
+        page.locator(".group-card", has_text=words.name("Pisa")).first.click()
+        frames = page.locator(".frame")
+        expect(frames.first).to_be_visible()
+        expect(frames.filter(has_text=words.offline).first).to_be_visible(timeout=SLOW_MS)
+        assert one.no_sideways()
+        assert grave(page) == []
+        one.context.close()
+    finally:
+        away.rename(photos)
+    again = Reader(chromium, f"{filled.url}/{words.language}/", photos=None, width=width, height=844, bypass_csp=True)
+    again.page.wait_for_timeout(3000)
+    again.tab(words.photos_tab)
+    again.press(words.photos_places)
+    again.page.locator(".group-card", has_text=words.name("Pisa")).first.click()
+    expect(again.page.locator(".frame img").first).to_be_visible()
+    expect(again.page.locator(".frame").filter(has_text=words.offline)).to_have_count(0)
+    assert again.errors == []
+    again.context.close()

@@ -25,7 +25,7 @@ def names(folder: Path, *paths: Path | str) -> list[str]:
 
 
 def test_files_are_found_in_all_folders_whatever_the_case_of_their_endings(tmp_path):
-    touched(tmp_path, "b.JPG", "a.png", "deep/er/c.Heic", "notes.txt", "jpg", "d.exe", "e.mp4", "f.py", "Makefile")
+    touched(tmp_path, "b.JPG", "a.png", "deep/er/c.Heic", "notes.txt", "jpg", "d.exe", "e.wmv", "f.py", "Makefile")
     assert names(tmp_path) == ["Makefile", "a.png", "b.JPG", "f.py", "notes.txt", "deep/er/c.Heic"]
 
 
@@ -156,10 +156,10 @@ def test_a_path_that_does_not_exist_is_named(tmp_path):
 
 
 def test_places_with_nothing_to_read_are_said_to_have_nothing(tmp_path):
-    empty = touched(tmp_path, "empty/film.mp4", "full/x.png") / "empty"
+    empty = touched(tmp_path, "empty/film.wmv", "full/x.png") / "empty"
     reason = (
         f"nothing to read in {empty}. It has no photo, PDF, text or code by the ending of a name. "
-        "1 of kinds that are not read (1 .mp4) were left out"
+        "1 of kinds that are not read (1 .wmv) were left out"
     )
     assert find_files([tmp_path / "full", empty], CONFIG).failed == ((str(empty), reason),)
     with pytest.raises(NothingThere) as caught:
@@ -170,7 +170,7 @@ def test_places_with_nothing_to_read_are_said_to_have_nothing(tmp_path):
 
 
 def test_files_of_kinds_that_are_not_read_are_left_out_and_told_but_not_those_of_systems(tmp_path):
-    touched(tmp_path, "x.png", "plan.dwg", "deep/film.MP4", "noend", ".hidden.psd", "Thumbs.db")
+    touched(tmp_path, "x.png", "plan.dwg", "deep/film.WMV", "noend", ".hidden.psd", "Thumbs.db")
     touched(tmp_path, "code/.git/x", "code/a.o")
     written(tmp_path / "code" / ".gitignore", "*.o")
     (tmp_path / "link.psd").symlink_to("plan.dwg")
@@ -179,7 +179,7 @@ def test_files_of_kinds_that_are_not_read_are_left_out_and_told_but_not_those_of
     )
     found = find_files([tmp_path], CONFIG)
     assert {Path(path).relative_to(tmp_path).as_posix(): reason for path, reason in found.left_out} == dict.fromkeys(
-        ("plan.dwg", "deep/film.MP4", "noend", "b.zip!/in/run.exe"), "unread"
+        ("plan.dwg", "deep/film.WMV", "noend", "b.zip!/in/run.exe"), "unread"
     )
     assert found.failed == ()
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,9 @@ def test_a_running_job_has_a_bar_and_a_way_to_stop_it_and_a_waiting_one_no_bar()
     assert "<progress" not in render_running([job(state="waiting")], ENGLISH)
     assert "data-act" not in render_running([job(cancelling=True)], ENGLISH)
     assert ENGLISH.work_none in render_running([], ENGLISH)
+    offered = render_running([], ENGLISH, older="default-11111111")
+    assert escape(ENGLISH.upgrade) in offered
+    assert 'data-act="upgrade"' in offered
 
 
 def test_a_job_that_knows_no_total_shows_a_bar_without_an_end():

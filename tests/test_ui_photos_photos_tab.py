@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from deepseek_mm import LOCAL as OWNER
 from deepseek_mm.errors import NothingThere
+from index import Region, Source
 from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photo_views import PhotosView
 from ui.photos.photos_tab import PhotosHandlers
@@ -118,6 +119,18 @@ def test_favourites_are_a_view_of_their_own(tab):
     assert "2 photos" in tab.render(OWNER, view)
     tab.change(OWNER, view, press("unfavourite", "2,3"))
     assert ENGLISH.photos_favourites_none in tab.render(OWNER, view)
+
+
+def test_videos_are_a_view_of_their_own_and_counted_as_videos(tab, house):
+    view = tab.turn(OWNER, PhotosView(), "view", "videos")
+    assert ENGLISH.photos_videos_none in tab.render(OWNER, view)
+    clip = Source(path="/clips/a.webm", format="webm", digest="d" * 64, width_px=9, height_px=9)
+    whole = Region(source=clip, kind="whole", box_px=(0, 0, 9, 9))
+    assistant = house.services.library.assistant
+    assistant.store.add(clip, [whole], assistant.retriever.space.embed_texts(["a clip"]))
+    html = tab.render(OWNER, tab.turn(OWNER, PhotosView(), "view", "videos"))
+    assert "1 video<" in html
+    assert "1 photo<" not in html
 
 
 def test_an_album_that_was_deleted_meanwhile_is_said_to_be_gone(tab):

@@ -20,6 +20,7 @@ ALIKE = {
     "picture_alone of code",
     "title",
     "folder_hint",
+    "import_hint",
     "path_hint",
     "set_url_hint",
 }

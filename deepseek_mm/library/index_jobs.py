@@ -388,3 +388,9 @@ def missing(paths: Sequence[str], store: RegionStore) -> list[str]:
 def below(paths: Sequence[str], store: RegionStore) -> list[str]:
     """Known paths that are one of these, or lie below one or in an archive there."""
     return sorted(store.stamps(within=paths)) if paths else []
+
+
+def job_title(names: Sequence[str]) -> str:
+    """The first name, and how many more there are."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}" if names else "nothing"

@@ -32,7 +32,7 @@ from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
 from deepseek_mm.library.import_jobs import IMPORT, ImportingHandlers, OwnExportHandlers
-from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW, IndexingHandlers, below
+from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW, IndexingHandlers, below, job_title
 from deepseek_mm.library.library_export import EXPORT, ExportingHandlers, open_sharing
 from deepseek_mm.library.photo_facts import PhotoFacts, PhotoFactsReader
 from deepseek_mm.library.sidecar_jobs import SIDECARS, SidecarHandlers
@@ -495,9 +495,3 @@ def normalize_collection(collection: str) -> str:
 def spellings(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
     """The paths as they are named, and as the library knows them: without links. BadFile if one is no text."""
     return list(dict.fromkeys(name for path in paths for name in (absolute(path), real_path(path))))
-
-
-def job_title(names: Sequence[str]) -> str:
-    """The first name, and how many more there are."""
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}" if names else "nothing"

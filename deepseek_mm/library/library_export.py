@@ -80,10 +80,11 @@ class ExportingHandlers:
                 done += 1
                 task.report(done, total, source.path)
                 name = names.take(source)
-                if self._try(self._copy, source, target / name, task):
-                    if source.kind == "photo":
-                        self._try(partial(self._lay_beside, replace_words(facts, words)), source, target / name, task)
-                    yield entry_of(source, name, facts, words)
+                if not self._try(self._copy, source, target / name, task):
+                    continue
+                if source.kind == "photo":
+                    self._try(partial(self._lay_beside, replace_words(facts, words)), source, target / name, task)
+                yield entry_of(source, name, facts, words)
 
     def _describe(self, sources: Sequence[Source]) -> Iterator[tuple[Source, StatedFacts, str]]:
         """Each file with all that is said of it, and somebody's own words about it."""

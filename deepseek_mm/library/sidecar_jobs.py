@@ -1,10 +1,10 @@
-"""Writing somebody's own words beside the photos, as a handler of jobs: descriptions, stars, favourites and albums.
+"""Writing somebody's own words beside photos, as a handler of jobs: descriptions, stars, favourites, albums, people.
 
 Only what was said here is written: what a machine saw or said is not, nor what other files say. The photos themselves
 are never touched. A photo of which nothing was said here gets no sidecar.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
@@ -25,7 +25,6 @@ class SidecarHandlers:
     """The handler of jobs that write sidecars for the photos of one store."""
 
     filling: IndexingHandlers
-    people_of: Callable[[int], Sequence[str]] = lambda source: ()  # names that somebody gave to people in a photo
 
     def begin(self, source_ids: Sequence[int] = (), *, dry_run: bool = False) -> Job:
         """Write those of these photos, or of all of which somebody said something; `dry_run` only counts."""
@@ -68,6 +67,7 @@ class SidecarHandlers:
         for sources in self._batches(ids):
             ratings = self.filling.store.curation.ratings_of([source.id for source in sources])
             regions = self.filling.store.regions_of([source.id for source in sources])
+            faces = self.filling.store.people.faces_of([source.id for source in sources])
             for source in sources:
                 rating = ratings.get(source.id, Rating())
                 words = next((region.text for region in regions[source.id] if is_own(region)), "")
@@ -78,7 +78,7 @@ class SidecarHandlers:
                         stars=rating.stars,
                         is_favourite=rating.is_favourite,
                         albums=tuple(self.filling.store.curation.albums_of(source.id)),
-                        people=tuple(self.people_of(source.id)),
+                        people=tuple(dict.fromkeys(face.name for face in faces.get(source.id, ()) if face.name)),
                     ),
                 )
 

@@ -250,9 +250,25 @@ def take_over_lost(library: Library, name: str) -> Job | None:
     lost = [home for home in homes if home.name.rpartition("-")[0] == name] or homes
     if not lost:
         return None
-    folder = max(lost, key=lambda home: (home / "store.db").stat().st_size).name
+    return take_over(library, max(lost, key=lambda home: (home / "store.db").stat().st_size).name)
+
+
+def take_over(library: Library, folder: str) -> Job:
+    """Have the files of another index of the library indexed in the space of now."""
     title = f"Index the files of {folder} again"
     return library.jobs.add(CHANGE_SPACE, {"from": folder}, title=title, unique=True)
+
+
+def find_older_index(config: Config, store: RegionStore) -> str:
+    """The largest index that an earlier version's weights of the same space made, while nothing is indexed by those of
+    now; its folder's name, or "".
+    """
+    name = store.folder.name.rpartition("-")[0]
+    homes = [home for home in space_folders(config) if home != store.folder]
+    older = [home for home in homes if home.name.rpartition("-")[0] == name]
+    if not older or store.counts().sources:
+        return ""
+    return max(older, key=lambda home: (home / "store.db").stat().st_size).name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,7 +29,7 @@ from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.library.library_export import EXPORT
 from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.sidecar_jobs import SIDECARS
-from deepseek_mm.library.space_change import CHANGE_SPACE
+from deepseek_mm.library.space_change import CHANGE_SPACE, find_older_index, take_over
 from deepseek_mm.library.web_fetcher import FetchedFile, Fetcher
 from deepseek_mm.logic.rules import Rule, rules_of
 from deepseek_mm.runtime.preset_measurement import MEASURE
@@ -126,6 +126,18 @@ class LibraryService:
         sidecars = self._library.sidecars
         require_local(caller, "write sidecars beside photos")
         return sidecars.begin(sources, dry_run=dry_run)
+
+    @requires("ask")
+    def find_older_index(self, caller: Caller) -> str:
+        """The index that an earlier version made, if this one has not read its files yet; "" if there is none."""
+        return find_older_index(self.assistant.config, self.assistant.store)
+
+    def upgrade(self, caller: Caller) -> Job:
+        """Read the files of that index anew, with albums and own words. NothingThere if there is none."""
+        older = find_older_index(self.assistant.config, self.assistant.store)
+        if not older:
+            raise NothingThere("no earlier version has left an index whose files are not read. Add files as usual")
+        return take_over(self._library, older)
 
     def watch(self, caller: Caller, folder: str) -> Job:
         """Take a folder in, now and whenever something changes in it."""

@@ -74,6 +74,8 @@ class LibraryHandlers(Handlers):
             if act == "retry":
                 library.retry_job(caller, edges.number(named))
                 return words.retried
+            if act == "upgrade":
+                return self._begun(library.upgrade(caller))
             if act == "unwatch":
                 library.unwatch(caller, named)
                 return words.unwatched.format(folder=named)

@@ -24,9 +24,10 @@ from ui.words import UiTexts, count_noun
 MOST_FAILED = 100  # failed items listed with a job
 
 
-def render_running(jobs: Sequence[Job], words: UiTexts) -> str:
-    """What is being done and what waits, the oldest first."""
-    cards = "".join(_render_running(job, words) for job in jobs)
+def render_running(jobs: Sequence[Job], words: UiTexts, *, older: str = "") -> str:
+    """What is being done and what waits, the oldest first; `older` is an index whose files may be read anew."""
+    offer = f'<article class="job"><p>{escape(words.upgrade)}</p>{button("upgrade", "", words.upgrade_do)}</article>'
+    cards = "".join([offer if older else "", *(_render_running(job, words) for job in jobs)])
     return cards or f'<p class="hint">{escape(words.work_none)}</p>'
 
 
@@ -313,10 +314,11 @@ def look(services: Services, caller: Caller, words: UiTexts, seen: LibraryState 
     failed = {job.id: library.list_failures(caller, job.id, limit=MOST_FAILED) for job in shown if job.num_failed}
     watching = [job for job in active if job.kind == WATCH and not job.cancelling]
     folders = [str(job.payload["folder"]) for job in watching]
+    older = library.find_older_index(caller) if changes and not now else ""
     soon = bool(now) and seen.busy and time.monotonic() - seen.counted.at_s < COUNT_S
     counted = seen.counted if soon else count(library.assistant, words, folders)
     return LibraryState(
-        running=render_running([*at_work, *(job for job in now if job.state == "waiting")], words),
+        running=render_running([*at_work, *(job for job in now if job.state == "waiting")], words, older=older),
         news=news(shown[:1], words),
         ended=render_ended(shown, failed, words),
         watched=render_watched([_watched_folder(job, counted, over) for job in watching], words),

@@ -19,9 +19,10 @@ from ui.pictures import PagePictures
 from ui.region_html import bar
 from ui.words import UiTexts, count_noun
 
-ViewKind = Literal["timeline", "favourites", "albums", "people", "places", "things"]
+ViewKind = Literal["timeline", "favourites", "videos", "albums", "people", "places", "things"]
 GROUPS: tuple[ViewKind, ...] = ("albums", "people", "places", "things")  # views that show cards
-KINDS: tuple[ViewKind, ...] = ("timeline", "favourites", *GROUPS)
+KINDS: tuple[ViewKind, ...] = ("timeline", "favourites", "videos", *GROUPS)
+BOUNDS: Mapping[ViewKind, str] = {"favourites": "is:favourite", "videos": "is:video"}  # operators of the search box
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +48,7 @@ def name_kinds(words: UiTexts) -> dict[ViewKind, str]:
     return {
         "timeline": words.photos_timeline,
         "favourites": words.photos_favourites,
+        "videos": words.photos_videos,
         "albums": words.photos_albums,
         "people": words.photos_people,
         "places": words.photos_places,
@@ -59,6 +61,7 @@ def say_nothing(kind: ViewKind, words: UiTexts) -> str:
     return {
         "timeline": words.photos_none,
         "favourites": words.photos_favourites_none,
+        "videos": words.photos_videos_none,
         "albums": words.photos_albums_none,
         "people": words.people_none,
         "places": words.photos_places_none,
@@ -118,7 +121,8 @@ def render_photos(
 
 def _render_head(view: PhotosView, total: int, words: UiTexts, people: Iterable[str]) -> str:
     """How many there are; of a group its name, the way back, and what becomes of an album or a person."""
-    count = f'<span class="hint photo-count">{escape(count_noun(words.photos_count, total))}</span>'
+    noun = words.photos_videos_count if view.kind == "videos" else words.photos_count
+    count = f'<span class="hint photo-count">{escape(count_noun(noun, total))}</span>'
     choose = button("all", "", words.photos_choose_all) if total else ""
     if not view.title:
         return f'<div class="group-head">{count}{choose}</div>'

@@ -22,6 +22,7 @@ from ui.photos.people_views import render_people
 from ui.photos.photo_changes import put_into_album, rate_photos, write_sidecars
 from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photo_views import (
+    BOUNDS,
     GROUPS,
     KINDS,
     TOGETHER,
@@ -95,7 +96,7 @@ class PhotosHandlers(Handlers):
         """The view that a press on a kind, on a card or on the way back leads to."""
         if act == "view":
             kind: ViewKind = next((each for each in KINDS if each == what), "timeline")
-            return PhotosView(kind=kind, operators="is:favourite" if kind == "favourites" else "")
+            return PhotosView(kind=kind, operators=BOUNDS.get(kind, ""))
         if act == "back" or view.kind not in GROUPS:
             return PhotosView(kind=view.kind)
         if view.kind == "albums":

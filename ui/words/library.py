@@ -71,6 +71,12 @@ class LibraryWords:
         "{folder} is no longer watched. What is known of it stays.", "不再监视 {folder}。已知的内容仍会保留。"
     )
     work = Translation("Work", "任务")
+    upgrade = Translation(
+        "An earlier version has indexed your files. This version's models read them anew before they can be searched; "
+        "conversations, albums and your own words stay.",
+        "您的文件由较早的版本建立了索引。此版本的模型需要重新读取后才能搜索；对话、相册和您写的文字都会保留。",
+    )
+    upgrade_do = Translation("Read them now", "现在读取")
     work_none = Translation("Nothing is being done.", "目前没有任务。")
     job_index = Translation("Index {what}", "建立索引：{what}")
     job_faces = Translation("Look for faces in photos", "在照片中寻找人脸")

@@ -10,17 +10,22 @@ class PhotosWords:
     photos_views = Translation("What to look through", "浏览方式")
     photos_timeline = Translation("Timeline", "时间线")
     photos_favourites = Translation("Favourites", "收藏")
+    photos_videos = Translation("Videos", "视频")
     photos_albums = Translation("Albums", "相册")
     photos_places = Translation("Places", "地点")
     photos_things = Translation("Things", "事物")
     photos_people = Translation("People", "人物")
     photos_count = Translation(("{count} photo", "{count} photos"), ("{count} 张照片", "{count} 张照片"))
+    photos_videos_count = Translation(("{count} video", "{count} videos"), ("{count} 个视频", "{count} 个视频"))
     photos_back = Translation("Back", "返回")
     photos_none = Translation("There are no photos yet. Add some in the Library.", "还没有照片。请在图库中添加。")
     photos_none_here = Translation("There is no photo here.", "这里没有照片。")
     photos_favourites_none = Translation(
         "Nothing is a favourite yet. Choose photos and press the heart, or open one and press it there.",
         "还没有收藏。选择照片后点心形，或打开一张照片再点。",
+    )
+    photos_videos_none = Translation(
+        "There are no videos yet. Add some in the Library.", "还没有视频。请在图库中添加。"
     )
     photos_albums_none = Translation(
         "There are no albums yet. Choose photos in the timeline, and type the name of an album below.",

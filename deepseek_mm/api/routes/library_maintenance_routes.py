@@ -74,6 +74,12 @@ class EmptiedOut(BaseModel):
     sources: int = Field(examples=[0])
 
 
+@router.post("/library/upgrade", status_code=202)
+def upgrade(services: OurServices, caller: Librarian) -> JobOut:
+    """Read the files that an earlier version has indexed, after its models were replaced by those of now."""
+    return JobOut.of(services.library.upgrade(caller))
+
+
 @router.post("/library/verify", status_code=202)
 def verify(services: OurServices, caller: Librarian) -> JobOut:
     """Compare index, cache and disk; what does not agree are the job's failures."""
