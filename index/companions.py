@@ -9,7 +9,8 @@ Who leads whom is kept in the table of sources by triggers, so it is right after
 
 Names: of live photos and of raw pictures beside JPEG as Apple (IMG_1234.HEIC, IMG_1234.MOV), iCloud's exports
 (IMG_1234.HEIC.MOV) and cameras (DCF of JEITA, where what belongs together shares its number) give them. Of bursts as
-samples of real phones have them in the tests of immich-go (github.com/simulot/immich-go, internal/filenames).
+samples of real phones have them in the tests of immich-go (github.com/simulot/immich-go, internal/filenames), but for
+Pixel's ".BURST-01", of which no sample was at hand.
 """
 
 import re

@@ -5,8 +5,7 @@ folders that are called like the moments ("Pisa, 4 May 2019") or, where one albu
 user named them. Title, description, keywords, place and time stand in the sidecars; who is a favourite does not come
 along. What was edited may lie beside it as "IMG_E1234.JPG", with the edit itself as "IMG_1234.AAE".
 
-Sources: Apple's "Export photos, videos, slideshows and memories from Photos on Mac"; what files look like by exports
-that people show.
+Sources: pages of others about such exports, and what people show of theirs; no real export was at hand.
 """
 
 import re
