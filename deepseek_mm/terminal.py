@@ -262,6 +262,16 @@ def tell_failures(library: "Library", job: "Job", desk: Desk) -> list[dict[str, 
     return [{"path": each.item, "reason": each.reason} for each in failed]
 
 
+def tell_job(library: "Library", job: "Job", desk: Desk, *, as_json: bool) -> list[dict[str, str]]:
+    """What became of it, for people or for machines; returns the items that could not be done."""
+    failed = tell_failures(library, job, desk)
+    if as_json:
+        desk.give({**job.result, "failed": failed, "state": job.state, "message": job.message})
+    else:
+        desk.say(job.message)
+    return failed
+
+
 def finish_reading(library: "Library", desk: Desk) -> None:
     """The second pass, if there is one, and that over faces: by now everything can be searched already."""
     from deepseek_mm.library.face_pass import FACES

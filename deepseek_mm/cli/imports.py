@@ -19,7 +19,7 @@ from deepseek_mm.terminal import (
     finish,
     finish_reading,
     run_jobs,
-    tell_failures,
+    tell_job,
 )
 from index.statements import PROGRAM_NAMES
 
@@ -48,11 +48,7 @@ def run(args: Namespace, desk: Desk) -> int:
         job = service.begin_import(COMMAND_LINE, args.paths, kind=args.kind)
         with run_jobs(library):
             job = finish(library, job, desk)
-            failed = tell_failures(library, job, desk)
-            if args.json:
-                desk.give({**job.result, "failed": failed, "state": job.state, "message": job.message})
-            else:
-                desk.say(job.message)
+            failed = tell_job(library, job, desk, as_json=args.json)
             finish_reading(library, desk)
     return OK if job.state == "done" and job.result.get("files") and not failed else NOTHING
 
@@ -71,11 +67,7 @@ def write(args: Namespace, desk: Desk) -> int:
         )
         with run_jobs(assistant.library):
             job = finish(assistant.library, job, desk)
-        failed = tell_failures(assistant.library, job, desk)
-        if args.json:
-            desk.give({**job.result, "failed": failed, "state": job.state, "message": job.message})
-        else:
-            desk.say(job.message)
+        failed = tell_job(assistant.library, job, desk, as_json=args.json)
     return OK if job.state == "done" and not failed else NOTHING
 
 

@@ -26,7 +26,7 @@ from deepseek_mm.terminal import (
     finish,
     finish_reading,
     run_jobs,
-    tell_failures,
+    tell_job,
 )
 
 if TYPE_CHECKING:
@@ -125,11 +125,7 @@ def set_aside(folder: Path) -> Path:
 
 def tell(library: "Library", job: "Job", desk: Desk, *, as_json: bool) -> int:
     """What became of the files, and the exit code that it deserves."""
-    failed = tell_failures(library, job, desk)
-    if as_json:
-        desk.give({**job.result, "failed": failed, "state": job.state, "message": job.message})
-    else:
-        desk.say(job.message)
+    tell_job(library, job, desk, as_json=as_json)
     kept = sum(job.result.get(name, 0) for name in ("added", "replaced", "unchanged", "copies", "moved"))
     return OK if kept else NOTHING
 

@@ -8,7 +8,7 @@ Files that are there already are not copied again, so a job that was interrupted
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -19,16 +19,16 @@ from deepseek_mm.errors import BadFile, Conflict, LibraryError, NothingThere
 from deepseek_mm.history import Conversation, History
 from deepseek_mm.imports.own_export import LISTING, facts_row, is_listing, make_listing, when
 from deepseek_mm.imports.records import merge_facts
-from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.library.index_jobs import IndexingHandlers
+from deepseek_mm.library.sidecar_jobs import list_own_facts
 from deepseek_mm.parse.document import open_original
 from deepseek_mm.parse.xmp.sidecars import find_sidecar, open_sidecar, write_sidecar
 from deepseek_mm.sharing import ExportLimits, Sharing, here_in
 from deepseek_mm.sharing.files import same_name
 from deepseek_mm.storage.files import atomic_write
 from index import Filter, Source
-from index.region import Rating, StatedFacts
+from index.region import StatedFacts
 
 EXPORT = "export library"  # the kind of the jobs
 FILES, CONVERSATIONS = "files", "conversations"  # folders of an export
@@ -88,23 +88,13 @@ class ExportingHandlers:
 
     def _describe(self, sources: Sequence[Source]) -> Iterator[tuple[Source, StatedFacts, str]]:
         """Each file with all that is said of it, and somebody's own words about it."""
-        ids = [source.id for source in sources]
-        ratings, stated = self.filling.store.curation.ratings_of(ids), self.filling.store.statements.read_of(ids)
-        regions = self.filling.store.regions_of(ids)
-        for source in sources:
-            rating = ratings.get(source.id, Rating())
-            facts = StatedFacts(
-                taken_at=source.taken_at,
-                latitude=source.latitude,
-                longitude=source.longitude,
-                stars=rating.stars,
-                is_favourite=rating.is_favourite,
-                albums=tuple(self.filling.store.curation.albums_of(source.id)),
-            )
+        stated = self.filling.store.statements.read_of([source.id for source in sources])
+        for source, own in list_own_facts(self.filling.store, sources):
+            taken_at, latitude, longitude = source.taken_at, source.latitude, source.longitude
+            facts = replace(own, description="", taken_at=taken_at, latitude=latitude, longitude=longitude)
             for each in stated.get(source.id, ()):
                 facts = merge_facts(facts, told_words(each.facts))
-            words = next((region.text for region in regions[source.id] if is_own(region)), "")
-            yield source, facts, words
+            yield source, facts, own.description
 
     def _try(self, work: Callable[[Source, Path], None], source: Source, path: Path, task: Task) -> bool:
         """Whether it could be done; what could not is a failed item, and the rest go on."""

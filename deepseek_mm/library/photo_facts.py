@@ -4,7 +4,7 @@ How a photo was exposed is searched by nobody, so it is no part of the index: it
 worker process as every file is, and remembered for a while.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from threading import Lock
 
@@ -18,7 +18,7 @@ from deepseek_mm.parse.image_metadata import Exposure
 from deepseek_mm.parse.workers.client import read_exposure
 from deepseek_mm.types import PhotoDescription
 from index import Region, Source
-from index.region import PhotoStatement, Rating
+from index.region import Face, PhotoStatement, Rating
 from index.store import RegionStore
 
 REMEMBERED = 256  # exposures
@@ -40,6 +40,11 @@ class PhotoFacts:
     people: tuple[str, ...] = ()  # whose faces are in it, of those with names, from left to right
     companions: tuple[Source, ...] = ()  # files that belong to it, such as its raw picture; the one that leads first
     stated: tuple[PhotoStatement, ...] = ()  # what the file itself, its sidecar and other programs say of it
+
+
+def list_named(faces: Iterable[Face]) -> tuple[str, ...]:
+    """The names of those whose faces these are, each once."""
+    return tuple(dict.fromkeys(face.name for face in faces if face.name))
 
 
 class PhotoFactsReader:
@@ -69,7 +74,7 @@ class PhotoFactsReader:
             paths=paths,
             rating=store.curation.ratings_of([source.id]).get(source.id, Rating()),
             albums=tuple(store.curation.albums_of(source.id)),
-            people=tuple(dict.fromkeys(face.name for face in faces if face.name)),
+            people=list_named(faces),
             companions=store.companions([source.id]).get(source.id, ()),
             stated=store.statements.read_of([source.id]).get(source.id, ()),
         )

@@ -5,15 +5,17 @@ are never touched. A photo of which nothing was said here gets no sidecar.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.ingest.photo_words import is_own
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.library.index_jobs import IndexingHandlers
+from deepseek_mm.library.photo_facts import list_named
 from deepseek_mm.parse.xmp.sidecars import write_sidecar
 from index import Filter, Source
 from index.region import Rating, StatedFacts
+from index.store import RegionStore
 
 SIDECARS = "write sidecars"  # the kind of the jobs
 PHOTOS = Filter(source_kinds=("photo",))
@@ -65,28 +67,32 @@ class SidecarHandlers:
     def _said_of(self, ids: Sequence[int]) -> Iterator[tuple[Source, StatedFacts]]:
         """Every photo with what somebody said of it."""
         for sources in self._batches(ids):
-            ratings = self.filling.store.curation.ratings_of([source.id for source in sources])
-            regions = self.filling.store.regions_of([source.id for source in sources])
             faces = self.filling.store.people.faces_of([source.id for source in sources])
-            for source in sources:
-                rating = ratings.get(source.id, Rating())
-                words = next((region.text for region in regions[source.id] if is_own(region)), "")
-                yield (
-                    source,
-                    StatedFacts(
-                        description=words,
-                        stars=rating.stars,
-                        is_favourite=rating.is_favourite,
-                        albums=tuple(self.filling.store.curation.albums_of(source.id)),
-                        people=tuple(dict.fromkeys(face.name for face in faces.get(source.id, ()) if face.name)),
-                    ),
-                )
+            for source, facts in list_own_facts(self.filling.store, sources):
+                yield source, replace(facts, people=list_named(faces.get(source.id, ())))
 
     def _batches(self, ids: Sequence[int]) -> Iterator[list[Source]]:
         where, last = (Filter(source_ids=tuple(ids), source_kinds=("photo",)) if ids else PHOTOS), 0
         while some := self.filling.store.walk(where, limit=TOGETHER, after=last):
             yield some
             last = some[-1].id
+
+
+def list_own_facts(store: RegionStore, sources: Sequence[Source]) -> Iterator[tuple[Source, StatedFacts]]:
+    """Each file with somebody's own words, stars and albums of it; not who is in it."""
+    ids = [source.id for source in sources]
+    ratings, regions = store.curation.ratings_of(ids), store.regions_of(ids)
+    for source in sources:
+        rating = ratings.get(source.id, Rating())
+        yield (
+            source,
+            StatedFacts(
+                description=next((region.text for region in regions[source.id] if is_own(region)), ""),
+                stars=rating.stars,
+                is_favourite=rating.is_favourite,
+                albums=tuple(store.curation.albums_of(source.id)),
+            ),
+        )
 
 
 SAID = "{} sidecars written, {} were as they should be"

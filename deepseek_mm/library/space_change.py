@@ -246,11 +246,8 @@ def group_paths(known: Known) -> list[tuple[str, list[str]]]:
 
 def take_over_lost(library: Library, name: str) -> Job | None:
     """Have the files of the largest index of a space that cannot be opened indexed in that of now; None without any."""
-    homes = [home for home in space_folders(library.config) if home != library.store.folder]
-    lost = [home for home in homes if home.name.rpartition("-")[0] == name] or homes
-    if not lost:
-        return None
-    return take_over(library, max(lost, key=lambda home: (home / "store.db").stat().st_size).name)
+    found = largest_index(library.config, library.store, name) or largest_index(library.config, library.store)
+    return take_over(library, found) if found else None
 
 
 def take_over(library: Library, folder: str) -> Job:
@@ -263,12 +260,15 @@ def find_older_index(config: Config, store: RegionStore) -> str:
     """The largest index that an earlier version's weights of the same space made, while nothing is indexed by those of
     now; its folder's name, or "".
     """
-    name = store.folder.name.rpartition("-")[0]
+    older = largest_index(config, store, store.folder.name.rpartition("-")[0])
+    return "" if older and store.counts().sources else older
+
+
+def largest_index(config: Config, store: RegionStore, name: str = "") -> str:
+    """The folder of the largest index but this store's, of the space of this name or of any; "" if there is none."""
     homes = [home for home in space_folders(config) if home != store.folder]
-    older = [home for home in homes if home.name.rpartition("-")[0] == name]
-    if not older or store.counts().sources:
-        return ""
-    return max(older, key=lambda home: (home / "store.db").stat().st_size).name
+    named = [home for home in homes if not name or home.name.rpartition("-")[0] == name]
+    return max(named, key=lambda home: (home / "store.db").stat().st_size).name if named else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
