@@ -5,6 +5,7 @@ import threading
 import zipfile
 
 import pytest
+from export_samples import said_by_google, write_all
 from fakes import picture
 from library_help import COLOURS, House, Sign, paint
 
@@ -181,16 +182,20 @@ def test_an_unknown_job_is_told_as_such(house):
         house.library.jobs.cancel(77)
 
 
-def test_new_files_do_not_wait_for_the_text_of_those_before(tmp_path, photos):
+@pytest.mark.parametrize("way", ["files", "export"])
+def test_new_files_do_not_wait_for_the_text_of_those_before(tmp_path, photos, way):
     class Slow(Sign):
         """Reading one picture takes until the next photos are in the library."""
 
         def read(self, image):
             if not queued:
-                queued.append(house.library.add([tmp_path / "more"]))
+                begin = house.library.add if way == "files" else house.library.importing.begin
+                queued.append(begin([tmp_path / "more"]))
             return super().read(image)
 
+    told = {} if way == "files" else {"late.png.json": said_by_google(1_556_973_000)}
     (tmp_path / "more").mkdir()
+    write_all(tmp_path / "more", told)
     picture("white").save(tmp_path / "more" / "late.png")
     queued = []
     house = House(tmp_path / "library", reader=Slow())

@@ -13,7 +13,7 @@ from deepseek_mm.errors import BadFile, Cancelled, NothingThere
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Jobs, Task
 from deepseek_mm.library.drives import Drives
-from deepseek_mm.library.index_jobs import INDEX, WAITING
+from deepseek_mm.library.index_jobs import has_files_waiting
 from deepseek_mm.vision.faces.face_reader import FaceLimits, FaceReader, read_face_reader
 from index import Filter, Source
 from index.people import FACES_MARK, NewFace
@@ -87,7 +87,7 @@ class FacePass:
     def _to_stop(self, task: Task) -> bool:
         """New files come first; taking them in ends with this pass again."""
         off = not self.config().enabled
-        return off or task.stopping or bool(self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1))
+        return off or task.stopping or has_files_waiting(self.jobs)
 
     def _unread(self) -> Iterator[Source]:
         last = 0

@@ -17,7 +17,7 @@ from deepseek_mm.imports.records import ExportedAlbum, ExportedConversation, Own
 from deepseek_mm.ingest import Hooks, Report
 from deepseek_mm.ingest.photo_words import STATED, is_own
 from deepseek_mm.jobs import Job, Task
-from deepseek_mm.library.index_jobs import IndexingHandlers
+from deepseek_mm.library.index_jobs import IMPORT, IndexingHandlers
 from deepseek_mm.parse.document import real_path
 from deepseek_mm.sharing import Sharing
 from deepseek_mm.storage.files import read_small
@@ -25,7 +25,6 @@ from index import Source
 from index.region import LIBRARY, PhotoStatement, StatedFacts
 from index.statements import PROGRAM_NAMES, StatedChanges
 
-IMPORT = "import"  # the kind of the jobs
 OURS = ""  # the command line's session in the history
 TOGETHER = 256  # photos of which is noted what is said, in one transaction
 

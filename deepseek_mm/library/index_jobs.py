@@ -33,7 +33,7 @@ from index import Box, Filter, Region, Source
 from index.region import MovedFile
 from index.store import RegionStore
 
-INDEX, READ, RENEW, NAME = "index", "read text", "renew code", "name photos"  # kinds of jobs
+INDEX, IMPORT, READ, RENEW, NAME = "index", "import", "read text", "renew code", "name photos"  # kinds of jobs
 WAITING: tuple[State, ...] = ("waiting",)
 LATE = "late"  # in a payload: what waited when files were found gone has been taken in
 MARK = "text"  # of sources whose pictures were read
@@ -121,8 +121,7 @@ class IndexingHandlers:
 
     def _forget(self, gone: Sequence[str], payload: Mapping[str, Any]) -> str:
         """Take out what is gone, once nothing waits to be taken in: it may lie there now. Returns what is said."""
-        waiting = not payload.get(LATE) and self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1)
-        if waiting:
+        if not payload.get(LATE) and has_files_waiting(self.jobs):
             again = {name: payload[name] for name in ("paths", "forget")} | {LATE: True}
             self.jobs.add(INDEX, again, title=f"Look again for {len(gone)} files that are gone")
             return "; what is gone is taken out once it is known that it lies nowhere else"
@@ -192,7 +191,7 @@ class IndexingHandlers:
 
     def _to_stop(self, task: Task) -> bool:
         """New files come first; taking them in ends with this pass again."""
-        return task.stopping or bool(self.jobs.find(kinds=(INDEX,), states=WAITING, limit=1))
+        return task.stopping or has_files_waiting(self.jobs)
 
     def renew(self, task: Task) -> str:
         """Read anew what another tower read, code and texts in other languages than English: those vectors tell nothing
@@ -388,6 +387,11 @@ def missing(paths: Sequence[str], store: RegionStore) -> list[str]:
 def below(paths: Sequence[str], store: RegionStore) -> list[str]:
     """Known paths that are one of these, or lie below one or in an archive there."""
     return sorted(store.stamps(within=paths)) if paths else []
+
+
+def has_files_waiting(jobs: Jobs) -> bool:
+    """Whether files wait to be taken in. Passes over known files make way for them; and begin again behind them."""
+    return bool(jobs.find(kinds=(INDEX, IMPORT), states=WAITING, limit=1))
 
 
 def job_title(names: Sequence[str]) -> str:

@@ -31,8 +31,8 @@ from deepseek_mm.library.face_pass import FACES, FacePass
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
-from deepseek_mm.library.import_jobs import IMPORT, ImportingHandlers, OwnExportHandlers
-from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW, IndexingHandlers, below, job_title
+from deepseek_mm.library.import_jobs import ImportingHandlers, OwnExportHandlers
+from deepseek_mm.library.index_jobs import IMPORT, INDEX, NAME, READ, RENEW, IndexingHandlers, below, job_title
 from deepseek_mm.library.library_export import EXPORT, ExportingHandlers, open_sharing
 from deepseek_mm.library.photo_facts import PhotoFacts, PhotoFactsReader
 from deepseek_mm.library.sidecar_jobs import SIDECARS, SidecarHandlers
