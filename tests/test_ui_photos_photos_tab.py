@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 from page_caller import services_of
 from rag_house import build, paint, put
@@ -11,9 +12,10 @@ from starlette.requests import Request
 from deepseek_mm import LOCAL as OWNER
 from deepseek_mm.errors import NothingThere
 from index import Region, Source
+from ui.gateway.events import EventSequence
 from ui.photos.photo_tiles import PhotoTiles
 from ui.photos.photo_views import PhotosView
-from ui.photos.photos_tab import PhotosHandlers
+from ui.photos.photos_tab import PhotosHandlers, PhotosTab
 from ui.pictures import PagePictures
 from ui.words import CHINESE, ENGLISH
 
@@ -36,8 +38,29 @@ def make_tab(services, pictures, words) -> PhotosHandlers:
     return PhotosHandlers.over(services, words, pictures)
 
 
-def press(act: str, what: object = "", text: str = "") -> SimpleNamespace:
-    return SimpleNamespace(act=act, what=str(what), text=text)
+def press(act: str, what: object = "", text: str = "", sent_ms: float | None = None) -> SimpleNamespace:
+    return SimpleNamespace(act=act, what=str(what), text=text, sent_ms=sent_ms)
+
+
+def test_the_view_that_was_asked_for_last_is_shown_whichever_is_ready_first(tab):
+    shown = []
+
+    class Slow(PhotosTab):
+        """A view takes until the next was asked for and shown."""
+
+        def render(self, caller, view, said):
+            if view.kind == "favourites":
+                shown.append(self.show(OWNER, press("view", "places", sent_ms=2.0), PhotosView(), sequence))
+            return super().render(caller, view, said)
+
+    with gr.Blocks():
+        page, sequence = Slow.place(tab, viewer=None), EventSequence()
+    late = page.show(OWNER, press("view", "favourites", sent_ms=1.0), PhotosView(), sequence)
+    assert [updates[page.view].kind for updates in shown] == ["places"]
+    assert page.view not in late
+    assert page.html not in late
+    later = page.show(OWNER, press("view", "albums", sent_ms=3.0), PhotosView(), sequence)
+    assert later[page.view].kind == "albums"
 
 
 def tiles(house, query: str, words=ENGLISH) -> tuple[int, dict]:

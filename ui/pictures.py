@@ -26,7 +26,7 @@ from typing import Any
 from cachetools import LRUCache
 from PIL import Image, ImageDraw, ImageFont
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from deepseek_mm import Assistant, DeepSeekMMError, Query, heat_map
@@ -211,11 +211,11 @@ class PagePictures:
             token = request.path_params["token"]
             path = self.file(token)
             if path is not None:
-                return FileResponse(path, media_type="image/jpeg", headers=FOR_EVER)
+                return Response(path.read_bytes(), media_type="image/jpeg", headers=FOR_EVER)
             other = self.find_other_size(token)
             if other is None:
                 return Response(_plate(), media_type="image/png", headers=NOT_KEPT)
-            return FileResponse(other, media_type="image/jpeg", headers=NOT_KEPT)
+            return Response(other.read_bytes(), media_type="image/jpeg", headers=NOT_KEPT)
 
         return Route(PATH + "/{token}", answer)
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm import Services
@@ -43,7 +43,7 @@ def add_page(app: FastAPI, services: Services) -> None:
     pictures.heats = make_heat_maps(assistant)
     pictures.companions = assistant.store.companions
     pictures.is_offline = lambda source: bool(assistant.find_away(source.path))
-    app.router.routes += [pictures.route(), pictures.heats.route(), video_route(pictures, assistant.config.parse)]
+    first: list[BaseRoute] = [pictures.route(), pictures.heats.route(), video_route(pictures, assistant.config.parse)]
     files, owners = FileRegistry(cache), PageOwners()
     for language in LANGUAGES:
         words = in_language(language)
@@ -56,8 +56,9 @@ def add_page(app: FastAPI, services: Services) -> None:
             enable_monitoring=False, pwa=False, mcp_server=False,
             allowed_paths=[str(cache), str(assistant.config.data.absolute() / "uploads")],  # for what events return
         )  # fmt: skip
-        mounted = app.router.routes[-1]
+        mounted = app.router.routes.pop()
         assert isinstance(mounted, Mount), "gr.mount_gradio_app adds a Mount, at the end"
+        first.append(mounted)
         mounted.app = Gateway(
             app=mounted.app, files=files, owners=owners, words=words, max_file_bytes=UPLOAD_BYTES, tiles=tiles.answer
         )
@@ -76,6 +77,8 @@ def add_page(app: FastAPI, services: Services) -> None:
         language = chosen(request.cookies.get(COOKIE, ""), request.headers.get("accept-language", ""))
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/{language}/{query}", headers={"Cache-Control": "no-store"})
+
+    app.router.routes[:0] = first  # a timeline asks for fifty pictures: none is compared with every route of the API
 
 
 def chosen(cookie: str, accepts: str) -> Language:

@@ -279,15 +279,18 @@ def follow(jobs: Jobs, job_id: int) -> Iterator[Job]:
     Between two looks no transaction is open. NothingThere if the job is unknown; one that is forgotten meanwhile
     ends the series.
     """
-    job, said_at_s = jobs.get(job_id), time.monotonic()
-    yield job
-    while not job.is_ended:
-        time.sleep(POLL_S)
-        before = job
-        try:
-            job = jobs.get(job_id)
-        except NothingThere:
-            return
-        if job != before or time.monotonic() - said_at_s >= AT_LEAST_S:
-            said_at_s = time.monotonic()
-            yield job
+    changed = threading.Event()  # set by this process only: of others the clock tells
+    with jobs.notifier.subscribe(job_id, changed.set):
+        job, said_at_s = jobs.get(job_id), time.monotonic()
+        yield job
+        while not job.is_ended:
+            changed.wait(POLL_S)
+            changed.clear()
+            before = job
+            try:
+                job = jobs.get(job_id)
+            except NothingThere:
+                return
+            if job != before or time.monotonic() - said_at_s >= AT_LEAST_S:
+                said_at_s = time.monotonic()
+                yield job

@@ -4,9 +4,11 @@ All events pass `process_api`, whichever route they came by.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +48,38 @@ class Press(gr.EventData):
     def text(self) -> str:
         """What was typed beside it."""
         return str((self._data or {}).get("text", ""))
+
+    @property
+    def sent_ms(self) -> float | None:
+        """When the browser sent it, by its own clock; None where its script does not say."""
+        sent = (self._data or {}).get("sent")
+        return float(sent) if isinstance(sent, int | float) else None
+
+
+Ticket = tuple[float, int]
+NO_TICKET: Ticket = (0.0, 0)  # before the first event
+
+
+class EventSequence:
+    """Which of a page's events was sent last: only what it brings is shown, whichever arrives or ends first.
+
+    The browser says when it sent each, in milliseconds: on a busy machine the server may begin them in another order.
+    """
+
+    def __init__(self) -> None:
+        self._taken: deque[Ticket] = deque([NO_TICKET], maxlen=64)  # of events that may still be running
+        self._arrivals = count(1)
+
+    @property
+    def ticket(self) -> Ticket:
+        """That of the newest event."""
+        return max(self._taken)
+
+    def take(self, sent: float | None = None) -> Ticket:
+        """One for an event sent at that time, or now; if it is the newest, all others are void."""
+        ticket = (self.ticket[0] if sent is None else float(sent), next(self._arrivals))
+        self._taken.append(ticket)
+        return ticket
 
 
 class NoRightDeclared(TypeError):

@@ -13,7 +13,17 @@ from index import Region, Source
 from ui import edges
 from ui.ask.chat import Talk
 from ui.edges import ActionResult, Handlers
-from ui.gateway.events import QUIET, Press, Updates, Visitor, caller_of, needs_right, visitor_of
+from ui.gateway.events import (
+    QUIET,
+    EventSequence,
+    Press,
+    Ticket,
+    Updates,
+    Visitor,
+    caller_of,
+    needs_right,
+    visitor_of,
+)
 from ui.history.history_handlers import exports
 from ui.html import line, link, notice, piece
 from ui.library.library_grid import bare, exhibits
@@ -202,6 +212,7 @@ class PhotosTab:
     said: gr.HTML
     packed: gr.HTML  # a link to what was shared
     view: gr.State
+    sequence: gr.State  # of the presses that show something else
 
     @classmethod
     def place(cls, handlers: PhotosHandlers, viewer: Viewer) -> "PhotosTab":
@@ -209,7 +220,8 @@ class PhotosTab:
         said = piece(listens="", visible=False)
         html = piece(listens="photos", elem_classes="photos")
         packed = piece(listens="download", elem_classes="packed-file")
-        return cls(handlers=handlers, viewer=viewer, html=html, said=said, packed=packed, view=gr.State(PhotosView()))
+        states = {"view": gr.State(PhotosView()), "sequence": gr.State(EventSequence())}
+        return cls(handlers=handlers, viewer=viewer, html=html, said=said, packed=packed, **states)
 
     @property
     def parts(self) -> list[Any]:
@@ -220,16 +232,18 @@ class PhotosTab:
         """What is shown is looked up anew whenever the tab opens."""
 
         @needs_right("ask")
-        def open_tab(request: gr.Request, view: PhotosView) -> Updates:
-            return self.render(caller_of(request), replace(view, sure=False), None)
+        def open_tab(request: gr.Request, view: PhotosView, sequence: EventSequence) -> Updates:
+            ticket = sequence.take()
+            shown = self.render(caller_of(request), replace(view, sure=False), None)
+            return self._keep_newest(shown, ticket, sequence)
 
-        tab.select(open_tab, self.view, self.parts, **QUIET)
+        tab.select(open_tab, [self.view, self.sequence], self.parts, **QUIET)
 
     def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:
         """Connect the presses. `ask_about` opens the Ask tab with the chosen photos; `also` is what else it updates."""
 
         @needs_right("ask", CHANGING)
-        def press(request: gr.Request, event: Press, view: PhotosView, talk: Talk) -> Updates:
+        def press(request: gr.Request, event: Press, view: PhotosView, sequence: EventSequence, talk: Talk) -> Updates:
             caller = caller_of(request)
             if event.act == "ask":
                 return self._ask(caller, event, talk, ask_about)
@@ -237,17 +251,27 @@ class PhotosTab:
                 return self._open(caller, view, event.what)
             if event.act in ("share_page", "share_zip"):
                 return self._share(visitor_of(request), view, event)
-            if event.act in CHANGING:
-                said, after = self.handlers.change(caller, view, event)
-                return self.render(caller, after, said)
-            return self._turn(caller, view, event)
+            return self.show(caller, event, view, sequence)
 
+        asked = [self.view, self.sequence, talk]
         outputs = [*self.parts, self.packed, *self.viewer.parts, *also]
-        self.html.click(press, [self.view, talk], outputs, **QUIET, trigger_mode="multiple", concurrency_limit=8)
+        self.html.click(press, asked, outputs, **QUIET, trigger_mode="multiple", concurrency_limit=8)
 
     def render(self, caller: Caller, view: PhotosView, said: ActionResult | None) -> Updates:
         """Updates that show a view, and what was said."""
         return {self.html: self.handlers.render(caller, view), self.view: view, self.said: line(said)}
+
+    def show(self, caller: Caller, event: Press, view: PhotosView, sequence: EventSequence) -> Updates:
+        """What is shown after a press; without the view, if the page asked for another one meanwhile."""
+        ticket = sequence.take(event.sent_ms)
+        if event.act in CHANGING:
+            said, after = self.handlers.change(caller, view, event)
+            return self._keep_newest(self.render(caller, after, said), ticket, sequence)
+        return self._keep_newest(self._turn(caller, view, event), ticket, sequence)
+
+    def _keep_newest(self, shown: Updates, ticket: Ticket, sequence: EventSequence) -> Updates:
+        """Without the view, where another was asked for meanwhile: that one is shown, whichever comes first."""
+        return shown if ticket == sequence.ticket else {self.said: shown.get(self.said, gr.skip())}
 
     def _share(self, visitor: Visitor, view: PhotosView, event: Press) -> Updates:
         """A link to the file, which the browser saves at once; or why there is none."""

@@ -4,7 +4,7 @@ const GAP = 6, HEAD = 42, LEAST = 150, QUICK = 5;  // px; px a millisecond at wh
 const chosen = new Set();
 let reel = null, token = "", at = 0, picked = -1;
 
-const say = (act, what, text = "") => trigger("click", { act, what: String(what), text });
+const say = (act, what, text = "") => trigger("click", { act, what: String(what), text, sent: performance.now() });
 const one = (selector) => element.querySelector(selector);
 
 element.addEventListener("click", (event) => {

@@ -6,12 +6,10 @@ farther as the end of what is shown comes near; what was shown keeps its number 
 
 import math
 import secrets
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from index import LIBRARY
 from ui import edges
 from ui.ask.ask_handlers import Entry
 from ui.edges import BadPath, Handlers
+from ui.gateway.events import NO_TICKET, EventSequence, Ticket
 from ui.html import button, copier
 from ui.photos.photo_changes import render_album_field
 from ui.photos.photo_groups import read_badges
@@ -279,36 +278,23 @@ ANEW: dict[str, Any] = {"exhibits": (), "reach": 0, "is_all": False, "notice": "
 Choices = list[tuple[str, str]]
 
 
-Ticket = tuple[float, int]
-NO_SEARCH: Ticket = (0.0, 0)  # before the first
-
-
-class SearchSequence:
-    """Which of a page's searches was sent last: only its results are shown, whichever arrives or ends first.
-
-    The browser says when it sent each, in milliseconds: on a busy machine the server may begin them in another order.
-    """
+class SearchSequence(EventSequence):
+    """Which of a page's searches was sent last, and what it found."""
 
     def __init__(self) -> None:
-        self._taken: deque[Ticket] = deque([NO_SEARCH], maxlen=64)  # of searches that may still be running
-        self._arrivals = count(1)
+        super().__init__()
         self.shown: Results | None = None  # what the newest one found, once it is shown
         self.says_empty = False  # what the page says of the library while nothing is searched
         self.examples: tuple[str, ...] = ()  # searches that it offers meanwhile
 
     @property
-    def ticket(self) -> Ticket:
-        return max(self._taken)
-
-    @property
     def is_idle(self) -> bool:
         """Nothing is shown and nothing is on its way."""
-        return self.ticket == NO_SEARCH if self.shown is None else self.shown.query is None
+        return self.ticket == NO_TICKET if self.shown is None else self.shown.query is None
 
     def take(self, sent: float | None = None) -> Ticket:
-        """One for a search sent at that time, or now; if it is the newest, all others are void."""
-        ticket = (self.ticket[0] if sent is None else float(sent), next(self._arrivals))
-        self._taken.append(ticket)
+        """As of any event; what the one before found is not shown any more."""
+        ticket = super().take(sent)
         if ticket == self.ticket:
             self.shown = None
         return ticket
