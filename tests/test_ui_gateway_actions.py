@@ -50,7 +50,7 @@ class Stage:
             "taken": [each.token for each in library.list_taken()],
             "files": sorted(str(path) for path in files if not path.name.endswith(("-wal", "-shm", "keys.json"))),
             "settings": (data / "config.toml").read_text() if (data / "config.toml").exists() else "",
-            "outside": sorted((path.name, path.read_bytes()) for path in self.outside.iterdir()),
+            "outside": sorted((path.name, path.is_file() and path.read_bytes()) for path in self.outside.iterdir()),
             "asked": len(self.asked),
         }
 
@@ -176,6 +176,7 @@ ACTIONS: dict[str, Callable[[PageClient, Stage], Outcome]] = {
     "verify": push("verify"),
     "repair": push("repair"),
     "back up": push("backup", backup_path=lambda _, stage: str(stage.outside / "new.deepseek-mm")),
+    "export everything": push("leave_begin", leave_path=lambda _, stage: str(stage.outside / "all")),
     "take out": push("take_out_selected", take_out_path=lambda _, stage: str(stage.outside.parent / "photos")),
     "restore": push(
         "restore", restore_path=lambda _, stage: str(stage.house.data.absolute() / "backups" / "one.deepseek-mm")
@@ -261,7 +262,7 @@ def test_a_key_with_every_right_stays_within_the_folders_and_addresses_that_it_m
     """As in the API: paths in roots, models and servers chosen at the machine."""
     browser = stage.house.browser(ALL)
     before = stage.known()
-    for name in ("index a path", "watch a folder", "back up", "save models"):
+    for name in ("index a path", "watch a folder", "back up", "export everything", "save models"):
         ended = ACTIONS[name](browser, stage)
         assert ended.success, ended.error
         assert 'role="alert"' in str(ended.data), name

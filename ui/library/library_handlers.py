@@ -144,6 +144,14 @@ class LibraryHandlers(Handlers):
             otherwise=self.words.restore_which,
         )
 
+    def export_everything(self, caller: Caller, path: str) -> ActionResult:
+        """Copy everything into this folder, for other programs."""
+        export, typed = self.services.library.export_everything, path.strip()
+        return self.say(
+            lambda: self._begun(export(caller, parse_path(path, caller))) if typed else "",
+            otherwise=self.words.leave_which,
+        )
+
     def empty(self, caller: Caller, typed: str) -> ActionResult:
         """Delete everything, if the right words were typed."""
         word = self.words.empty_word

@@ -88,6 +88,10 @@ def place_care(words: UiTexts) -> dict[str, Any]:
         parts["backups"] = piece(elem_classes="work-list")
         parts["restore_path"] = gr.Textbox(label=words.restore_path, max_lines=1)
         parts["restore"] = gr.Button(words.restore, size="sm")
+    with fold("leave", words.leave, is_open=False):
+        piece(hint(words.leave_told), listens="")
+        parts["leave_path"] = gr.Textbox(label=words.leave_path, max_lines=1)
+        parts["leave"] = gr.Button(words.leave_begin, size="sm")
     with fold("take-out", words.take_out, is_open=False):
         parts["take_out_path"] = gr.Textbox(label=words.take_out_path, max_lines=1)
         parts["take_out"] = gr.Button(words.take_out_selected, size="sm")
@@ -231,6 +235,7 @@ class LibraryTab:
         self._press("take_out", shelving.take_out, "take_out_path")
         self._press("backup", shelving.backup, "backup_path")
         self._press("check_backup", shelving.check_backup)
+        self._press("leave", shelving.export_everything, "leave_path")
         self._press("restore", shelving.restore, "restore_path", right="settings")
 
     def join_ask(self, ask_about: Callable[[Sequence[Region], Talk], Updates], talk: gr.State, also: list[Any]) -> None:

@@ -193,6 +193,15 @@ class LibraryWords:
     restore_path = Translation("Restore from", "恢复自")
     restore = Translation("Restore", "恢复")
     restore_which = Translation("Type the path of a backup.", "请填写备份文件的路径。")
+    leave = Translation("Export everything", "导出全部内容")
+    leave_told = Translation(
+        "Copies all files into a folder, with albums, favourites, your own words and your conversations, so that other "
+        "programs and this one can read them. Nothing changes here.",
+        "把所有文件连同相册、收藏、你写的文字和你的对话复制到一个文件夹，其他程序和本程序都能读取。这里的内容不会改变。",
+    )
+    leave_path = Translation("Folder to export to (new or empty)", "导出到的文件夹（新的或空的）")
+    leave_begin = Translation("Export into this folder", "导出到此文件夹")
+    leave_which = Translation("Type the path of a new or empty folder.", "请填写新文件夹或空文件夹的路径。")
     empty_all = Translation("Delete everything", "全部删除")
     empty_hint = Translation(
         "The library forgets every file, conversation and upload, and files that were dropped here are deleted. "
