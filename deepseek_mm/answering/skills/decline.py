@@ -1,17 +1,12 @@
 """What a photo does not tell: exact ages, reasons, who took it, what comes next; and who that is, without named faces.
 
-One row a kind of question: words of the question, and the sentence that says what cannot be told and why. How sure it
-is that a face is somebody's comes from its distance from the middle of their other faces: where faces are grouped it
-is as good as a coin, at half of that distance hardly ever wrong. Nobody else is ever named.
+One row a kind of question: words of the question, and the sentence that says what cannot be told and why.
 """
 
-import math
 import re
-from collections.abc import Sequence
 
-from deepseek_mm.answering.skills.photo_turn import LIKELY, SAID, PhotoTurn
-from deepseek_mm.types import Claim, Draft
-from index.region import Face
+from deepseek_mm.answering.skills.photo_turn import PhotoTurn
+from deepseek_mm.types import Draft
 
 PEOPLE = (
     r"(?:he|she|they|him|her|them|man|men|woman|women|boy|girl|kid|child|baby|person|people|guy|lady|player|driver|"
@@ -71,51 +66,3 @@ def decline(turn: PhotoTurn) -> Draft | None:
     if turn.act.attribute == "reason":
         return turn.refuse(next(sentence for words, sentence in ROWS if "why" in words), RIGHT)
     return None
-
-
-WHO = re.compile(
-    r"^(?:and |so |tell me |do you know )*who(?: all| else)? (?:is|are|was|were) "
-    rf"(?:(?:it|there|he|she|they|(?:this|that|these|those|the)(?: \w+)?(?: {PEOPLE})?)\b ?)?"
-    r"(?:(?:shown |seen |pictured )?(?:in|on) .+)?$|"
-    r"^(?:and |so )*(?:who|whom|which people) (?:do|can|does|could) (?:you|this|it) (?:see|recogni[sz]e|show)\b|"
-    r"\bwhich (?:people|persons?) (?:is|are) (?:in|on|shown)\b|\bdo you recogni[sz]e\b"
-)
-AS_GOOD_AS_A_COIN, STEEP = (
-    0.5,
-    0.06,
-)  # distance at which it is the person in half of all cases, and how fast that changes
-MOST_SURE = 0.95
-SURE_OF_FACE = 0.8  # that a face is one
-
-
-def name_people(turn: PhotoTurn, faces: Sequence[Face]) -> Draft | None:
-    """Who is in the photo at hand; None where that is not asked, or nobody in it has a name."""
-    told = tell_who(turn.text, faces, "this photo")
-    claims = [Claim(sentence, (turn.shot.whole,), chance) for sentence, chance in told]
-    return turn.draft(*claims, grounds="measured") if claims else None
-
-
-def tell_who(asked: str, faces: Sequence[Face], photo: str) -> list[tuple[str, float]]:
-    """Sentences with how probable each is: who has a name, from left to right, and how many have none."""
-    asks = WHO.search(asked) or NAME_OF_PERSON.search(asked)
-    named = {face.name: face for face in sorted(faces, key=lambda face: -face.distance) if face.name}
-    if not asks or not named:
-        return []
-    nearest = sorted(named.values(), key=lambda face: face.box)
-    told = [(say_who(face, photo), chance_of(face)) for face in nearest]
-    if others := sum(not face.name for face in faces):
-        count = f"1 face in {photo} has" if others == 1 else f"{others} faces in {photo} have"
-        told.append((f"{count} no name yet", SURE_OF_FACE))
-    return told
-
-
-def chance_of(face: Face) -> float:
-    """How probable it is that the face is this person's; an estimate."""
-    return min(MOST_SURE, 1 / (1 + math.exp((face.distance - AS_GOOD_AS_A_COIN) / STEEP)))
-
-
-def say_who(face: Face, photo: str) -> str:
-    """By the face, Anna is in this photo; or how little sure that is."""
-    chance = chance_of(face)
-    sure = "" if chance >= SAID else " probably" if chance >= LIKELY else " perhaps"
-    return f"By the face, {face.name} is{sure} in {photo}"

@@ -45,7 +45,7 @@ from deepseek_mm.answering.photo_lists import (
     split_groups,
 )
 from deepseek_mm.answering.photo_rows import answer_from_row, asks_for_row
-from deepseek_mm.answering.skills.decline import tell_who
+from deepseek_mm.answering.skills.named_faces import NamedFaces
 from deepseek_mm.answering.skills.photo_text import (
     SURE_OF_PRICE,
     SURE_OF_READING,
@@ -127,6 +127,7 @@ class LibrarySkill:
 
     def __init__(self, finder: PhotoFinder, look: Look, config: Config) -> None:
         self.finder, self.look, self.config = finder, look, config
+        self.faces = NamedFaces(finder.store.people)
         self.comparison = PhotoComparison(finder, self._find_meant)
 
     def answer(self, act: Act, *, among: Sequence[int] = ()) -> Draft:
@@ -298,13 +299,7 @@ class LibrarySkill:
 
     def _by_faces(self, act: Act, match: PhotoMatch) -> Draft | None:
         """Who is in it, where that is asked and faces in it have names."""
-        faces = self.finder.store.people.faces_of([match.source.id]).get(match.source.id, ())
-        told = tell_who(act.text.lower().strip(" ?!."), faces, title(match)) if faces else []
-        if not told:
-            return None
-        numbered = EvidenceList()
-        claims = tuple(Claim(text, (numbered.add_photo(match),), chance) for text, chance in told)
-        return Draft(claims=claims, evidence=tuple(numbered.entries), chance=claims[0].certainty, grounds="measured")
+        return self.faces.answer(act.text, match.regions, title(match))
 
     def _by_notes(self, act: Act, match: PhotoMatch) -> Draft | None:
         said, note = answer_from(act, [*match.notes, match.words])

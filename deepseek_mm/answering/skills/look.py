@@ -13,9 +13,10 @@ from deepseek_mm.answering.closed_vqa import Decider
 from deepseek_mm.answering.grounder import Grounder
 from deepseek_mm.answering.scene_programs import is_drawn
 from deepseek_mm.answering.skills.closed_answer import ClosedSkill, things_asked_for
-from deepseek_mm.answering.skills.decline import decline, name_people
+from deepseek_mm.answering.skills.decline import decline
 from deepseek_mm.answering.skills.description import describe_photo
 from deepseek_mm.answering.skills.measure import answer_measured
+from deepseek_mm.answering.skills.named_faces import NamedFaces
 from deepseek_mm.answering.skills.open_answer import OpenSkill
 from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.answering.skills.read import answer_by_text, lexicon, wants_text
@@ -26,8 +27,6 @@ from deepseek_mm.types import Act, Draft, Evidence
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, add_features
 from deepseek_mm.vision.typical_places import WITH_WRITING
-from index import Source
-from index.region import Face
 
 BLANK_RIGHT = 0.95  # how often a picture without contrast shows nothing
 Route = Callable[[PhotoTurn], Draft | None]
@@ -43,12 +42,10 @@ class PhotoSkill:
         config: Config,
         *,
         reader: TextReader | None = None,
-        find_faces: Callable[[Source], Sequence[Face]] = lambda source: (),
+        faces: NamedFaces | None = None,
     ) -> None:
-        """`reader` reads what is written in a photo; without one nothing is read. `find_faces` knows whose faces are in
-        a photo of the library.
-        """
-        self.find_faces = find_faces
+        """`reader` reads what is written in a photo, and `faces` knows who is in it; without them nobody does."""
+        self.faces = faces
         self.eyes, self.decider, self.config, self.reader = decider.eyes, decider, config, reader
         self.closed = ClosedSkill(decider, grounder)
         self.open = OpenSkill(decider.eyes)
@@ -88,7 +85,7 @@ class PhotoSkill:
         return answer_by_text(turn, self.read_lines(turn.picture)) if reads else None
 
     def _name_people(self, turn: PhotoTurn) -> Draft | None:
-        return name_people(turn, self.find_faces(turn.shot.source))
+        return self.faces.answer(turn.act.text, turn.shot.regions) if self.faces else None
 
     def _describe(self, turn: PhotoTurn) -> Draft | None:
         if turn.act.kind != "describe":

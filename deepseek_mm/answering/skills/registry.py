@@ -22,6 +22,7 @@ from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.document import HOLDS
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
+from deepseek_mm.answering.skills.named_faces import NamedFaces
 from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
 from deepseek_mm.answering.translation import ActTranslator, WordComparer, tell_foreign
@@ -51,7 +52,6 @@ from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
 from deepseek_mm.vision.vocabulary import keep_vectors, read_vectors, words_folder
 from index import Source
-from index.region import Face
 from index.store import RegionStore
 
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
@@ -98,7 +98,9 @@ class PhotosSkill:
         self.translator = open_translator(photos.eyes, encode) if encode else None
         self.library = LibrarySkill(finder, self.look, photos.config)
         self.people = finder.store.people
-        self.one = PhotoSkill(photos.decider, photos.finger, photos.config, reader=reader, find_faces=self._find_faces)
+        self.one = PhotoSkill(
+            photos.decider, photos.finger, photos.config, reader=reader, faces=NamedFaces(self.people)
+        )
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
         """One for each; several pictures, and what patterns read, go through the pipeline together."""
@@ -123,9 +125,6 @@ class PhotosSkill:
         program = photo_question(act)
         kept = {"library": case.program.library, "given": case.program.given, "places": case.program.places}
         return replace(case, act=act, program=replace(program, **kept))  # type: ignore[arg-type]
-
-    def _find_faces(self, source: Source) -> Sequence[Face]:
-        return self.people.faces_of([source.id]).get(source.id, ()) if source.id else ()
 
     def look(self, act: Act, source: Source) -> Draft:
         """At one photo of the library, which the sentences name."""
