@@ -2,7 +2,8 @@
 
 import pytest
 
-from deepseek_mm.answering.skills.named_faces import WHO, NamedFaces, PhotoFaces, chance_of, tell_who
+from deepseek_mm.answering.skills.named_faces import WHO, NamedFaces, PhotoFaces, chance_of, put_in_english, tell_who
+from deepseek_mm.types import Act, Claim, Draft
 from index import Region, Source
 from index.region import Face
 
@@ -116,3 +117,44 @@ def test_questions_for_who_is_there_are_known(text):
 @pytest.mark.parametrize("text", ["who took this photo", "who is wearing a hat", "who won", "who wrote hamlet"])
 def test_questions_for_something_else_are_not(text):
     assert not WHO.search(text)
+
+
+def test_somebody_is_looked_at_by_their_side_of_the_photo_and_told_of_by_name():
+    people = NamedFaces(Known([face("Anna", left=0.5), face("Ben")], "Anna", "Ben", "Zoe"))
+    person = people.find_person("what is Anna wearing?", CAT)
+    hidden = person.hide(Act(kind="look", text="what is Anna wearing?", subject="anna"))
+    assert (hidden.text, hidden.subject) == ("what is the person on the right wearing?", "the person on the right")
+    said = Draft(claims=(Claim("The person on the right is wearing a hat", (1,), 0.9),), evidence=(), chance=0.9)
+    assert person.show(said).claims[0].text == "Anna is wearing a hat"
+    assert people.find_person("what are Anna and Ben wearing?", CAT) is None
+    assert people.find_person("what is Zoe wearing?", CAT) is None
+    assert NamedFaces(Known([face("Anna")], "Anna")).find_person("is Anna smiling?", CAT).phrase == "the person"
+
+
+@pytest.mark.parametrize(
+    ("asked", "english"),
+    [
+        ("Ist Anna auf diesem Foto?", "is Anna in this photo?"),
+        ("Sind Anna und Ben auf cat.jpg?", "is Anna and Ben in cat.jpg?"),
+        ("Wo ist Anna auf dem Bild?", "where is Anna in this photo?"),
+        ("Anna在这张照片里吗？", "is Anna in this photo?"),
+        ("cat.jpg里有Ben吗？", "is Ben in cat.jpg?"),
+        ("Anna在照片的哪里？", "where is Anna in this photo?"),
+        ("有没有Anna的照片", ""),
+        ("Was trägt Anna?", ""),
+        ("Ist Anna im Wasser?", ""),
+        ("Wo ist der Hund?", ""),
+    ],
+)
+def test_german_and_chinese_questions_for_somebody_are_put_in_english(asked, english):
+    file = "cat.jpg" if "cat.jpg" in asked else ""
+    assert put_in_english(asked, file, ("Anna", "Ben")) == english
+
+
+def test_a_question_about_somebody_and_no_photo_is_a_search_for_theirs():
+    people = NamedFaces(Known([], "Anna"))
+    act = people.find_photos_instead(Act(kind="look", text="what is Anna wearing?", subject="Anna"))
+    assert (act.kind, act.text, act.subject) == ("find", "photos of Anna", "")
+    for text in ("where is Anna's dog?", "what is she wearing?"):
+        same = Act(kind="look", text=text)
+        assert people.find_photos_instead(same) is same

@@ -51,6 +51,9 @@ OWN_LETTERS = {  # of languages that share a script with a larger one
     "ru": ("uk", frozenset("\u0456\u0457\u0454\u0491")),
     "ar": ("fa", frozenset("\u067e\u0686\u0698\u06af\u06a9\u06cc")),
 }
+FILE_NAME = re.compile(
+    r"[\w-]+\.[a-z][a-z0-9]{1,4}\b", re.ASCII | re.IGNORECASE
+)  # says nothing of the language around it
 LETTERS = re.compile(r"[^\W\d_]+")
 SMALL_WORDS = """a an and are as at be behind by for from has have her his i in into is it its near no not of off on
     one or out over that the their there this to two under up was where while who with without what which when why how
@@ -76,13 +79,13 @@ def languages() -> dict[str, frozenset[str]]:
 
 def language_of(text: str) -> str:
     """What a text seems to be written in, where that is not English; empty where it may well be English."""
-    text = unicodedata.normalize("NFC", text[:BEGINNING]).lower()
+    text = _normalise(text)
     return _script_language(text) or _latin_language(text)
 
 
 def code_of(text: str) -> str:
     """The same as ISO 639-1, where letters of a script or two words say so; empty where it may well be English."""
-    text = unicodedata.normalize("NFC", text[:BEGINNING]).lower()
+    text = _normalise(text)
     if name := _script_language(text):
         code = CODES.get(name, "")
         other, letters = OWN_LETTERS.get(code, (code, frozenset[str]()))
@@ -97,6 +100,11 @@ def code_of(text: str) -> str:
 def foreign_sentences() -> dict[str, dict[str, str]]:
     """What is said in languages that no answer is written in: ISO 639-1 -> "unread" and "english" -> sentence."""
     return tomllib.loads(SENTENCES.read_text(encoding="utf-8"))
+
+
+def _normalise(text: str) -> str:
+    """The beginning in small letters, without names of files."""
+    return FILE_NAME.sub(" ", unicodedata.normalize("NFC", text[:BEGINNING]).lower())
 
 
 def _script_language(text: str) -> str:

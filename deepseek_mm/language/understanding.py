@@ -24,7 +24,7 @@ from deepseek_mm.deltas import add_deltas
 from deepseek_mm.errors import ConfigError, MissingWeights
 from deepseek_mm.language.act_cuts import CutTurn, choose_cut, list_cuts
 from deepseek_mm.language.chinese_dates import name_chinese_period
-from deepseek_mm.language.detection import code_of, language_of
+from deepseek_mm.language.detection import FILE_NAME, code_of, language_of
 from deepseek_mm.language.parser import FILE
 from deepseek_mm.language.request_network import (
     LANGUAGES,
@@ -188,7 +188,7 @@ def choose_language(text: str, chance_L: Tensor) -> str:
     """
     if (told := code_of(text)) and told not in LANGUAGES:
         return told
-    letters = [letter for letter in text if letter.isalpha()]
+    letters = [letter for letter in FILE_NAME.sub("", text) if letter.isalpha()]
     if 2 * sum(bool(HAN.match(letter)) for letter in letters) > len(letters):
         return "zh"
     chances = {language: float(chance_L[place]) for place, language in enumerate(LANGUAGES) if language != "zh"}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from deepseek_mm.language.own_sentences import read_names
 
 AND = r"(?:\s*,\s*|\s+)(?:and|und|with|mit|&)\s+|\s*(?:,|\u3001|\u548c|\u4e0e|\u8ddf|\u53ca|&)\s*"
-NOT = r"\b(?:without|but not|not|except|ohne|au\u00dfer|aber nicht)\s+|\u6ca1\u6709|\u4e0d\u542b"
-OF = r"(?:\b(?:of|with|showing|from|von|mit)\s+|\u6709)?"
+NOT = r"\b(?:without|but not|not|except|ohne|au\u00dfer|aber nicht)\s+|(?<!\u6709)\u6ca1\u6709|\u4e0d\u542b"
+OF = r"(?:\b(?:of|with|showing|from|von|mit)\s+|(?:\u6709\u6ca1)?\u6709)?"
 OWN = "(?:'s|\u2019s|s)?"  # whose it is, or several of them
 LATIN = "A-Za-z0-9_\u00c0-\u024f"  # letters that a word in Latin script goes on with
 

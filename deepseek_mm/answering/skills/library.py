@@ -135,7 +135,7 @@ class LibrarySkill:
         if act.filters.file and (not among or act.kind == "compare"):
             files = FILE_NAME.findall(act.text) or [act.filters.file]
             among = [source.id for name in files for source in self.finder.find_named(name)]
-        bounds = read_bounds(act, self.finder.store, datetime.now())
+        bounds = read_bounds(act if among else self.faces.find_photos_instead(act), self.finder.store, datetime.now())
         act, where = bounds.act, replace(bounds.where, source_ids=tuple(among))
         if bounds.told and not self.finder.store.counts(where=where).sources:
             return refuse(none_within(bounds.phrase, self.finder.num_photos(), act), UNFOUND, "measured")

@@ -53,6 +53,7 @@ class PhotoSkill:
             self._measure,
             self._read_text,
             self._name_people,
+            self._ask_of_person,
             decline,
             self._describe,
             self._choose,
@@ -74,6 +75,9 @@ class PhotoSkill:
         self.eyes.add_detections([picture])
         if any(thing.name in WITH_WRITING for thing in turn.things):
             self.read_lines(picture)  # a sign is where there is writing
+        return self._take_route(turn)
+
+    def _take_route(self, turn: PhotoTurn) -> Draft:
         drafts = (route(turn) for route in self.routes)
         return replace(next(draft for draft in drafts if draft is not None), looked=turn.best_look)
 
@@ -86,6 +90,11 @@ class PhotoSkill:
 
     def _name_people(self, turn: PhotoTurn) -> Draft | None:
         return self.faces.answer(turn.act.text, turn.shot.regions) if self.faces else None
+
+    def _ask_of_person(self, turn: PhotoTurn) -> Draft | None:
+        """Somebody whose face is known is looked at as "the person on the left"."""
+        person = self.faces.find_person(turn.act.text, turn.shot.regions[0]) if self.faces else None
+        return person.show(self._take_route(replace(turn, act=person.hide(turn.act)))) if person else None
 
     def _describe(self, turn: PhotoTurn) -> Draft | None:
         if turn.act.kind != "describe":

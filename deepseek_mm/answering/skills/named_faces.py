@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from deepseek_mm.answering.evidence_list import EvidenceList
 from deepseek_mm.answering.skills.decline import NAME_OF_PERSON, PEOPLE
 from deepseek_mm.answering.skills.photo_turn import LIKELY, SAID
+from deepseek_mm.language.parser import things_in
 from deepseek_mm.retrieval.evidence import position
 from deepseek_mm.retrieval.named_people import find_named_people
-from deepseek_mm.types import Claim, Draft
+from deepseek_mm.types import Act, Claim, Draft
 from index import Label, Region
 from index.people import People
 from index.region import Face
@@ -33,6 +34,19 @@ THERE = re.compile(
     rf"{ALSO}{IN_PHOTO}{ALSO}$"
 )
 WHERE = re.compile(rf"^(?:and |so )*where(?:abouts)? (?:is|are|was|were|can i see|do you see)(?: it)?{ALSO}{IN_PHOTO}$")
+GERMAN_PHOTO = r"(?:in|auf) (?:dem |diesem |der )?(?:foto|bild|aufnahme|this photo)|hier|da|genau|zu sehen"
+CHINESE_PHOTO = r"(?:这张|那张|这幅)?(?:照片|图片|图)|this photo|里面?|中|上|在|\s"
+FOREIGN = {  # how English asks it -> what is left of the same question in German and in Chinese, without the names
+    "is {who} in {photo}?": re.compile(
+        rf"^(?:und |also )?(?:ist|sind|siehst du|sieht man)(?: (?:das|es|er|sie|auch|beide|darauf|{GERMAN_PHOTO}))*$|"
+        rf"^(?:这|那|他|她|是|有没有|有|能看到|看得到|{CHINESE_PHOTO})*(?:吗|么)$|"
+        rf"^(?:这张(?:照片|图片|图)|this photo)(?:里面?|中|上)?(?:有没有)?$"
+    ),
+    "where is {who} in {photo}?": re.compile(
+        rf"^(?:und |also )?wo (?:genau )?(?:ist|sind|steht|stehen|sitzt|sitzen)(?: (?:{GERMAN_PHOTO}))*$|"
+        rf"^(?:的|{CHINESE_PHOTO})*(?:哪里|哪儿|什么位置|什么地方|哪个位置)$"
+    ),
+}
 AS_GOOD_AS_A_COIN, STEEP = 0.5, 0.06  # distance at which half are the person, and how fast that changes
 MOST_SURE = 0.95
 SURE_OF_FACE = 0.8  # that a face is one
@@ -73,6 +87,26 @@ class PhotoFaces:
         return replace(self.whole, id=0, kind="part", box_px=self.box_px(face), labels=(label,))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedPerson:
+    """Somebody named in a question about a photo that they are in, for those who look and know no names."""
+
+    name: str
+    phrase: str  # what stands for the name: "the person on the left"
+
+    def hide(self, act: Act) -> Act:
+        """The act with the phrase instead of the name."""
+        name = re.compile(rf"(?<!\w){re.escape(self.name)}(?!\w)", re.IGNORECASE)
+        text, subject, other = (name.sub(self.phrase, words) for words in (act.text, act.subject, act.other))
+        return replace(act, text=text, subject=subject, other=other)
+
+    def show(self, draft: Draft) -> Draft:
+        """What was found out, with the name again."""
+        phrase = re.compile(rf"\b{re.escape(self.phrase)}\b|\bthe person\b", re.IGNORECASE)
+        claims = [replace(claim, text=phrase.sub(self.name, claim.text), shape="", draft="") for claim in draft.claims]
+        return replace(draft, claims=tuple(claims))
+
+
 class NamedFaces:
     """Answers about the people of a library."""
 
@@ -85,13 +119,54 @@ class NamedFaces:
 
         None where something else is asked, or nobody has a name.
         """
-        whole, known = regions[0], self._people.names()
-        if not whole.source.id or not known:
-            return None
-        faces = self._people.faces_of([whole.source.id]).get(whole.source.id, ())
-        here = PhotoFaces(whole=whole, faces=faces, photo=photo, siblings=tuple(regions))
-        told = tell_who(plain(asked, here), here) or tell_of_named(asked, here, known)
+        known = self._people.names() if regions[0].source.id else ()
+        here = PhotoFaces(
+            whole=regions[0], faces=self._find(regions[0]) if known else (), photo=photo, siblings=regions
+        )
+        told = (tell_who(plain(asked, here), here) or tell_of_named(asked, here, known)) if known else []
         return here.draft(told) if told else None
+
+    def find_person(self, asked: str, whole: Region) -> NamedPerson | None:
+        """The one person whom a question about a photo names, where their face is known in it."""
+        named = find_named_people(asked, self._people.names()) if whole.source.id else None
+        faces = self._find(whole) if named and len(named.names) == 1 and not named.absent else ()
+        mine = name_faces(faces).get(named.names[0]) if named else None
+        if mine is None:
+            return None
+        side = describe_side(mine, faces)
+        return NamedPerson(name=mine.name, phrase=f"the person {side}".strip())
+
+    def find_photos_instead(self, act: Act) -> Act:
+        """Of a question about no photo in particular, the search for photos of whom it names; else the act itself."""
+        named = find_named_people(act.text, self._people.names())
+        if act.kind not in ("look", "locate") or named is None or named.absent or things_in(named.rest.lower()):
+            return act
+        return replace(act, kind="find", text=f"photos {' '.join(named.phrases)}", subject="", other="", attribute="")
+
+    def _find(self, whole: Region) -> Sequence[Face]:
+        return self._people.faces_of([whole.source.id]).get(whole.source.id, ())
+
+
+def put_in_english(asked: str, file: str, known: Sequence[str]) -> str:
+    """A question in German or Chinese whether, or where, people are who are named; "" of any other question."""
+    people = find_named_people(asked, known)
+    if people is None or people.absent:
+        return ""
+    rest, photo = people.rest.lower(), file or "this photo"
+    rest = " ".join(rest.replace(file.lower(), "this photo").split() if file else rest.split()).strip(
+        " ?!.\uff1f\u3002"
+    )
+    sentence = next((sentence for sentence, words in FOREIGN.items() if words.match(rest)), "")
+    return sentence.format(who=" and ".join(people.names), photo=photo)
+
+
+def describe_side(face: Face, faces: Sequence[Face]) -> str:
+    """Which one of several faces it is, from left to right; "" of the only one."""
+    ordered = sorted(faces, key=lambda each: each.box[0] + each.box[2])
+    if len(ordered) < 2:
+        return ""
+    ends = {ordered[0].id: "on the left", ordered[-1].id: "on the right"}
+    return ends.get(face.id, "in the middle")
 
 
 def plain(asked: str, here: PhotoFaces) -> str:

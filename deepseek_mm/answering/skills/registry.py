@@ -22,7 +22,7 @@ from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.document import HOLDS
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
-from deepseek_mm.answering.skills.named_faces import NamedFaces
+from deepseek_mm.answering.skills.named_faces import NamedFaces, put_in_english
 from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
 from deepseek_mm.answering.translation import ActTranslator, WordComparer, tell_foreign
@@ -115,16 +115,16 @@ class PhotosSkill:
     def _translate(self, case: QuestionContext) -> QuestionContext:
         """With an English act for those who look, where it was said in another language."""
         language = case.request.language if case.request else "en"
+        act, known = act_of(case), self.people.names()
+        if asked := put_in_english(act.text, act.filters.file, known):
+            return with_act(case, replace(act, kind="look", text=asked, subject="", other="", attribute=""))
         if self.translator is None or language == "en" or is_by_rules(case):
             return case
-        act = act_of(case)
-        named = find_named_people(act.text, self.people.names())
+        named = find_named_people(act.text, known)
         act = self.translator.translate(without_people(act, named), language)
         if named:
             act = replace(act, text=" ".join((act.text, *named.phrases)))
-        program = photo_question(act)
-        kept = {"library": case.program.library, "given": case.program.given, "places": case.program.places}
-        return replace(case, act=act, program=replace(program, **kept))  # type: ignore[arg-type]
+        return with_act(case, act)
 
     def look(self, act: Act, source: Source) -> Draft:
         """At one photo of the library, which the sentences name."""
@@ -155,11 +155,18 @@ class PhotosSkill:
         return self.library.answer(act, among=photos if stays_with(self.library.finder, act, photos) else ())
 
 
+def with_act(case: QuestionContext, act: Act) -> QuestionContext:
+    """The same question with another act, about the same pictures."""
+    kept = {"library": case.program.library, "given": case.program.given, "places": case.program.places}
+    return replace(case, act=act, program=replace(photo_question(act), **kept))  # type: ignore[arg-type]
+
+
 def without_people(act: Act, named: NamedPeople | None) -> Act:
     """The act without the people that its words name: names are the same in every language."""
     if named is None:
         return act
-    subject, other = (find_named_people(words, named.names) for words in (act.subject, act.other))
+    known = (*named.names, *named.absent)
+    subject, other = (find_named_people(words, known) for words in (act.subject, act.other))
     return replace(
         act,
         text=named.rest,
