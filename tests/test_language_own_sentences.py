@@ -108,7 +108,7 @@ def test_every_form_says_the_same_of_the_same_in_all_languages_and_is_hidden_by_
         (
             "a.jpg was taken in or near Pisa, Italy",
             "a.jpg 拍摄于意大利比萨市或附近",
-            "a.jpg: aufgenommen in Pisa (Italy) oder in der Nähe",
+            "a.jpg: aufgenommen in Pisa (Italien) oder in der Nähe",
         ),
         ("There are 3 photos 模糊的照片", "有 3 张照片符合（模糊的照片）", None),
         ("I count 3 red cars in this photo", "这张照片里数到3辆红色的汽车", None),

@@ -61,7 +61,7 @@ def find(house: House, text: str) -> tuple[str, list[str], tuple[str, ...]]:
         ("模糊的照片", {"date": ""}, "", ["three.jpg"]),
         ("竖版的照片", {"date": ""}, "", []),
         ("JPG文件", {"date": "", "kind": "JPG文件"}, "", ["one.jpg", "three.jpg", "two.jpg"]),
-        ("北京拍的照片", {"date": "", "place": "北京"}, "北", ["one.jpg", "three.jpg", "two.jpg"]),
+        ("北京拍的照片", {"date": "", "place": "北京"}, "北京", ["one.jpg", "three.jpg", "two.jpg"]),
     ],
 )
 def test_an_act_in_chinese_is_bounded_and_looks_for_the_rest(house, text, said, subject, names):
@@ -69,7 +69,7 @@ def test_an_act_in_chinese_is_bounded_and_looks_for_the_rest(house, text, said, 
     act = Act(kind="find", text=text, subject=subject, filters=filters)
     bounds = read_bounds(ActTranslator((), lambda: None).translate(act, "zh"), house.store, NOW)
     assert sorted(source.name for source in house.store.sources(bounds.where, limit=9)) == names
-    assert bounds.act.subject == {"狗": "dog", "北": "Beijing"}.get(subject, "")
+    assert bounds.act.subject == {"狗": "dog", "北京": "Beijing"}.get(subject, "")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from deepseek_mm.language.detection import CODES, foreign_sentences, language_of
 from deepseek_mm.language.own_sentences import GERMAN_ARTICLE, name_in_english, read_chinese
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
 from deepseek_mm.language.request_network import LANGUAGES
-from deepseek_mm.language.typed_filters import read_video, take_out_traits
+from deepseek_mm.language.typed_filters import take_out_traits
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.retrieval.evidence import QuestionContext, act_of
 from deepseek_mm.types import Act, ActFilters, ActForm, ActKind
@@ -116,10 +116,14 @@ class ActTranslator:
         if language == "zh" and (asked := ask_by_form(act)):
             return asked
         subject, traits = mark_subject(act) if whole and language == "zh" else (act.subject, ())
-        if language != "zh" and (video := read_video(act.text, datetime.now())):
-            traits = (video.words,)
+        if language != "zh":
+            traits = take_out_traits(act.text, datetime.now())[1]
+            subject = take_out_traits(subject, datetime.now())[0]
         subject, other = (self.translate_words(words, language, whole=whole) for words in (subject, act.other))
         asked = replace(act, subject=subject, other=other)
+        place = name_in_english(act.filters.place, language)
+        if place and place != subject:
+            asked, traits = replace(asked, filters=replace(act.filters, place=place)), (*traits, f"in {place}")
         return replace(asked, text=" ".join((ask_in_english(asked), *traits)))
 
     def translate_words(self, words: str, language: str, *, whole: bool = False) -> str:
@@ -152,8 +156,7 @@ def mark_subject(act: Act) -> tuple[str, tuple[str, ...]]:
     now = datetime.now()
     rest, traits = take_out_traits(act.text.replace(act.filters.date, "").replace(act.filters.kind, ""), now)
     if act.subject:
-        place, subject = act.filters.place, take_out_traits(act.subject, now)[0]
-        return place if subject and subject in place else subject, traits
+        return take_out_traits(act.subject, now)[0], traits
     return "" if act.reference or act.kind != "find" else rest, traits
 
 

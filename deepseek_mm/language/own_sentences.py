@@ -190,7 +190,7 @@ def translate_place(before: str, name: str, locale: str) -> str:
 def find_name(name: str, locale: str) -> KnownName | None:
     """A name of the table that this language has, also of several; None of others."""
     names = read_names()
-    known = names.get(name) or names.get(singular(name))
+    known = names.get(name) or names.get(singular(name)) or names.get(name.title())  # a place in small letters
     if known is None and locale == "zh":
         return find_coloured(name)
     if known is None or not getattr(known, locale):

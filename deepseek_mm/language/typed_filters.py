@@ -46,7 +46,7 @@ BLURRY = re.compile(
     re.IGNORECASE,
 )
 FAVOURITE = re.compile(
-    rf"(?<![\w-])(?:(?:my|our|the)\s+)?(?:favou?rites?|starred|meine\s+lieblinge)(?P<said>\s+{PICTURES})?(?![\w-])"
+    rf"(?<![\w-])(?:(?:my|our|the)\s+)?(?:favou?rites?|starred|(?:meine\s+|unsere\s+)?favoriten|meine\s+lieblinge)(?P<said>\s+{PICTURES})?(?![\w-])"
     r"|(?<![\w-])(?:meine\s+|unsere\s+)?lieblings(?P<german>fotos?|bilder|bild)(?![\w-])"
     r"|\u6211?(?:\u6536\u85cf|\u6700\u559c\u6b22)\u7684?(?P<chinese>\u7167\u7247)?",
     re.IGNORECASE,

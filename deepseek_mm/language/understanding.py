@@ -54,6 +54,7 @@ EMPTY = re.compile(  # words that name no thing
     r"[A-Za-z]{1,2}|the|der|die|das|eine?|les?|une?|los|las|left|right|(?:the )?\d+", re.IGNORECASE
 )
 NAMED = ("subject", "other")
+PREPOSITION = re.compile(r"\s+(?:aus|vom|von|im|bei|seit|zum|zur)$", re.IGNORECASE)  # at the end of what is asked for
 EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part
 
 
@@ -253,9 +254,11 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
     filters |= mark_by_rule(act.text)
     if "date" in filters and (period := name_chinese_period(act.text)):
         filters["date"] = period
+    subject = mend_subject(said.get("subject", ""), act.text)
+    place = filters.get("place", "")
     return replace(
         act,
-        subject=mend_subject(said.get("subject", ""), act.text),
+        subject=place if subject in place and HAN.match(subject) else subject,  # a piece of the place's name
         other=said.get("other", ""),
         reference=said.get("reference", ""),
         filters=ActFilters(**filters),
@@ -263,7 +266,8 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
 
 
 def mend_subject(subject: str, text: str) -> str:
-    """A Chinese subject without the verb before it, and with all of a colour's name; any other as it is.
+    """A Chinese subject without the verb before it, and with all of a colour's name; a German one without the
+    preposition of what follows; any other as it is.
 
     Chinese puts no spaces between words, so what is marked may begin or end within one.
     """
@@ -272,6 +276,7 @@ def mend_subject(subject: str, text: str) -> str:
         return found["thing"] if found else subject
     if subject.startswith(HAS):
         return subject[1:]
+    subject = PREPOSITION.sub("", subject).removesuffix("\u7684")
     found = COLOURED.match(text.partition(subject)[2]) if subject in COLOURS else None
     return subject + found[0] if found else subject
 
