@@ -148,3 +148,20 @@ def test_a_chinese_question_about_all_photos_is_asked_as_english_does(
 def test_what_bounds_a_search_is_not_lost_in_a_form(translator: ActTranslator) -> None:
     act = Act(kind="find", text="去年拍的红色的东西", subject="红色的东西", filters=ActFilters(date="去年"))
     assert translator.translate(act, "zh").text != "show me something red"
+
+
+@pytest.mark.parametrize(
+    ("language", "kind", "text", "subject", "place", "asked"),
+    [
+        ("de", "count", "Wie viele Videos habe ich?", "Videos", "", "how many things are there? Videos"),
+        ("de", "find", "meine Lieblingsfotos", "", "", "photos meine Lieblingsfotos"),
+        ("de", "count", "Wie viele Fotos habe ich in Italien?", "", "Italien", "how many things are there? in Italy"),
+        ("zh", "count", "我在意大利拍了多少张照片", "", "意大利", "how many things are there? in Italy"),
+        ("zh", "find", "意大利的照片", "意大利", "意大利", "Italy"),
+    ],
+)
+def test_places_videos_and_favourites_are_kept_in_english(
+    translator: ActTranslator, language: str, kind: str, text: str, subject: str, place: str, asked: str
+) -> None:
+    act = Act(kind=kind, text=text, subject=subject, filters=ActFilters(place=place), scope="library")
+    assert translator.translate(act, language).text == asked

@@ -105,3 +105,8 @@ def test_the_sentences_of_a_language_are_in_that_language():
     sentences = foreign_sentences()
     assert len(sentences) >= 25
     assert {code: code_of(each["unread"]) for code, each in sentences.items()} == {code: code for code in sentences}
+
+
+def test_the_name_of_a_file_says_nothing_of_the_language():
+    assert language_of("Anna在portrait-of-somebody-else.jpg里吗？") == "Chinese"
+    assert language_of("Zeig mir the-old-church-by-the-sea.JPG und die Kirche") == "German"

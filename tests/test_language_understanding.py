@@ -103,6 +103,9 @@ def test_parts_go_into_their_fields_without_the_marks_around_them():
     text = "上个月拍的猫"
     act = fill_parts(Act(kind="find", text=text), text, [Part(0, 1, "date"), Part(5, 6, "subject")])
     assert (act.subject, act.filters) == ("猫", ActFilters(date="上个月"))  # the whole of the period
+    text = "意大利的照片"
+    act = fill_parts(Act(kind="find", text=text), text, [Part(0, 1, "subject"), Part(0, 3, "place")])
+    assert (act.subject, act.filters.place) == ("意大利", "意大利")
 
 
 @pytest.mark.parametrize(
@@ -276,6 +279,8 @@ def test_the_shipped_heads_are_for_the_shipped_layers():
         ("棕", "给我看棕色的东西", "棕色的东西"),
         ("红", "找红色", "红色"),
         ("棕熊", "找棕熊", "棕熊"),
+        ("海边的", "海边的照片", "海边"),
+        ("See aus", "Fotos vom See aus dem Sommer", "See"),
         ("a cat", "is there a cat", "a cat"),
         ("", "有吗", ""),
     ],
