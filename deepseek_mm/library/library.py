@@ -111,7 +111,6 @@ class Library:
         self.importing = ImportingHandlers(filling=filling, restoring=restoring)
         self.exporting = ExportingHandlers(filling=filling, sharing=share)
         towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}
-        towers[FACES] = self.faces.run
         towers[IMPORT] = self.importing.run  # one of these at a time
         self.sidecars = SidecarHandlers(filling=filling)
         self._workers: tuple[Worker, ...] = (
@@ -119,6 +118,7 @@ class Library:
             Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, **keeping}),
             Worker(jobs, {SIDECARS: self.sidecars.run, EXPORT: self.exporting.run}),
             Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
+            Worker(jobs, {FACES: self.faces.run}),  # not behind the reading of texts: somebody waits for people
             Worker(jobs, {LEARN: self.learning.run}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
         )

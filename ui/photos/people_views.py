@@ -43,7 +43,7 @@ def _render_waiting(state: PeopleState, words: UiTexts) -> str:
 def _render_end(state: PeopleState, words: UiTexts, *, sure: bool) -> str:
     """How to stop it, asked twice; and to go on where it was stopped by a setting alone."""
     on = "" if state.enabled else button("people_on", "", words.people_on)
-    told = hint(words.people_off_sure) if sure else ""
+    told = f'<p class="hint">{escape(words.people_off_sure)}</p>' if sure else ""  # which was announced above
     return f'<div class="people-end">{on}{button("people_off", "", words.people_off)}{told}</div>'
 
 
@@ -84,7 +84,7 @@ def render_person_fields(name: str, names: Iterable[str], words: UiTexts, *, sur
     """Another name, who is the same person, and the deletion, which is asked twice."""
     label, merge = escape(words.people_name), escape(words.people_merge)
     listed = "".join(f'<option value="{escape(each)}"></option>' for each in names if each != name)
-    told = hint(words.people_remove_sure) if sure else ""
+    told = f'<p class="hint">{escape(words.people_remove_sure)}</p>' if sure else ""
     return (
         f'<span class="typed" data-of="{escape(name)}"><input type="text" maxlength="80" value="{escape(name)}" '
         f'aria-label="{label}" placeholder="{label}">{button("name_person", "", words.people_name_give)}</span>'
