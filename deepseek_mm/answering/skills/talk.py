@@ -12,14 +12,21 @@ from deepseek_mm.answering.skills.chat import answer_chat
 from deepseek_mm.answering.skills.help import answer_help, help_examples
 from deepseek_mm.answering.skills.manage import Find, Manager
 from deepseek_mm.answering.skills.summarise import Summarizer
-from deepseek_mm.answering.skills.unsupported import answer_unsupported
-from deepseek_mm.answering.talk_case import TalkCase
+from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, TalkCase
+from deepseek_mm.language.wording import say
+from deepseek_mm.language.words import join_sentences
 from deepseek_mm.types import Draft
 from index.store import RegionStore
 
 OWN = ("chat", "help")  # kinds that are about the program and the conversation
 UNCLEAR = 0.4  # probability that a request was understood, below which an example that is very near says what is meant
 SURELY = 0.46  # likeness from which it is one of these
+OF_LARGER_MODELS = frozenset(["write", "joke", "knowledge", "translate", "maths", "advice", "program"])
+INSTEAD = {  # topic -> key of what can be done instead
+    **{"weather": "instead_weather", "time": "instead_time", "translate": "instead_read", "send": "instead_export"},
+    **{"draw": "instead_find", "internet": "instead_find"},
+}
+REFUSAL_CHANCE, GUESS_CHANCE = 0.95, 0.8  # that refusing is right, where the topic was recognised and where not
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,3 +77,16 @@ def open_talk_skills(encode: SentenceEncoder, store: RegionStore, find: Find) ->
         manager=Manager(store=store, find=find),
         summarizer=Summarizer(store=store, encode=encode, find=find),
     )
+
+
+def answer_unsupported(intent: Intent | None, case: TalkCase) -> Draft:
+    """What nothing here can do is refused in one sentence, and one says what can be done instead; what a larger
+    language model can do is left to it, where one is set. No file is pointed at.
+    """
+    topic = intent.name if intent else "other"
+    if case.facts.larger and (intent is None or topic in OF_LARGER_MODELS):
+        return Draft(chance=GUESS_CHANCE, grounds=LEFT_TO_MODEL)
+    instead = INSTEAD.get(topic, "instead")
+    text = join_sentences(say(f"unsupported.{part}", case.locale) for part in (topic, instead))
+    chance = REFUSAL_CHANCE if intent else GUESS_CHANCE
+    return Draft(text=text, chance=chance, refused=True)

@@ -6,7 +6,7 @@ import pytest
 from talk_house import FACTS, case
 
 from deepseek_mm.answering.intents import Intent, read_intents
-from deepseek_mm.answering.skills.unsupported import OF_LARGER_MODELS, answer_unsupported
+from deepseek_mm.answering.skills.talk import OF_LARGER_MODELS, answer_unsupported
 from deepseek_mm.answering.talk_case import LEFT_TO_MODEL
 
 TOPICS = [name for kind, name in read_intents() if kind == "unsupported"]
