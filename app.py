@@ -35,6 +35,7 @@ from deepseek_mm.api.server import (
     format_address,
     keep_tidy,
     lock_library,
+    open_accounts,
     open_keys,
     open_socket,
     token_suffix,
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
         config = settings.config
         for notice in settings.notices:
             say(f"warning: {notice.text}")
-        token = choose_token(parse_flags(argv).token, os.environ, config.serve)
+        token = choose_token(parse_flags(argv).token, os.environ, config.serve, config.accounts)
         os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
         opens = load or partial(prepare, saved=settings.saved_names)
         with ExitStack() as stack:
@@ -221,12 +222,13 @@ class LibraryServer:
         """The models, then the page."""
         from deepseek_mm.api.app import build_api
 
-        (token, own_token), keys = self._tokens, open_keys(self._config, say)
+        token, keys = self._tokens[0], open_keys(self._config, say)
         assistant = self._stack.enter_context(closing(self._opens()))
         api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room)
         self._stack.enter_context(closing(api))
         api.start()
-        app = guard_app(api.app, assistant.config, keys, token=token, own_token=own_token)
+        accounts = self._stack.enter_context(open_accounts(self._config, say))
+        app = guard_app(api.app, assistant.config, keys, accounts=accounts, tokens=self._tokens)
         early(app)
         api.warm_up()  # its answers come before the page, whose imports would slow both
         put_page(api)

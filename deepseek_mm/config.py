@@ -398,6 +398,17 @@ class PeopleConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AccountsConfig:
+    """Whether the house has several people, each with an account."""
+
+    mode: str = "auto"  # "people": everybody logs in, on this machine too; "auto": whoever comes from elsewhere
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("auto", "people"):
+            raise ConfigError(f"accounts.mode={self.mode} must be auto or people")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     """The whole run."""
 
@@ -415,3 +426,4 @@ class Config:
     learning: LearningConfig = field(default_factory=LearningConfig)
     hub: HubConfig = field(default_factory=HubConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)
+    accounts: AccountsConfig = field(default_factory=AccountsConfig)

@@ -6,12 +6,13 @@ from typing import Annotated
 from fastapi import FastAPI, Request, WebSocket
 from starlette.testclient import TestClient
 
+from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.permissions import RIGHTS, Caller, caller_in
 from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.credentials import Keys
 from deepseek_mm.api.problems import add_problems
 from deepseek_mm.api.route_parameters import needs
-from deepseek_mm.config import Config, ServeConfig
+from deepseek_mm.config import AccountsConfig, Config, ServeConfig
 
 HERE = "http://127.0.0.1:7860"
 ALWAYS = ServeConfig(keys="always")
@@ -68,11 +69,13 @@ def behind() -> FastAPI:
 class House:
     """That app with its door, its keys and its clock; `client()` is a new browser or program each time."""
 
-    def __init__(self, data: Path, serve: ServeConfig = ALWAYS) -> None:
+    def __init__(self, data: Path, serve: ServeConfig = ALWAYS, accounts: Accounts | None = None) -> None:
         self.keys, self.clock = Keys(data), Clock()
         self.all = self.keys.add("all", RIGHTS)
         self.asker = self.keys.add("asker", ("ask",))
-        self.door = guard_app(behind(), Config(data=data, serve=serve), self.keys, clock=self.clock)
+        mode = AccountsConfig(mode="people" if accounts else "auto")
+        config = Config(data=data, serve=serve, accounts=mode)
+        self.door = guard_app(behind(), config, self.keys, accounts=accounts, clock=self.clock)
 
     def client(self, key: str = "", base_url: str = HERE) -> TestClient:
         """With a key, a program; without, a browser that keeps its cookies."""

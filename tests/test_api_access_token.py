@@ -41,7 +41,7 @@ class House:
         self.config = Config(data=data, serve=ServeConfig(**config))
         self.keys = Keys(data)
         self.key = self.keys.add("asker", ("ask",))
-        self.door = guard_app(behind(), self.config, self.keys, token=TOKEN)
+        self.door = guard_app(behind(), self.config, self.keys, tokens=(TOKEN, ""))
 
     def client(self, shown: str = "") -> TestClient:
         headers = {"Authorization": f"Bearer {shown}"} if shown else {}

@@ -35,7 +35,7 @@ def served(folder, *, token=""):
         api = build_api(assistant, SettingsFile.of(assistant.config))
         data = assistant.config.data
         with closing(api), open_socket(serve) as sock, announce_server(data, sock, Config(data=data)) as own_token:
-            app = guard_app(api.app, assistant.config, token=token, own_token=own_token)
+            app = guard_app(api.app, assistant.config, tokens=(token, own_token))
             server = build_server(app, serve, hush=api.tasks.stop, room=api.room)
             thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
             thread.start()

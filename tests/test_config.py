@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_mm.config import (
+    AccountsConfig,
     Config,
     EncoderConfig,
     HubConfig,
@@ -41,6 +42,7 @@ SECTIONS = (
     LearningConfig,
     HubConfig,
     PeopleConfig,
+    AccountsConfig,
 )
 
 

@@ -170,8 +170,8 @@ def test_every_kind_of_job_that_the_library_makes_has_a_name_in_the_table():
     told = " ".join(file.read_text() for file in source.glob("*.py"))
     lines = re.findall(r"^.*# (?:the kind of job|kinds of jobs)$", told, re.MULTILINE)
     kinds = [kind for line in lines for kind in re.findall(r'"([a-z ]+)"', line)]
-    changing = ["back up", "index", "name photos", "read faces", "read text", "renew code", "repair", "restore"]
-    assert sorted(kinds) == [*changing, "verify", "watch"]
+    changing = ["back up", "import", "index", "name photos", "read faces", "read text", "renew code", "repair"]
+    assert sorted(kinds) == [*changing, "restore", "verify", "watch"]
     assert [kind for kind in kinds if title(job(kind=kind, title="?"), ENGLISH) == "?"] == []
 
 

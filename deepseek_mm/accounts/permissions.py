@@ -34,14 +34,17 @@ class Caller:
     else, "run" has programs run.
     """
 
-    name: str  # of the key, for the log
+    name: str  # of the key or the person, for the log
     rights: frozenset[Right]
     session: str  # whose conversations and tasks these are, as the history knows them
     local: bool = False  # somebody on this machine, without a key: may name any file and change every setting
+    user: str = ""  # id of the account whose person this is; "" of a key or a machine without accounts
 
     def with_session(self, session: str) -> Self:
-        """The same caller with the conversations of another session: on the page each browser has its own."""
-        return replace(self, session=session)
+        """The same caller with the conversations of another session: on the page each browser has its own. Somebody
+        with an account has one session on every device.
+        """
+        return self if self.user else replace(self, session=session)
 
 
 LOCAL = Caller(name="local", rights=frozenset(RIGHTS), session="api:local", local=True)

@@ -17,10 +17,11 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL, MAKE, SCOPE, Caller
 from deepseek_mm.api.credentials import LOGIN_ID, PARAMETER, AccessToken, Keys, needs_keys
 from deepseek_mm.api.limits import BodyLimit
-from deepseek_mm.api.login import LOGIN, LOGOUT, Clock, Guesses, LoginPage, Logins, login_path, onward_of
+from deepseek_mm.api.login import LOGIN, LOGOUT, Clock, Guesses, LoginDoors, LoginPage, Logins, login_path, onward_of
 from deepseek_mm.api.logs import ROUTE, LogMiddleware
 from deepseek_mm.api.origins import Refusal, check_host, is_foreign, is_local
 from deepseek_mm.api.problems import FullStorage, problem_for
@@ -42,18 +43,22 @@ def guard_app(
     config: Config,
     keys: Keys | None = None,
     *,
+    accounts: Accounts | None = None,
     clock: Clock = time.monotonic,
-    token: str = "",
-    own_token: str = "",
+    tokens: tuple[str, str] = ("", ""),
 ) -> ASGIApp:
     """The app behind the authentication. LibraryError if the keys cannot be used.
 
-    With a `token` also people of this machine have to show something: that, or a key. Who shows `own_token` on this
-    machine is the command line of the user who started the server (`local_server`).
+    With `accounts` people log in by name and password, too. With the first of `tokens` also people of this machine have
+    to show something: that, or a key. Who shows the second on this machine is the command line of the user who started
+    the server (`local_server`).
     """
-    serve, access = config.serve, AccessToken(token) if token else None
+    (token, own_token), serve = tokens, config.serve
+    access = AccessToken(token) if token else None
     inner = BodyLimit(FullStorage(app, config.data / "page"), serve.max_body_bytes)
-    door = AuthMiddleware(inner, serve, keys or Keys(config.data), clock=clock, token=access)
+    needed = needs_keys(serve, config.accounts)
+    doors = LoginDoors(keys=keys or Keys(config.data), token=access, accounts=accounts)
+    door = AuthMiddleware(inner, serve, doors, clock=clock, needs_login=needed)
     door.own_token = AccessToken(own_token) if own_token else None
     return LogMiddleware(door, serve)
 
@@ -65,15 +70,15 @@ class AuthMiddleware:
         self,
         app: ASGIApp,
         serve: ServeConfig,
-        keys: Keys,
+        doors: LoginDoors,
         *,
         clock: Clock = time.monotonic,
-        token: AccessToken | None = None,
+        needs_login: bool,
     ) -> None:
         self.own_token: AccessToken | None = None  # of the command line
-        self._app, self._serve, self._keys, self._token = app, serve, keys, token
-        self._logins, self._guesses = Logins(clock, lasts_s=serve.login_s), Guesses(clock)
-        self._login = LoginPage(keys, self._logins, self._guesses, token)
+        self._app, self._serve, self._doors, self._token = app, serve, doors, doors.token
+        self._needs_login, self._guesses = needs_login, Guesses(clock)
+        self._login = LoginPage(doors, Logins(clock, lasts_s=serve.login_s), self._guesses, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the app answer."""
@@ -111,7 +116,7 @@ class AuthMiddleware:
         if scope["type"] != "http" or scope["path"] not in (LOGIN, LOGOUT):
             return None
         scope[ROUTE] = scope["path"]
-        if not needs_keys(self._serve) and self._token is None:
+        if not self._needs_login and self._token is None:
             return RedirectResponse("/", 303)
         return await self._login.answer(Request(scope, receive))
 
@@ -152,9 +157,9 @@ class AuthMiddleware:
         scheme, _, shown = asking.headers.get("authorization", "").partition(" ")
         if self.own_token is not None and self.own_token.fits(shown.strip()) and is_local(asking):
             return COMMAND_LINE
-        by_key = self._keys.find(shown.strip()) if scheme.lower() == "bearer" else None
+        by_key = self._doors.find_by_key(shown.strip()) if scheme.lower() == "bearer" else None
         if by_key is not None:
-            return by_key.who()
+            return by_key
         if self._is_free(asking, shown.strip()):
             return LOCAL
         if scheme:
@@ -166,7 +171,7 @@ class AuthMiddleware:
 
         Without one clients that must send some key may send any.
         """
-        free = not needs_keys(self._serve) and is_local(asking)
+        free = not self._needs_login and is_local(asking)
         return free and (self._token is None or self._token.fits(shown))
 
     def _refuse_wrong_key(self, asking: HTTPConnection) -> Response:

@@ -25,13 +25,13 @@ import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from deepseek_mm.accounts.permissions import RIGHTS, USUAL, Caller, Right
 from deepseek_mm.api.origins import is_loopback
-from deepseek_mm.config import ServeConfig
+from deepseek_mm.config import AccountsConfig, ServeConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, LibraryError, NothingThere
 from deepseek_mm.settings import TOKEN_VARIABLE
 from deepseek_mm.storage.files import atomic_write, read_json
@@ -40,6 +40,7 @@ FILE = "keys.json"  # in the library's folder
 FIRST = "first"  # name of the key that is made when one is needed and there is none
 PREFIX = "dsmm_"  # a key is known by it wherever it turns up, in a log for example
 SECRET_BYTES, SALT_BYTES, ID_BYTES = 32, 16, 16
+DAY_S, MOST_DAYS = 86_400, 36_500
 LONGEST = 200  # characters of what is looked at as a key
 PERSON = b"deepseek-mm key"  # so that the same bytes hashed for another purpose give another hash
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -57,13 +58,17 @@ class Key:
     salt: bytes
     digest: bytes
     made_s: float  # since 1970, by this machine's clock; shown, never compared
+    user: str = ""  # id of the account whose key it is; "" of the house's own
+    ends_s: float | None = None  # since 1970: nobody comes in with it from then on
 
     def fits(self, secret: str) -> bool:
         """Whether it is this key, in a time that does not depend on how much of it is right."""
         return hmac.compare_digest(self.digest, digest_of(secret, self.salt))
 
-    def who(self) -> Caller:
-        """The caller who has it."""
+    def who(self, owner: Caller | None = None) -> Caller:
+        """The caller who has it: with an account's `owner` that person, as far as the key allows."""
+        if owner is not None:
+            return replace(owner, rights=owner.rights & self.rights)
         return Caller(name=self.name, rights=self.rights, session=f"key:{self.id}")
 
 
@@ -88,19 +93,27 @@ class Keys:
         """The key that is shown; every one is compared, so the time does not tell which one it is nearest to."""
         if len(secret) > LONGEST:
             return None
-        return next(iter([key for key in self.all() if key.fits(secret)]), None)
+        return next(iter([key for key in self._valid() if key.fits(secret)]), None)
 
     def by_id(self, number: str) -> Key | None:
         """The key with this id; None if it was removed."""
-        return next((key for key in self.all() if key.id == number), None)
+        return next((key for key in self._valid() if key.id == number), None)
 
-    def add(self, name: str, rights: Collection[str]) -> str:
-        """Make a key and return it: the only time that it is seen. BadQuestion or Conflict says what is wrong."""
+    def _valid(self) -> Iterator[Key]:
+        now_s = self._now_s()
+        return (key for key in self.all() if key.ends_s is None or now_s < key.ends_s)
+
+    def add(self, name: str, rights: Collection[str], *, user: str = "", lasts_days: float = 0) -> str:
+        """Make a key and return it: the only time that it is seen. With a `user` it is an account's; it ends after
+        `lasts_days`, or with 0 never. BadQuestion or Conflict says what is wrong.
+        """
         if not NAME.fullmatch(name):
             raise BadQuestion(f"{name!r} is no name for a key. Take up to 40 of a-z A-Z 0-9 . _ - such as: laptop")
         unknown = [right for right in rights if right not in RIGHTS]
         if unknown or not rights:
             raise BadQuestion(f"{','.join(rights) or 'nothing'} are no rights. Take some of: {','.join(RIGHTS)}")
+        if not 0 <= lasts_days <= MOST_DAYS:
+            raise BadQuestion(f"a key lasts from a moment to {MOST_DAYS} days, or with 0 for ever, not {lasts_days:g}")
         secret, salt = PREFIX + secrets.token_urlsafe(SECRET_BYTES), secrets.token_bytes(SALT_BYTES)
         made = Key(
             id=secrets.token_urlsafe(ID_BYTES),
@@ -109,6 +122,8 @@ class Keys:
             salt=salt,
             digest=digest_of(secret, salt),
             made_s=self._now_s(),
+            user=user,
+            ends_s=self._now_s() + DAY_S * lasts_days if lasts_days else None,
         )
         with self._alone():
             if any(key.name == name for key in self.all()):
@@ -147,17 +162,20 @@ class Keys:
 REMOVE = "python -m deepseek_mm keys remove"
 
 
-def needs_keys(serve: ServeConfig) -> bool:
-    """Whether callers need a key: always if that is set, else when others than this machine's people can reach it.
+def needs_keys(serve: ServeConfig, accounts: AccountsConfig | None = None) -> bool:
+    """Whether callers need a key or a login: always if that is set, else when others than this machine's people can
+    reach it.
 
     Further names in `api.origins` say that it is called from elsewhere, through a proxy for example.
     """
+    if accounts is not None and accounts.mode == "people":
+        return True
     return serve.keys == "always" or not is_loopback(serve.host) or bool(serve.hosts.strip())
 
 
-def first_key(keys: Keys, serve: ServeConfig) -> str | None:
+def first_key(keys: Keys, serve: ServeConfig, accounts: AccountsConfig | None = None) -> str | None:
     """The text of a new key with the usual rights, to be shown once, where one is needed and there is none; or None."""
-    return keys.add(FIRST, USUAL) if needs_keys(serve) and not keys.all() else None
+    return keys.add(FIRST, USUAL) if needs_keys(serve, accounts) and not keys.all() else None
 
 
 def digest_of(secret: str, salt: bytes) -> bytes:
@@ -200,6 +218,8 @@ def as_row(key: Key) -> dict[str, Any]:
         "salt": base64.b64encode(key.salt).decode(),
         "digest": base64.b64encode(key.digest).decode(),
         "made_s": key.made_s,
+        **({"user": key.user} if key.user else {}),
+        **({"ends_s": key.ends_s} if key.ends_s is not None else {}),
     }
 
 
@@ -212,6 +232,8 @@ def of_row(row: dict[str, Any]) -> Key:
         salt=bytes_of(row["salt"], SALT_BYTES),
         digest=bytes_of(row["digest"], 32),
         made_s=float(row["made_s"]),
+        user=str(row.get("user", "")),
+        ends_s=None if row.get("ends_s") is None else float(row["ends_s"]),
     )
     if not (isinstance(key.id, str) and key.id and NAME.fullmatch(key.name) and key.rights <= set(RIGHTS)):
         raise ValueError(f"{key.name!r} is no key")
@@ -248,7 +270,9 @@ class AccessToken:
         return hmac.compare_digest(self._digest, hash_token(shown))
 
 
-def choose_token(asked: str | None, environ: Mapping[str, str], serve: ServeConfig) -> str:
+def choose_token(
+    asked: str | None, environ: Mapping[str, str], serve: ServeConfig, accounts: AccountsConfig | None = None
+) -> str:
     """The token of this run, "" for none: from the variable, else a new one if `asked` for by the flag alone.
 
     `asked` is None without the flag, and what stands behind it otherwise. ConfigError says what cannot be used.
@@ -258,10 +282,10 @@ def choose_token(asked: str | None, environ: Mapping[str, str], serve: ServeConf
         raise ConfigError(READABLE)
     if asked is None and not given:
         return ""
-    if needs_keys(serve):
+    if needs_keys(serve, accounts):
         raise ConfigError(
             "an access token is for a server that only this machine reaches, and here callers need keys (serve.host, "
-            f"serve.hosts or serve.keys say so). Leave out --token and {TOKEN_VARIABLE}, or those settings"
+            f"serve.hosts, serve.keys or accounts.mode say so). Leave out --token and {TOKEN_VARIABLE}, or those"
         )
     check_token(given)
     return given or PREFIX + secrets.token_urlsafe(SECRET_BYTES)

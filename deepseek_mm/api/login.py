@@ -1,10 +1,11 @@
-"""The login page, its sessions, and the limit on wrong keys.
+"""The login page, its sessions, and the limits on wrong keys and passwords.
 
-A login is a random token in the browser's cookie; here only its hash is kept. Times come from the monotonic clock, so
-a clock that jumps makes no login older or younger. That clock knows nothing of the time before the process started:
-after a restart everybody logs in again.
+A login is a random token in the browser's cookie; only its hash is kept. Those of people with an account are kept by
+`accounts` and outlive a restart. Those with a key are kept here: times come from the monotonic clock, so a clock that
+jumps makes no login older or younger, and after a restart they are over.
 
-Where there is an access token, people of this machine may type that instead of a key.
+Where there is an access token, people of this machine may type that instead of a key. How long a wrong password takes
+does not tell whether there is somebody of that name (see `accounts.passwords`).
 
 The form is plain HTML without a script, in English or Chinese. The cookie is of no use to a page elsewhere
 (SameSite=Strict) or to a script (HttpOnly), and only goes over https where https is spoken (Secure).
@@ -16,23 +17,28 @@ import ipaddress
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from threading import Lock
 from urllib.parse import parse_qs, quote
 
 from cachetools import TTLCache
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.permissions import LOCAL, Caller
-from deepseek_mm.api.credentials import LOGIN_ID, AccessToken, Keys
+from deepseek_mm.api.credentials import LOGIN_ID, AccessToken, Key, Keys
 from deepseek_mm.api.origins import is_local
+from deepseek_mm.errors import NothingThere
 
 MOST_LOGINS = 1_000  # at once; the one longest unused goes first
 TOKEN_BYTES = 32
 FREE_TRIES = 5  # wrong keys from one address before it has to wait
+FREE_PASSWORDS, FREE_NAMES = 10, 30  # wrong passwords of a name from one address, and of any name from it
 LONGEST_WAIT_S = 300.0
 FORGET_S = 3600.0  # after the last wrong key
 MOST_ADDRESSES = 10_000  # that are remembered; the one longest quiet goes first
@@ -72,38 +78,83 @@ class _Wrong:
 
     count: int
     last_s: float
+    free: int
 
     @property
     def until_s(self) -> float:
-        over = self.count - FREE_TRIES
+        over = self.count - self.free
         return self.last_s + (min(2.0**over, LONGEST_WAIT_S) if over >= 0 else 0.0)
 
 
 class Guesses:
-    """Wrong keys by address: after a few, each makes the next wait twice as long."""
+    """Wrong keys by address: after a few, each makes the next wait twice as long. With a `name` those of that name."""
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._clock, self._lock = clock, Lock()
+    def __init__(self, clock: Clock = time.monotonic, *, free: int = FREE_TRIES) -> None:
+        """`free` may be wrong before anybody has to wait."""
+        self._clock, self._lock, self._free = clock, Lock(), free
         self._wrong: TTLCache[str, _Wrong] = TTLCache(MOST_ADDRESSES, FORGET_S, timer=clock)
 
-    def wait_s(self, address: str) -> int:
+    def wait_s(self, address: str, name: str = "") -> int:
         """Whole seconds until this address may try again; 0 is now."""
         with self._lock, self._wrong.timer:
-            wrong = self._wrong.get(network_of(address))
+            wrong = self._wrong.get(place_of_guess(address, name))
         return 0 if wrong is None else max(0, -int(-(wrong.until_s - self._clock()) // 1))
 
-    def count(self, address: str) -> None:
+    def count(self, address: str, name: str = "") -> None:
         """One more wrong key."""
-        network, now_s = network_of(address), self._clock()
+        place, now_s = place_of_guess(address, name), self._clock()
         with self._lock, self._wrong.timer:
-            before = self._wrong.pop(network, None)
+            before = self._wrong.pop(place, None)
             count = before.count if before is not None else 0
-            self._wrong[network] = _Wrong(count=min(count + 1, 100), last_s=now_s)
+            self._wrong[place] = _Wrong(count=min(count + 1, 100), last_s=now_s, free=self._free)
 
-    def forget(self, address: str) -> None:
+    def forget(self, address: str, name: str = "") -> None:
         """A right key."""
         with self._lock, self._wrong.timer:
-            self._wrong.pop(network_of(address), None)
+            self._wrong.pop(place_of_guess(address, name), None)
+
+
+def place_of_guess(address: str, name: str) -> str:
+    """What wrong keys are counted by."""
+    return f"{network_of(address)} {name.strip().casefold()}"
+
+
+class LoginDoors:
+    """The ways to come in: keys, accounts where there are any, and the access token of this machine."""
+
+    def __init__(self, *, keys: Keys, token: AccessToken | None = None, accounts: Accounts | None = None) -> None:
+        self.keys, self.token, self.accounts = keys, token, accounts
+
+    @property
+    def has_people(self) -> bool:
+        """Whether somebody can log in by name."""
+        return self.accounts is not None and bool(self.accounts.all())
+
+    def find_by_key(self, secret: str) -> Caller | None:
+        """Whose key this is; None if it is none, or its person may not come in any more."""
+        key = self.keys.find(secret)
+        return None if key is None else self._caller_of(key)
+
+    def find_by_login(self, key_id: str, asking: HTTPConnection) -> Caller | None:
+        """Who it is by what a login began with; the token counts on this machine only."""
+        if key_id == LOGIN_ID:
+            return LOCAL if self.token is not None and is_local(asking) else None
+        key = self.keys.by_id(key_id)
+        return None if key is None else self._caller_of(key)
+
+    def find_by_cookie(self, cookie: str) -> Caller | None:
+        """The person who is logged in with this cookie."""
+        user = self.accounts.find_login(cookie) if self.accounts is not None and cookie else None
+        return None if user is None else user.caller()
+
+    def _caller_of(self, key: Key) -> Caller | None:
+        if not key.user:
+            return key.who()
+        try:
+            user = self.accounts.find(key.user) if self.accounts is not None else None
+        except NothingThere:
+            return None
+        return None if user is None or user.is_disabled else key.who(user.caller())
 
 
 def network_of(address: str) -> str:
@@ -124,6 +175,7 @@ def _hash(token: str) -> bytes:
 COOKIE = "deepseek_mm_login"
 LOGIN, LOGOUT = "/login", "/logout"
 MAX_FORM_BYTES = 10_000
+MOST_LETTERS = 100  # of a name that is looked at
 INSIDE = re.compile(r"/(?![/\\])[!-~]{0,1000}")  # a path of this server, not "//elsewhere"
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center;"
@@ -145,9 +197,14 @@ class LoginTexts:
     go: str
     hint: str
     unknown: str
+    name: str
+    password: str
+    wrong: str
+    with_key: str
     wait: str
     no_page: str
     inside: str
+    person: str
     leave: str
 
 
@@ -157,9 +214,14 @@ ENGLISH = LoginTexts(
     go="Log in",
     hint="The key was shown where the server was started. Another one:",
     unknown="This key is not known. Copy it whole, or make another.",
-    wait="Too many wrong keys. Try again in {seconds} seconds.",
+    name="Name",
+    password="Password",
+    wrong="Name and password do not fit. Try again.",
+    with_key="Log in with a key",
+    wait="Too many wrong tries. Wait {seconds} seconds.",
     no_page='This key may not open the page: it has not the right "page".',
     inside="You are logged in with the key {name}.",
+    person="You are logged in as {name}.",
     leave="Log out",
 )
 CHINESE = LoginTexts(
@@ -168,30 +230,46 @@ CHINESE = LoginTexts(
     go="登录",
     hint="密钥在服务器启动时显示过。另建一个：",
     unknown="密钥不正确。请完整复制，或另建一个。",
+    name="用户名",
+    password="密码",
+    wrong="用户名与密码不符，请重试。",
+    with_key="使用密钥登录",
     wait="错误次数过多。请在 {seconds} 秒后再试。",
     no_page="此密钥没有“page”权限，不能打开页面。",
     inside="你已用密钥 {name} 登录。",
+    person="你已登录：{name}。",
     leave="退出登录",
 )
 
 
 class LoginPage:
-    """The three routes. `keys` says who is who, `guesses` who has to wait."""
+    """The three routes. `doors` say who is who, `guesses` who has to wait."""
 
-    def __init__(self, keys: Keys, logins: Logins, guesses: Guesses, token: AccessToken | None = None) -> None:
-        self._keys, self._logins, self._guesses, self._token = keys, logins, guesses, token
+    def __init__(self, doors: LoginDoors, logins: Logins, guesses: Guesses, *, clock: Clock = time.monotonic) -> None:
+        self._doors, self._logins, self._guesses = doors, logins, guesses
+        self._by_name, self._by_address = Guesses(clock, free=FREE_PASSWORDS), Guesses(clock, free=FREE_NAMES)
 
     def who(self, asking: HTTPConnection) -> Caller | None:
         """Who has logged in with this cookie; None if nobody has, or not any more."""
-        return self._caller(self._logins.key_id(asking.cookies.get(COOKIE, "")) or "", asking)
+        cookie = asking.cookies.get(COOKIE, "")
+        key_id = self._logins.key_id(cookie)
+        return self._doors.find_by_login(key_id, asking) if key_id else self._doors.find_by_cookie(cookie)
 
     def begin(self, request: Request, key_id: str, place: str) -> Response:
-        """Log the browser in and lead it on; where it comes from is told to nobody."""
-        self._logins.end(request.cookies.get(COOKIE, ""))
+        """Log the browser in with a key and lead it on; where it comes from is told to nobody."""
+        return self._lead_on(request, self._logins.begin(key_id), place)
+
+    def _lead_on(self, request: Request, token: str, place: str) -> Response:
+        self._end(request.cookies.get(COOKIE, ""))
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
         response = RedirectResponse(place, 303, headers=headers)
-        self._give(response, self._logins.begin(key_id), request)
+        self._give(response, token, request)
         return response
+
+    def _end(self, cookie: str) -> None:
+        self._logins.end(cookie)
+        if self._doors.accounts is not None and cookie:
+            self._doors.accounts.end_login(cookie)
 
     async def answer(self, request: Request) -> Response:
         """What these paths say to this request."""
@@ -204,43 +282,59 @@ class LoginPage:
     def _show(self, request: Request) -> Response:
         words, onward = choose_texts(request), onward_of(request.query_params.get("next", ""))
         if (who := self.who(request)) is not None:
-            said = words.inside.format(name=who.name)
+            said = (words.person if who.user else words.inside).format(name=who.name)
             return page(words, f'<p>{escape(said)}</p><form method="post" action="{LOGOUT}">', words.leave)
-        return form(words, onward)
+        return form(words, onward, by_name=self._doors.has_people)
 
     async def _enter(self, request: Request) -> Response:
-        words, address = choose_texts(request), address_of(request)
-        wait_s = self._guesses.wait_s(address)
         sent = await sent_form(request)
-        onward = onward_of(sent.get("next", ""))
-        if wait_s:
-            return form(words, onward, words.wait.format(seconds=wait_s), 429, {"Retry-After": str(wait_s)})
+        by_name = self._doors.has_people and not sent.get("key", "").strip()
+        return await (self._enter_by_name if by_name else self._enter_by_key)(request, sent)
+
+    async def _enter_by_key(self, request: Request, sent: Mapping[str, str]) -> Response:
+        words, address, onward = choose_texts(request), address_of(request), onward_of(sent.get("next", ""))
+        refuse = partial(form, words, onward, by_name=self._doors.has_people)
+        if wait_s := self._guesses.wait_s(address):
+            return refuse(words.wait.format(seconds=wait_s), 429, {"Retry-After": str(wait_s)})
         key_id = self._find(sent.get("key", "").strip())
-        who = self._caller(key_id, request)
+        who = self._doors.find_by_login(key_id, request)
         if who is None:
             self._guesses.count(address)
-            return form(words, onward, words.unknown, 401, {"WWW-Authenticate": "Bearer"})
+            return refuse(words.unknown, 401, {"WWW-Authenticate": "Bearer"})
         self._guesses.forget(address)
         if "page" not in who.rights:
-            return form(words, onward, words.no_page, 403)
+            return refuse(words.no_page, 403)
         return self.begin(request, key_id, onward)
+
+    async def _enter_by_name(self, request: Request, sent: Mapping[str, str]) -> Response:
+        words, address, onward = choose_texts(request), address_of(request), onward_of(sent.get("next", ""))
+        name, accounts = sent.get("name", "")[:MOST_LETTERS], self._doors.accounts
+        assert accounts is not None, "people log in by name where there are accounts"
+        refuse = partial(form, words, onward, by_name=True)
+        if wait_s := max(self._by_name.wait_s(address, name), self._by_address.wait_s(address)):
+            return refuse(words.wait.format(seconds=wait_s), 429, {"Retry-After": str(wait_s)})
+        user = await run_in_threadpool(accounts.verify, name, sent.get("password", ""))
+        if user is None:
+            self._by_name.count(address, name)
+            self._by_address.count(address)
+            accounts.note(name, "login refused", address=address)
+            return refuse(words.wrong, 401)
+        self._by_name.forget(address, name)
+        browser = request.headers.get("user-agent", "")
+        token = accounts.begin_login(user.id, lasts_s=self._logins.lasts_s, address=address, browser=browser)
+        accounts.note(user.name, "login", address=address)
+        return self._lead_on(request, token, onward)
 
     def _find(self, shown: str) -> str:
         """The id that a login with this key or token has; "" if it is neither."""
-        if self._token is not None and self._token.fits(shown):
+        token = self._doors.token
+        if token is not None and token.fits(shown):
             return LOGIN_ID
-        key = self._keys.find(shown)
+        key = self._doors.keys.find(shown)
         return key.id if key is not None else ""
 
-    def _caller(self, key_id: str, asking: HTTPConnection) -> Caller | None:
-        """Who it is by the id of a login; the token counts on this machine only."""
-        if key_id == LOGIN_ID:
-            return LOCAL if self._token is not None and is_local(asking) else None
-        key = self._keys.by_id(key_id)
-        return key.who() if key is not None else None
-
     def _leave(self, request: Request) -> Response:
-        self._logins.end(request.cookies.get(COOKIE, ""))
+        self._end(request.cookies.get(COOKIE, ""))
         response = RedirectResponse(LOGIN, 303, headers={"Cache-Control": "no-store"})
         response.delete_cookie(COOKIE, path="/", secure=is_https(request), httponly=True, samesite="strict")
         return response
@@ -291,17 +385,35 @@ def choose_texts(request: Request) -> LoginTexts:
 
 
 def form(
-    words: LoginTexts, onward: str, wrong: str = "", status: int = 200, headers: dict[str, str] | None = None
+    words: LoginTexts,
+    onward: str,
+    wrong: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    *,
+    by_name: bool = False,
 ) -> HTMLResponse:
-    """The form, with what was wrong."""
+    """The form, with what was wrong; `by_name` asks for name and password first, and for a key below them."""
     said = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
-    body = (
-        f'{said}<form method="post" action="{LOGIN}"><input type="hidden" name="next" value="{escape(onward)}">'
-        f'<label for="key">{words.key}</label>'
-        '<input id="key" name="key" type="password" autocomplete="current-password" required autofocus>'
-    )
+    begin = f'<form method="post" action="{LOGIN}"><input type="hidden" name="next" value="{escape(onward)}">'
     foot = f"<p>{words.hint}<br><code>python -m deepseek_mm keys add NAME</code></p>"
-    return page(words, body, words.go, foot, status=status, headers=headers)
+    key = f'<label for="key">{words.key}</label>{key_field("current-password", "required autofocus")}'
+    if not by_name:
+        return page(words, f"{said}{begin}{key}", words.go, foot, status=status, headers=headers)
+    people = (
+        f'{said}{begin}<label for="name">{words.name}</label>'
+        '<input id="name" name="name" autocomplete="username" required autofocus>'
+        f'<label for="password">{words.password}</label>'
+        '<input id="password" name="password" type="password" autocomplete="current-password" required>'
+    )
+    below = f'<details><summary>{words.with_key}</summary>{begin}<label for="key">{words.key}</label>'
+    below += f"{key_field('off', 'required')}<button>{words.go}</button></form>{foot}</details>"
+    return page(words, people, words.go, below, status=status, headers=headers)
+
+
+def key_field(complete: str, more: str) -> str:
+    """Where a key is typed."""
+    return f'<input id="key" name="key" type="password" autocomplete="{complete}" {more}>'
 
 
 def page(

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.types import ASGIApp
 
+from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import PARAMETER, Keys, first_key
+from deepseek_mm.api.credentials import PARAMETER, Keys, first_key, needs_keys
 from deepseek_mm.api.lifecycle import GracefulShutdown
 from deepseek_mm.api.limits import RequestLimiter, SlowClientProtocol
 from deepseek_mm.api.logs import configure_logging
@@ -84,22 +85,34 @@ def run_api(
     `note` stands behind the address; `hush` stops the answers under way when the end comes. Of the `tokens` the first
     is to be shown by whoever asks, and stands in the address; the second is the command line's.
     """
-    config, (token, own_token) = api.assistant.config, tokens
+    config, token = api.assistant.config, tokens[0]
     keys = open_keys(config, say)
-    with configure_logging(config), closing(api), keep_tidy(api.tidy):
+    with configure_logging(config), closing(api), keep_tidy(api.tidy), open_accounts(config, say) as accounts:
         api.start()
         api.warm_up()
         say(f"ready: {format_address(sock)}{token_suffix(token)}  ({note})")
-        app = guard_app(api.app, config, keys, token=token, own_token=own_token)
+        app = guard_app(api.app, config, keys, accounts=accounts, tokens=tokens)
         build_server(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
 
 
 def open_keys(config: Config, say: Callable[[str], None]) -> Keys:
     """The keys of the library; a first one, where callers need one and there is none, is made and shown once."""
     keys = Keys(config.data)
-    if made := first_key(keys, config.serve):
+    if made := first_key(keys, config.serve, config.accounts):
         say(f"key (shown this once, to log in with; it may do everything): {made}")
     return keys
+
+
+@contextmanager
+def open_accounts(config: Config, say: Callable[[str], None]) -> Iterator[Accounts | None]:
+    """The accounts of the library, where callers need a login; None elsewhere."""
+    if not needs_keys(config.serve, config.accounts):
+        yield None
+        return
+    with closing(Accounts(config.data)) as accounts:
+        if config.accounts.mode == "people" and not accounts.all():
+            say("nobody has an account yet. Make one: python -m deepseek_mm users add NAME --role owner")
+        yield accounts
 
 
 def token_suffix(token: str) -> str:

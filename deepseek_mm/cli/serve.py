@@ -39,7 +39,7 @@ def run_serve(args: Namespace, desk: Desk) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     settings = settings_of(args, desk)
     config = settings.config
-    token = choose_token(args.token, desk.environ, config.serve)
+    token = choose_token(args.token, desk.environ, config.serve, config.accounts)
     os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
     with (

@@ -1,0 +1,207 @@
+"""The people of a house: who has an account, with which role, where they are logged in, and what they did.
+
+A login is a random token in the browser's cookie; its hash is kept here, so that logins outlive a restart, can be seen
+and ended on every device, and end with the account. Times come from the machine's clock: a login that is older than it
+may be is over, whatever the clock did meanwhile.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from deepseek_mm.accounts.passwords import Passwords
+from deepseek_mm.accounts.records import (
+    ROLES,
+    AuditEntry,
+    AuditRow,
+    Login,
+    LoginRow,
+    Role,
+    User,
+    UserRow,
+    create_tables,
+)
+from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
+from deepseek_mm.storage.database import Database, DatabaseOwner
+from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
+
+FILE = "accounts.db"  # in the library's folder
+ACCOUNTS = Schema(create=create_tables, oldest="0001", errors=LibraryErrors(noun="list of accounts"))
+NAME = re.compile(r"\w[\w .@'-]{0,39}")
+ID_BYTES, TOKEN_BYTES = 16, 32
+MOST_AUDITED = 100_000  # the oldest go first
+BROWSER_CHARS, TARGET_CHARS = 120, 200
+SEE = "python -m deepseek_mm users list"
+
+
+class Accounts(DatabaseOwner):
+    """The accounts of the library at `data`. LibraryError, here and later, if their file cannot be used."""
+
+    def __init__(
+        self, data: Path, *, passwords: Passwords | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        super().__init__(Database(data / FILE, ACCOUNTS))
+        self._passwords, self._now = passwords or Passwords(), now
+
+    def all(self) -> list[User]:
+        """Everybody, oldest first."""
+        with self._database.reading() as session:
+            return [user_of(row) for row in session.scalars(select(UserRow).order_by(UserRow.made_at, UserRow.id))]
+
+    def find(self, user_id: str) -> User:
+        """The person with this id. NothingThere if there is none any more."""
+        with self._database.reading() as session:
+            return user_of(_row(session, user_id))
+
+    def find_by_name(self, name: str) -> User:
+        """The person of this name, whatever its capitals. NothingThere if there is none."""
+        with self._database.reading() as session:
+            row = session.scalar(select(UserRow).where(UserRow.known_as == name.strip().casefold()))
+            if row is None:
+                raise NothingThere(f"there is nobody called {name!r}. See all with: {SEE}")
+            return user_of(row)
+
+    def add(self, name: str, role: str, password: str) -> User:
+        """Make an account. BadQuestion or Conflict says what is wrong with it."""
+        name = " ".join(name.split())
+        if not NAME.fullmatch(name):
+            raise BadQuestion(f"{name[:60]!r} is no name. Take up to 40 letters, digits and . _ - @ such as: Anna")
+        row = UserRow(id=secrets.token_urlsafe(ID_BYTES), name=name, known_as=name.casefold(), role=check_role(role))
+        row.password, row.made_at = self._passwords.hash(password), self._now()
+        with self._database.writing() as session:
+            if session.scalar(select(UserRow.id).where(UserRow.known_as == row.known_as)):
+                raise Conflict(f"there is somebody called {name!r} already. Take another name")
+            session.add(row)
+            session.flush()
+            return user_of(row)
+
+    def change(
+        self, user_id: str, *, role: str | None = None, password: str | None = None, is_disabled: bool | None = None
+    ) -> User:
+        """What is given is changed; a new password, or being disabled, ends all logins.
+
+        Conflict if nobody would be left who may change settings.
+        """
+        kept = None if password is None else self._passwords.hash(password)
+        with self._database.writing() as session:
+            row = _row(session, user_id)
+            row.role = row.role if role is None else check_role(role)
+            row.password = row.password if kept is None else kept
+            row.is_disabled = row.is_disabled if is_disabled is None else is_disabled
+            _check_owner_left(session)
+            if kept is not None or row.is_disabled:
+                session.execute(delete(LoginRow).where(LoginRow.user_id == user_id))
+            return user_of(row)
+
+    def remove(self, user_id: str) -> User:
+        """Forget an account with its logins. Conflict if nobody would be left who may change settings."""
+        with self._database.writing() as session:
+            row = _row(session, user_id)
+            gone = user_of(row)
+            session.delete(row)
+            session.flush()
+            if session.scalar(select(func.count(UserRow.id))):
+                _check_owner_left(session)
+            return gone
+
+    def verify(self, name: str, password: str) -> User | None:
+        """Whose name and password these are; None, at the same cost, if they are nobody's."""
+        with self._database.reading() as session:
+            row = session.scalar(select(UserRow).where(UserRow.known_as == " ".join(name.split()).casefold()))
+            kept, user = (row.password, user_of(row)) if row else (None, None)
+        fits = self._passwords.verify(password, kept)
+        if not fits or user is None or user.is_disabled:
+            return None
+        if kept and self._passwords.is_outdated(kept):
+            with self._database.writing() as session:
+                session.execute(
+                    update(UserRow).where(UserRow.id == user.id).values(password=self._passwords.hash(password))
+                )
+        return user
+
+    def begin_login(self, user_id: str, *, lasts_s: float, address: str = "", browser: str = "") -> str:
+        """The token of a new login, which is seen this once."""
+        token, now = secrets.token_urlsafe(TOKEN_BYTES), self._now()
+        row = LoginRow(digest=_digest(token), user_id=user_id, begun_at=now, ends_at=now + timedelta(seconds=lasts_s))
+        row.address, row.browser = address, browser[:BROWSER_CHARS]
+        with self._database.writing() as session:
+            session.execute(delete(LoginRow).where(LoginRow.ends_at <= now))
+            _row(session, user_id)
+            session.add(row)
+        return token
+
+    def find_login(self, token: str) -> User | None:
+        """Who is logged in with this token; None if nobody is, or not any more."""
+        query = select(UserRow).join(LoginRow, LoginRow.user_id == UserRow.id)
+        query = query.where(LoginRow.digest == _digest(token), LoginRow.ends_at > self._now())
+        with self._database.reading() as session:
+            row = session.scalar(query.where(UserRow.is_disabled.is_(False)))
+            return None if row is None else user_of(row)
+
+    def list_logins(self, user_id: str) -> list[Login]:
+        """Where this person is logged in, newest first."""
+        query = select(LoginRow).where(LoginRow.user_id == user_id, LoginRow.ends_at > self._now())
+        with self._database.reading() as session:
+            return [convert(row, Login) for row in session.scalars(query.order_by(LoginRow.id.desc()))]
+
+    def end_login(self, token: str) -> None:
+        """Log out this browser."""
+        with self._database.writing() as session:
+            session.execute(delete(LoginRow).where(LoginRow.digest == _digest(token)))
+
+    def end_logins(self, user_id: str) -> int:
+        """Log this person out everywhere; returns of how many browsers."""
+        with self._database.writing() as session:
+            ended = delete(LoginRow).where(LoginRow.user_id == user_id).returning(LoginRow.id)
+            return len(session.scalars(ended).all())
+
+    def note(self, name: str, action: str, *, target: str = "", address: str = "") -> None:
+        """Write down that somebody did something; never what they asked or were answered."""
+        row = AuditRow(at=self._now(), name=name, action=action, target=target[:TARGET_CHARS], address=address)
+        with self._database.writing(synced=False) as session:
+            session.add(row)
+            session.flush()
+            session.execute(delete(AuditRow).where(AuditRow.id <= row.id - MOST_AUDITED))
+
+    def audit(self, *, limit: int, offset: int = 0, name: str = "") -> list[AuditEntry]:
+        """What was done, newest first; of one person or key, or of everybody."""
+        query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit).offset(offset)
+        query = query.where(AuditRow.name == name) if name else query
+        with self._database.reading() as session:
+            return [convert(row, AuditEntry) for row in session.scalars(query)]
+
+
+def check_role(role: str) -> Role:
+    """The role of this name. BadQuestion if it is none."""
+    found = next((each for each in ROLES if each == role), None)
+    if found is None:
+        raise BadQuestion(f"{role[:40]!r} is no role. Take one of: {', '.join(ROLES)}")
+    return found
+
+
+def user_of(row: UserRow) -> User:
+    """A row as the record that leaves this folder."""
+    return convert(row, User)
+
+
+def _row(session: Session, user_id: str) -> UserRow:
+    row = session.get(UserRow, user_id)
+    if row is None:
+        raise NothingThere(f"there is no such account. See all with: {SEE}")
+    return row
+
+
+def _check_owner_left(session: Session) -> None:
+    owners = (UserRow.role == "owner") & UserRow.is_disabled.is_(False)
+    if not session.scalar(select(func.count(UserRow.id)).where(owners)):
+        raise Conflict("nobody would be left who may change settings. Make somebody else an owner first")
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
