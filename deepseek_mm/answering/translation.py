@@ -117,8 +117,8 @@ class ActTranslator:
             return asked
         subject, traits = mark_subject(act) if whole and language == "zh" else (act.subject, ())
         if language != "zh":
-            traits = take_out_traits(act.text, datetime.now())[1]
-            subject = take_out_traits(subject, datetime.now())[0]
+            now = datetime.now()
+            traits, subject = take_out_traits(act.text, now)[1], take_out_traits(subject, now)[0]
         subject, other = (self.translate_words(words, language, whole=whole) for words in (subject, act.other))
         asked = replace(act, subject=subject, other=other)
         place = name_in_english(act.filters.place, language)

@@ -22,7 +22,7 @@ from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.document import HOLDS
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
-from deepseek_mm.answering.skills.named_faces import NamedFaces, put_in_english
+from deepseek_mm.answering.skills.named_faces import put_in_english
 from deepseek_mm.answering.skills.talk import UNCLEAR, TalkSkills
 from deepseek_mm.answering.talk_case import ProductFacts, TalkCase
 from deepseek_mm.answering.translation import ActTranslator, WordComparer, tell_foreign
@@ -98,9 +98,8 @@ class PhotosSkill:
         self.translator = open_translator(photos.eyes, encode) if encode else None
         self.library = LibrarySkill(finder, self.look, photos.config)
         self.people = finder.store.people
-        self.one = PhotoSkill(
-            photos.decider, photos.finger, photos.config, reader=reader, faces=NamedFaces(self.people)
-        )
+        faces = self.library.faces
+        self.one = PhotoSkill(photos.decider, photos.finger, photos.config, reader=reader, faces=faces)
 
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
         """One for each; several pictures, and what patterns read, go through the pipeline together."""
