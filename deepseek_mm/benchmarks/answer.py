@@ -92,8 +92,8 @@ def measure_answer(setting: BenchSetting) -> BenchResult:
     numbers = {
         "first_word_s": median(firsts),
         "answer_s": median(wholes),
-        "slowest_first_word_s": max(firsts),
-        "slowest_answer_s": max(wholes),
+        "slowest_first_word_s": round(max(firsts), 3),
+        "slowest_answer_s": round(max(wholes), 3),
         "questions": len(told),
     }
     return BenchResult(lines=lines, numbers=numbers, words={"model": model})
