@@ -226,8 +226,8 @@ class LibraryServer:
         assistant = self._stack.enter_context(closing(self._opens()))
         api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room)
         self._stack.enter_context(closing(api))
+        accounts = assistant.accounts = self._stack.enter_context(open_accounts(self._config, say))
         api.start()
-        accounts = self._stack.enter_context(open_accounts(self._config, say))
         app = guard_app(api.app, assistant.config, keys, accounts=accounts, tokens=self._tokens)
         early(app)
         api.warm_up()  # its answers come before the page, whose imports would slow both

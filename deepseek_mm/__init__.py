@@ -97,6 +97,8 @@ if TYPE_CHECKING:
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.services import Services as Services
     from deepseek_mm.services import build_services as build_services
+    from deepseek_mm.services.collection_service import OwnedCollection as OwnedCollection
+    from deepseek_mm.services.collection_service import describe_collection as describe_collection
     from deepseek_mm.services.conversation_replay import ModelDifference as ModelDifference
     from deepseek_mm.services.conversation_replay import ReplayedTurn as ReplayedTurn
     from deepseek_mm.services.inspection_picture import DrawingTexts as DrawingTexts
@@ -189,6 +191,7 @@ _NAMES = {  # of each module of ours
     "sandbox.records": "Protection Ran",
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
+    "services.collection_service": "OwnedCollection describe_collection",
     "services.conversation_replay": "ModelDifference ReplayedTurn",
     "services.inspection_picture": "DrawingTexts draw_inspection",
     "services.inspection_service": "InspectedLook InspectedText Inspection",

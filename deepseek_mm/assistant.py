@@ -15,6 +15,7 @@ from typing import Self, cast
 
 from PIL.Image import Image
 
+from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.large_model.shown_pictures import ShownPicture
@@ -99,6 +100,7 @@ class Assistant:
         self.planned = cast(MachinePlan | None, None)  # put there by who joined the parts
         self.notices: tuple[Notice, ...] = ()  # the same
         self.hub_permission = cast(HubPermission | None, None)  # the same; of the jobs that download
+        self.accounts = cast(Accounts | None, None)  # put there by who serves, where callers log in
 
     def ask(self, question: Question) -> Answer:
         """The finished answer."""

@@ -5,17 +5,18 @@ back, or is read anew, and goes over to the new bytes of a file that was edited 
 session given.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import case, delete, exists, func, select, update
+from sqlalchemy import case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from index import places, queries
-from index.region import MOST_STARS, UPLOADS, Album, Rating, Source
+from index.membership import counts_for, in_library, known_digests, visible_to
+from index.region import MOST_STARS, UPLOADS, Album, Rating, Source, current_viewer
 from index.tables import AlbumItemRow, AlbumRow, RatingRow, SourceRow, StatementRow
 
 KNOWN = select(SourceRow.digest).where(SourceRow.collection != UPLOADS)
@@ -24,8 +25,10 @@ KNOWN = select(SourceRow.digest).where(SourceRow.collection != UPLOADS)
 def ratings_of(session: Session, source_ids: Sequence[int]) -> dict[int, Rating]:
     """Source id -> what was said of it; sources of which nothing was said are left out."""
     columns = (SourceRow.id, RatingRow.is_favourite, RatingRow.stars)
+    viewer = current_viewer()
     query = select(*columns).join(RatingRow, RatingRow.digest == SourceRow.digest)
-    rows = session.execute(query.where(queries.among(SourceRow.id, source_ids)))
+    which = (queries.among(SourceRow.id, source_ids), counts_for(viewer), *visible_to(viewer))
+    rows = session.execute(query.where(*which))
     return {row.id: Rating(is_favourite=row.is_favourite, stars=row.stars) for row in rows}
 
 
@@ -38,12 +41,25 @@ def rate(
     said = {name: value for name, value in given.items() if value is not None}
     if not digests or not said:
         return 0
-    first = {"is_favourite": False, "stars": 0, **said}
-    rows = insert(RatingRow).values([{"digest": digest, **first} for digest in digests])
-    session.execute(rows.on_conflict_do_update(index_elements=["digest"], set_=said))
-    session.execute(delete(RatingRow).where(~RatingRow.is_favourite, RatingRow.stars == 0))
+    write_ratings(session, digests, said, owner=current_viewer().owner)
     places.note_change(session)
     return len(digests)
+
+
+def write_ratings(session: Session, digests: Sequence[str], said: Mapping[str, Any], *, owner: str = "") -> None:
+    """What this owner says of these bytes from now on; where they say nothing of it yet, they begin with the house's.
+
+    Who says nothing more has no row, but for those who disagree with the house.
+    """
+    listed = RatingRow.digest.in_(queries.select_values(digests))
+    rows = session.scalars(select(RatingRow).where(listed, RatingRow.owner.in_(("", owner)))).all()
+    house = {row.digest: {"is_favourite": row.is_favourite, "stars": row.stars} for row in rows if not row.owner}
+    first = {"is_favourite": False, "stars": 0}
+    new = [{"digest": each, "owner": owner, **first, **house.get(each, {}), **said} for each in digests]
+    session.execute(insert(RatingRow).on_conflict_do_update(index_elements=["digest", "owner"], set_=dict(said)), new)
+    others = select(RatingRow.digest).where(RatingRow.owner == "")
+    is_idle = or_(RatingRow.owner == "", RatingRow.digest.not_in(others.scalar_subquery()))
+    session.execute(delete(RatingRow).where(listed, ~RatingRow.is_favourite, RatingRow.stars == 0, is_idle))
 
 
 def digests_of(session: Session, source_ids: Iterable[int]) -> list[str]:
@@ -52,7 +68,7 @@ def digests_of(session: Session, source_ids: Iterable[int]) -> list[str]:
     found = dict(
         session.execute(
             select(SourceRow.id, SourceRow.digest).where(
-                queries.among(SourceRow.id, ids), SourceRow.collection != UPLOADS, SourceRow.digest != ""
+                queries.among(SourceRow.id, ids), SourceRow.digest != "", *in_library()
             )
         ).all()
     )
@@ -61,22 +77,28 @@ def digests_of(session: Session, source_ids: Iterable[int]) -> list[str]:
 
 def albums(session: Session) -> list[Album]:
     """All of them by name, each with how many photos it has that are here, and its cover."""
-    here = select(AlbumItemRow.album_id, func.count().label("num")).where(AlbumItemRow.digest.in_(KNOWN))
+    here = select(AlbumItemRow.album_id, func.count().label("num")).where(AlbumItemRow.digest.in_(known_digests()))
     counted = here.group_by(AlbumItemRow.album_id).subquery()
     query = select(AlbumRow, func.coalesce(counted.c.num, 0)).outerjoin(counted, counted.c.album_id == AlbumRow.id)
     rows = session.execute(query.order_by(AlbumRow.name, AlbumRow.id)).all()
     covers = {row.id: find_cover(session, row) for row, _ in rows}
-    return [Album(id=row.id, name=row.name, sources=num, cover=covers[row.id]) for row, num in rows]
+    return [
+        Album(id=row.id, name=row.name, sources=num, cover=covers[row.id], owner=row.owner)
+        for row, num in rows
+        if num or row.owner == current_viewer().owner or not current_viewer().hidden
+    ]
 
 
 def name_albums(session: Session) -> list[str]:
     """The names of all of them, in order."""
+    if current_viewer().hidden:
+        return [album.name for album in albums(session)]
     return list(session.scalars(select(AlbumRow.name).order_by(AlbumRow.name, AlbumRow.id)))
 
 
 def find_cover(session: Session, album: AlbumRow) -> Source | None:
     """The photo that stands for an album: the one that was chosen, else its first; None if it has none."""
-    query = select(*queries.SOURCE_COLUMNS).where(SourceRow.collection != UPLOADS)
+    query = select(*queries.SOURCE_COLUMNS).where(*in_library())
     items = query.join(AlbumItemRow, AlbumItemRow.digest == SourceRow.digest).where(AlbumItemRow.album_id == album.id)
     chosen = case((AlbumItemRow.digest == album.cover, 0), else_=1)
     row = session.execute(items.order_by(chosen, AlbumItemRow.position).limit(1)).first()
@@ -87,7 +109,7 @@ def albums_of(session: Session, source_id: int) -> list[str]:
     """The names of the albums that a source is in."""
     query = select(AlbumRow.name).join(AlbumItemRow, AlbumItemRow.album_id == AlbumRow.id)
     inside = query.join(SourceRow, SourceRow.digest == AlbumItemRow.digest).where(SourceRow.id == source_id)
-    return list(session.scalars(inside.where(SourceRow.collection != UPLOADS).order_by(AlbumRow.name)))
+    return list(session.scalars(inside.where(*in_library()).order_by(AlbumRow.name)))
 
 
 def make_album(session: Session, name: str) -> int:
@@ -95,7 +117,8 @@ def make_album(session: Session, name: str) -> int:
     found = session.scalar(select(AlbumRow.id).where(AlbumRow.name == name))
     if found is not None:
         return found
-    row = AlbumRow(name=name, cover="", made_at=datetime.now(UTC).replace(tzinfo=None))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    row = AlbumRow(name=name, cover="", made_at=now, owner=current_viewer().owner)
     session.add(row)
     session.flush()
     return row.id

@@ -10,7 +10,7 @@ from deepseek_mm.storage import database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
 from index.companions import group_older
-from index.tables import COUNTED, add_curation, add_people, add_statements, create_tables, undate_photos
+from index.tables import COUNTED, add_curation, add_owners, add_people, add_statements, create_tables, undate_photos
 from index.words import teach
 
 REBUILD = "python -m deepseek_mm index --rebuild"
@@ -148,6 +148,7 @@ STORE = Schema(
         Migration(revision="0010", apply=add_people),
         Migration(revision="0011", apply=add_statements),
         Migration(revision="0012", apply=group_older),
+        Migration(revision="0013", apply=add_owners),
     ),
     counted=COUNTED,
     synced=False,  # a power cut may undo the last transactions, but never tear one

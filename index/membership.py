@@ -1,10 +1,26 @@
-"""Which photos belong to an album or show a person, as parts of queries."""
+"""Which photos somebody may know of, belong to an album, show a person or are rated so, as parts of queries."""
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from index.tables import AlbumItemRow, AlbumRow, FaceRow, PersonRow, SourceRow
+from index.region import UPLOADS, Viewer, current_viewer
+from index.tables import AlbumItemRow, AlbumRow, FaceRow, PersonRow, RatingRow, SourceRow
+
+
+def visible_to(viewer: Viewer, of: type[SourceRow] = SourceRow) -> list[ColumnElement[bool]]:
+    """What a source must be like for this viewer to know of it; `of` is the table under another name."""
+    return [of.collection.not_in(sorted(viewer.hidden))] if viewer.hidden else []
+
+
+def in_library() -> tuple[ColumnElement[bool], ...]:
+    """A source is no picture of a question, and the current viewer may know of it."""
+    return (SourceRow.collection != UPLOADS, *visible_to(current_viewer()))
+
+
+def known_digests() -> Select[Any]:
+    """The bytes of what is in the library, as the current viewer sees it."""
+    return select(SourceRow.digest).where(*in_library())
 
 
 def digests_in(album: str) -> Select[Any]:
@@ -26,3 +42,16 @@ def digests_with(person: str) -> Select[Any]:
     if number != person and number.isascii() and number.isdecimal():
         return faces.where(PersonRow.id == int(number))
     return faces.where(PersonRow.name == person, PersonRow.name != "")
+
+
+def counts_for(viewer: Viewer) -> ColumnElement[bool]:
+    """A rating is the one that counts for this viewer: their own, or else what the house says."""
+    if not viewer.owner:
+        return RatingRow.owner == ""
+    own = select(RatingRow.digest).where(RatingRow.owner == viewer.owner).scalar_subquery()
+    return or_(RatingRow.owner == viewer.owner, and_(RatingRow.owner == "", RatingRow.digest.not_in(own)))
+
+
+def digests_rated(viewer: Viewer, how: ColumnElement[bool]) -> Select[Any]:
+    """The bytes of photos that are rated so, as far as this viewer is concerned."""
+    return select(RatingRow.digest).where(how, counts_for(viewer))

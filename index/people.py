@@ -20,7 +20,8 @@ from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.errors import StoreBusy
 from index import places, queries
 from index.face_groups import group_faces
-from index.region import UPLOADS, Face, Person
+from index.membership import in_library, known_digests, visible_to
+from index.region import UPLOADS, Face, Person, current_viewer
 from index.tables import FaceRow, MarkRow, NotPersonRow, PersonRow, SourceRow
 from index.vectors import Floats
 
@@ -129,26 +130,29 @@ def drop_empty(session: Session) -> None:
 def list_people(session: Session) -> list[Person]:
     """Those with names in order of these, then the others with at least two photos, most photos first."""
     counted = select(FaceRow.person_id, func.count(FaceRow.digest.distinct()).label("num"))
-    counted = counted.where(FaceRow.digest.in_(KNOWN), FaceRow.person_id.is_not(None)).group_by(FaceRow.person_id)
+    counted = counted.where(FaceRow.digest.in_(known_digests()), FaceRow.person_id.is_not(None)).group_by(
+        FaceRow.person_id
+    )
     counts = dict(session.execute(counted).all())
-    rows = session.execute(select(PersonRow.id, PersonRow.name).order_by(PersonRow.name, PersonRow.id)).all()
-    named = [row for row in rows if row.name]
+    rows = session.scalars(select(PersonRow).order_by(PersonRow.name, PersonRow.id)).all()
+    named = [row for row in rows if row.name and (row.id in counts or not current_viewer().hidden)]
     others = [row for row in rows if not row.name and counts.get(row.id, 0) >= IN_GROUP]
     others.sort(key=lambda row: (-counts[row.id], row.id))
-    return [_show(session, row.id, row.name, counts.get(row.id, 0)) for row in (*named, *others[:MOST_UNNAMED])]
+    return [_show(session, row, counts.get(row.id, 0)) for row in (*named, *others[:MOST_UNNAMED])]
 
 
-def _show(session: Session, person_id: int, name: str, sources: int) -> Person:
+def _show(session: Session, person: PersonRow, sources: int) -> Person:
     """With the largest of the faces that are surely one."""
     size = (FaceRow.right - FaceRow.left) * (FaceRow.bottom - FaceRow.top)
     query = select(*queries.SOURCE_COLUMNS, *BOX).join(FaceRow, FaceRow.digest == SourceRow.digest)
-    query = query.where(FaceRow.person_id == person_id, SourceRow.collection != UPLOADS)
+    query = query.where(FaceRow.person_id == person.id, *in_library())
     row = session.execute(query.order_by((size * FaceRow.score).desc(), FaceRow.id).limit(1)).first()
     if row is None:
-        return Person(id=person_id, name=name, sources=0)
+        return Person(id=person.id, name=person.name, sources=0, owner=person.owner)
     left, top, right, bottom = row[-len(BOX) :]
     cover = queries.source_of(row[: -len(BOX)])
-    return Person(id=person_id, name=name, sources=sources, cover=cover, box=(left, top, right, bottom))
+    box = (left, top, right, bottom)
+    return Person(id=person.id, name=person.name, sources=sources, cover=cover, box=box, owner=person.owner)
 
 
 def find_person(session: Session, person_id: int) -> Person | None:
@@ -156,14 +160,18 @@ def find_person(session: Session, person_id: int) -> Person | None:
     row = session.get(PersonRow, person_id)
     if row is None:
         return None
-    which = (FaceRow.person_id == person_id, FaceRow.digest.in_(KNOWN))
+    which = (FaceRow.person_id == person_id, FaceRow.digest.in_(known_digests()))
     count = session.scalar(select(func.count(FaceRow.digest.distinct())).where(*which))
-    return _show(session, row.id, row.name, count or 0)
+    return _show(session, row, count or 0) if count or not current_viewer().hidden else None
 
 
 def name_people(session: Session) -> list[str]:
     """The names that there are, in order."""
-    return list(session.scalars(select(PersonRow.name).where(PersonRow.name != "").order_by(PersonRow.name)))
+    query = select(PersonRow.name).where(PersonRow.name != "")
+    if current_viewer().hidden:
+        seen = select(FaceRow.person_id).where(FaceRow.digest.in_(known_digests()), FaceRow.person_id.is_not(None))
+        query = query.where(PersonRow.id.in_(seen))
+    return list(session.scalars(query.order_by(PersonRow.name)))
 
 
 def faces_of(session: Session, source_ids: Sequence[int]) -> dict[int, list[Face]]:
@@ -171,7 +179,8 @@ def faces_of(session: Session, source_ids: Sequence[int]) -> dict[int, list[Face
     columns = (SourceRow.id.label("source"), FaceRow, PersonRow.name)
     query = select(*columns).join(FaceRow, FaceRow.digest == SourceRow.digest)
     query = query.outerjoin(PersonRow, PersonRow.id == FaceRow.person_id)
-    rows = session.execute(query.where(queries.among(SourceRow.id, source_ids)).order_by(FaceRow.left)).all()
+    which = (queries.among(SourceRow.id, source_ids), *visible_to(current_viewer()))
+    rows = session.execute(query.where(*which).order_by(FaceRow.left)).all()
     middles = _middles(session, {row.FaceRow.person_id for row in rows if row.name})
     found: dict[int, list[Face]] = {}
     for source, row, name in rows:
@@ -207,7 +216,7 @@ def name_person(session: Session, person_id: int, name: str) -> bool:
     row = session.get(PersonRow, person_id)
     if row is None or session.scalar(taken) is not None:
         return False
-    row.name = name
+    row.name, row.owner = name, current_viewer().owner
     places.note_change(session)
     return True
 
@@ -222,7 +231,7 @@ def merge(session: Session, person_id: int, other_id: int) -> bool:
     session.execute(update(FaceRow).where(FaceRow.person_id == other_id).values(person_id=person_id))
     own = select(FaceRow.id).where(FaceRow.person_id == person_id)
     session.execute(delete(NotPersonRow).where(NotPersonRow.person_id == person_id, NotPersonRow.face_id.in_(own)))
-    name = row.name or other.name
+    name, row.owner = row.name or other.name, row.owner if row.name else other.owner
     session.delete(other)
     session.flush()
     row.name = name
@@ -232,8 +241,8 @@ def merge(session: Session, person_id: int, other_id: int) -> bool:
 
 def refuse(session: Session, person_id: int, source_ids: Sequence[int]) -> int:
     """The faces of a person in these sources are somebody else's; returns how many that are."""
-    digests = select(SourceRow.digest).where(queries.among(SourceRow.id, source_ids))
-    which = (FaceRow.person_id == person_id, FaceRow.digest.in_(digests))
+    seen = (queries.among(SourceRow.id, source_ids), *visible_to(current_viewer()))
+    which = (FaceRow.person_id == person_id, FaceRow.digest.in_(select(SourceRow.digest).where(*seen)))
     faces = session.scalars(select(FaceRow.id).where(*which)).all()
     if faces:
         rows = [{"face_id": face, "person_id": person_id} for face in faces]

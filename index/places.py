@@ -18,7 +18,8 @@ from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, o
 from sqlalchemy.orm import Session
 
 from index import queries
-from index.region import LIBRARY, UPLOADS, Region, Source, Stamp
+from index.membership import visible_to
+from index.region import LIBRARY, UPLOADS, Region, Source, Stamp, current_viewer
 from index.tables import LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow
 from index.vectors import Floats
 
@@ -64,7 +65,8 @@ def stamps(session: Session, collection: str, within: Sequence[str] | None = Non
     others = select(PlaceRow.path, PlaceRow.size_bytes, PlaceRow.modified_ns, SourceRow.digest)
     others = others.join(SourceRow, SourceRow.id == PlaceRow.source_id)
     wanted = [own, others] if within is None else [*_at(own, others, within), *_below(own, others, within)]
-    rows = (row for query in wanted for row in session.execute(query.where(queries.of_collection(collection))))
+    of = (queries.of_collection(collection), *visible_to(current_viewer()))
+    rows = (row for query in wanted for row in session.execute(query.where(*of)))
     return {path: Stamp(size_bytes, modified_ns, digest) for path, size_bytes, modified_ns, digest in rows}
 
 
@@ -103,7 +105,8 @@ def rename_collection(session: Session, old: str, new: str) -> int:
 
 
 def _rename(session: Session, name: str, which: ColumnElement[bool]) -> int:
-    moved = update(SourceRow).where(which, queries.of_collection(LIBRARY), SourceRow.collection != name)
+    seen = visible_to(current_viewer())
+    moved = update(SourceRow).where(which, queries.of_collection(LIBRARY), SourceRow.collection != name, *seen)
     found: int = session.execute(moved.values(collection=name)).rowcount  # type: ignore[attr-defined]  # an update's
     if found:
         note_change(session)

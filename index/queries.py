@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from index.membership import album_position, digests_in, digests_with
+from index.membership import album_position, digests_in, digests_rated, digests_with, visible_to
 from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, Order, Region, Source, Symbol
 from index.tables import (
     CallRow,
@@ -164,7 +164,7 @@ ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
 
 def source_conditions(where: Filter, of: type[SourceRow] = SourceRow) -> list[ColumnElement[bool]]:
     """What `where` asks of a source; `of` is the table under another name, where there are two of it."""
-    conditions: list[ColumnElement[bool]] = []
+    conditions = visible_to(where.viewer, of)
     if where.collection is not None:
         conditions.append(of_collection(where.collection, of))
     if where.source_ids:
@@ -183,9 +183,9 @@ def source_conditions(where: Filter, of: type[SourceRow] = SourceRow) -> list[Co
     if where.months:
         conditions.append(extract("month", of.taken_at).in_(where.months))
     if where.is_favourite:
-        conditions.append(of.digest.in_(select(RatingRow.digest).where(RatingRow.is_favourite)))
+        conditions.append(of.digest.in_(digests_rated(where.viewer, RatingRow.is_favourite.is_(True))))
     if where.stars:
-        conditions.append(of.digest.in_(select(RatingRow.digest).where(RatingRow.stars >= where.stars)))
+        conditions.append(of.digest.in_(digests_rated(where.viewer, RatingRow.stars >= where.stars)))
     if where.album:
         conditions.append(of.digest.in_(digests_in(where.album)))
     conditions += [of.digest.in_(digests_with(person)) for person in where.people]

@@ -1,6 +1,9 @@
 """The nouns of retrieval: a source is a file, a region is a place in it, a hit is a region that matched."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import PurePath
 from typing import Literal, NamedTuple
@@ -274,6 +277,7 @@ class Album:
     name: str
     sources: int  # that are in the library now
     cover: Source | None = None  # None where it is empty
+    owner: str = ""  # id of the account that made it; "" is the house
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -297,6 +301,34 @@ class Person:
     sources: int  # photos that are in the library now
     cover: Source | None = None  # the photo with the best of the faces; None where all photos are gone
     box: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)  # of that face
+    owner: str = ""  # id of the account that named them; "" is the house
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Viewer:
+    """Who reads: whose ratings count, and which collections are for them as if they were not there."""
+
+    owner: str = ""  # id of an account; "" where there are none
+    hidden: frozenset[str] = frozenset()  # names of collections
+
+
+EVERYBODY = Viewer()  # the machine's own person, and work in the background
+_VIEWER: ContextVar[Viewer] = ContextVar("viewer", default=EVERYBODY)
+
+
+def current_viewer() -> Viewer:
+    """For whom the work of this thread or task is done."""
+    return _VIEWER.get()
+
+
+@contextmanager
+def view_as(viewer: Viewer) -> Iterator[None]:
+    """All that this thread or task reads inside is read for this viewer."""
+    token = _VIEWER.set(viewer)
+    try:
+        yield
+    finally:
+        _VIEWER.reset(token)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -327,7 +359,16 @@ class Filter:
     not_people: tuple[str, ...] = ()  # none of them may be in the photo, as far as faces tell
     place: str = ""  # taken there: a city, a country or what lies between, by its English name
     grouped: bool = False  # of files that belong together only the first that fits: see `index.companions`
+    viewer: Viewer = EVERYBODY  # put there by the store: see `limit_to_viewer`
 
 
 EVERYTHING = Filter()
+
+
+def limit_to_viewer(where: Filter) -> Filter:
+    """The same, as the current viewer may see it. A store does this to every filter that it is handed."""
+    viewer = current_viewer()
+    return where if viewer == EVERYBODY else replace(where, viewer=viewer)
+
+
 Order = Literal["added", "newest", "oldest", "name", "size", "album"]  # of a list of sources

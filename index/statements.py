@@ -20,7 +20,17 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from index import curation, places, queries
-from index.region import MOST_STARS, UPLOADS, PhotoStatement, Rating, Source, StatedBox, StatedFacts
+from index.membership import visible_to
+from index.region import (
+    MOST_STARS,
+    UPLOADS,
+    PhotoStatement,
+    Rating,
+    Source,
+    StatedBox,
+    StatedFacts,
+    current_viewer,
+)
 from index.tables import MarkRow, RatingRow, SourceRow, StatementRow
 
 CAMERA, INSIDE, SIDECAR = "camera", "file", "sidecar"  # origins
@@ -82,17 +92,14 @@ def _apply(session: Session, new: PhotoStatement, last: StatedFacts, told: dict[
 
 def _rate(session: Session, digest: str, new: StatedFacts, last: StatedFacts) -> bool:
     """Take over stars and favourites that are told anew, where what is said here is what was told last."""
-    query = select(RatingRow.is_favourite, RatingRow.stars).where(RatingRow.digest == digest)
+    query = select(RatingRow.is_favourite, RatingRow.stars).where(RatingRow.digest == digest, RatingRow.owner == "")
     row = session.execute(query).first()
     here = Rating() if row is None else Rating(is_favourite=row.is_favourite, stars=row.stars)
     stars = new.stars if here.stars == last.stars else here.stars
     is_favourite = new.is_favourite if here.is_favourite == last.is_favourite else here.is_favourite
     if Rating(is_favourite=is_favourite, stars=stars) == here:
         return False
-    said = {"is_favourite": is_favourite, "stars": stars}
-    rows = insert(RatingRow).values(digest=digest, **said)
-    session.execute(rows.on_conflict_do_update(index_elements=["digest"], set_=said))
-    session.execute(delete(RatingRow).where(RatingRow.digest == digest, ~RatingRow.is_favourite, RatingRow.stars == 0))
+    curation.write_ratings(session, [digest], {"is_favourite": is_favourite, "stars": stars})
     return True
 
 
@@ -154,6 +161,7 @@ def read(session: Session, digests: Iterable[str]) -> dict[str, dict[str, PhotoS
 def read_of(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[PhotoStatement, ...]]:
     """Source id -> what is told of it, what its camera said left out."""
     query = select(SourceRow.id, SourceRow.digest).where(queries.among(SourceRow.id, source_ids))
+    query = query.where(*visible_to(current_viewer()))
     ids = dict(session.execute(query).all())
     told = read(session, set(ids.values()))
     order = [*PROGRAMS, *OWN]

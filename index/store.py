@@ -24,7 +24,7 @@ from index.finder import ANYTHING, Finder, Sought
 from index.health import StoreHealth, StoreProblem
 from index.people import People
 from index.reader import StoreReader
-from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source
+from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source, limit_to_viewer
 from index.statements import Statements
 from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
@@ -247,7 +247,8 @@ class RegionStore(StoreReader):
             if k < 1:
                 raise ValueError(f"k={k} must be at least 1")
         with self._database.reading() as session:
-            return self._finder.find_each(session, [(unit_rows(x, self._dim), k, where) for x, k, where in asked])
+            sought = [(unit_rows(x, self._dim), k, limit_to_viewer(where)) for x, k, where in asked]
+            return self._finder.find_each(session, sought)
 
     def hits(self, near: Sequence[Near]) -> list[list[list[Hit]]]:
         """The same with its regions; within one `snapshot` all of them are still there."""
@@ -271,9 +272,8 @@ class RegionStore(StoreReader):
         if k < 1:
             raise ValueError(f"k={k} must be at least 1")
         with self._database.reading() as session:
-            scores_k, ids_k = words.rank(
-                session, query, k=k, allowed=self._finder.allowed_ids(session, where), rarity=self._rarity
-            )
+            allowed = self._finder.allowed_ids(session, limit_to_viewer(where))
+            scores_k, ids_k = words.rank(session, query, k=k, allowed=allowed, rarity=self._rarity)
             regions = queries.regions_by_id(session, ids_k.tolist())
         pairs = zip(scores_k.tolist(), ids_k.tolist(), strict=True)
         return [Hit(region=regions[n], score=s) for s, n in pairs]

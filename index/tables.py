@@ -104,6 +104,7 @@ class RatingRow(StoreBase):
     __tablename__ = "ratings"
 
     digest: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True, default="")  # id of an account; "" is the house
     is_favourite: Mapped[bool]
     stars: Mapped[int]
 
@@ -118,6 +119,7 @@ class AlbumRow(StoreBase):
     name: Mapped[str] = mapped_column(String(collation="NOCASE"), unique=True)
     cover: Mapped[str]  # digest of the photo that stands for it; "" is its first
     made_at: Mapped[datetime]  # UTC
+    owner: Mapped[str] = mapped_column(server_default="")  # id of the account that made it; "" is the house
 
 
 class AlbumItemRow(StoreBase):
@@ -139,6 +141,7 @@ class PersonRow(StoreBase):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(collation="NOCASE"))  # "" until somebody has named them
+    owner: Mapped[str] = mapped_column(server_default="")  # id of the account that named them; "" is the house
 
 
 class FaceRow(StoreBase):
@@ -365,3 +368,23 @@ def add_people(connection: Connection) -> None:
 def add_statements(connection: Connection) -> None:
     """An older file gets the table of what other files say of photos."""
     StoreBase.metadata.tables[StatementRow.__tablename__].create(connection)
+
+
+OWNED = (
+    "ALTER TABLE ratings RENAME TO ratings_of_house",
+    "CREATE TABLE ratings (digest VARCHAR NOT NULL, owner VARCHAR NOT NULL, is_favourite BOOLEAN NOT NULL, "
+    "stars INTEGER NOT NULL, PRIMARY KEY (digest, owner))",
+    "INSERT INTO ratings SELECT digest, '', is_favourite, stars FROM ratings_of_house",
+    "DROP TABLE ratings_of_house",
+)
+
+
+def add_owners(connection: Connection) -> None:
+    """In an older file ratings, albums and names of people belong to the house; tables of today may have the column."""
+    for table in ("albums", "people"):
+        known = {row[1] for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")}
+        if "owner" not in known:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN owner VARCHAR NOT NULL DEFAULT ''")
+    known = {row[1] for row in connection.exec_driver_sql("PRAGMA table_info(ratings)")}
+    for statement in OWNED if "owner" not in known else ():
+        connection.exec_driver_sql(statement)

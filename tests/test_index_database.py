@@ -54,7 +54,7 @@ def test_an_index_of_a_later_version_is_refused(folder):
     with sqlite3.connect(folder / "store.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    assert_refused(folder, StoreTooNew, "has schema version 9999, this program knows up to 0012.*Update the program")
+    assert_refused(folder, StoreTooNew, "has schema version 9999, this program knows up to 0013.*Update the program")
 
 
 def test_a_file_that_is_no_database_is_refused(folder):

@@ -32,10 +32,9 @@ FLOORS = (
         "deepseek_mm.settings_file",
     ),
     ("deepseek_mm.language",),
-    ("deepseek_mm.types", "deepseek_mm.parse", "deepseek_mm.read_only"),
+    ("deepseek_mm.types", "deepseek_mm.parse", "deepseek_mm.read_only", "deepseek_mm.accounts"),
     (
         "index",
-        "deepseek_mm.accounts",
         "deepseek_mm.hub",
         "deepseek_mm.jobs",
         "deepseek_mm.sandbox",

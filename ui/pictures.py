@@ -146,6 +146,7 @@ class PagePictures:
         self._folder, self._picture = folder, picture
         self.heats: HeatMaps | None = None  # heat maps to lay over them, where somebody draws some
         self.is_offline: Callable[[Source], bool] = lambda source: False  # whether a file's drive is away
+        self.is_hidden: Callable[[str], bool] = lambda path: False  # from whoever asks, whatever they were shown before
         self.companions: Companions = lambda ids: {}  # of sources, by id: the files that belong to each
         self._key = b""
         self._sizes: dict[tuple[str, str, int], tuple[int, int]] = {}
@@ -163,11 +164,14 @@ class PagePictures:
         return f"{_letters(body.encode('utf-8', 'surrogateescape'))}.{_letters(self._sign(body))}"
 
     def verify(self, token: str) -> list[Any] | None:
-        """The values of a token; None of one that is none of ours."""
+        """The values of a token, the first a path; None of one that is none of ours, and where the visitor may not see
+        by now what lies there.
+        """
         body, _, signature = token.partition(".")
         try:
             text = _bytes(body).decode("utf-8", "surrogateescape")
-            return list(json.loads(text)) if hmac.compare_digest(_bytes(signature), self._sign(text)) else None
+            values = list(json.loads(text)) if hmac.compare_digest(_bytes(signature), self._sign(text)) else []
+            return values if values and not self.is_hidden(values[0]) else None
         except (ValueError, binascii.Error):
             return None
 

@@ -41,7 +41,8 @@ def add_page(app: FastAPI, services: Services) -> None:
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
     pictures = PagePictures(cache / "pictures", assistant.picture)
     pictures.heats = make_heat_maps(assistant)
-    pictures.companions = assistant.store.companions
+    pictures.companions = lambda sources: assistant.store.companions(sources)
+    pictures.is_hidden = lambda path: assistant.store.is_hidden(path)
     pictures.is_offline = lambda source: bool(assistant.find_away(source.path))
     first: list[BaseRoute] = [pictures.route(), pictures.heats.route(), video_route(pictures, assistant.config.parse)]
     files, owners = FileRegistry(cache), PageOwners()

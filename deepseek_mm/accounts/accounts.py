@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from deepseek_mm.accounts.collection_access import CollectionAccessList
 from deepseek_mm.accounts.passwords import Passwords
 from deepseek_mm.accounts.records import (
     ROLES,
@@ -25,14 +26,20 @@ from deepseek_mm.accounts.records import (
     Role,
     User,
     UserRow,
+    add_collections,
     create_tables,
 )
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
 from deepseek_mm.storage.database import Database, DatabaseOwner
-from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
+from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
 
 FILE = "accounts.db"  # in the library's folder
-ACCOUNTS = Schema(create=create_tables, oldest="0001", errors=LibraryErrors(noun="list of accounts"))
+ACCOUNTS = Schema(
+    create=create_tables,
+    oldest="0001",
+    errors=LibraryErrors(noun="list of accounts"),
+    migrations=(Migration(revision="0002", apply=add_collections),),
+)
 NAME = re.compile(r"\w[\w .@'-]{0,39}")
 ID_BYTES, TOKEN_BYTES = 16, 32
 MOST_AUDITED = 100_000  # the oldest go first
@@ -47,6 +54,7 @@ class Accounts(DatabaseOwner):
         self, data: Path, *, passwords: Passwords | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         super().__init__(Database(data / FILE, ACCOUNTS))
+        self.collections = CollectionAccessList(self._database)
         self._passwords, self._now = passwords or Passwords(), now
 
     def all(self) -> list[User]:

@@ -8,15 +8,16 @@ there afterwards leads nowhere else. Below a folder no link is followed (see par
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from inspect import isfunction
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, get_args
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, get_args
 
 from deepseek_mm.config import SandboxConfig, ServeConfig
 from deepseek_mm.errors import BadFile, Forbidden, NothingThere, Unauthorised
+from index.region import EVERYBODY, Viewer, view_as
 
 Right = Literal["ask", "library", "settings", "page", "run"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
@@ -26,6 +27,7 @@ MAKE = "python -m deepseek_mm keys add NAME --rights ask,library,settings,page"
 P = ParamSpec("P")
 Result = TypeVar("Result")
 Service = TypeVar("Service")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,7 @@ class Caller:
     session: str  # whose conversations and tasks these are, as the history knows them
     local: bool = False  # somebody on this machine, without a key: may name any file and change every setting
     user: str = ""  # id of the account whose person this is; "" of a key or a machine without accounts
+    viewer: Viewer = EVERYBODY  # whose ratings count for them, and which collections they may not see
 
     def with_session(self, session: str) -> Self:
         """The same caller with the conversations of another session: on the page each browser has its own. Somebody
@@ -64,10 +67,34 @@ def require_local(caller: Caller, what: str) -> None:
         raise Forbidden(f"the key {caller.name!r} may not {what}: only a caller on this machine may. Do it there")
 
 
+def require_owner(caller: Caller, owner: str, what: str) -> None:
+    """Forbidden for what belongs to another account, but for callers who may change settings; "" is the house's."""
+    if owner not in ("", caller.user) and "settings" not in caller.rights:
+        raise Forbidden(f"{what} is somebody else's, who alone may change it. Ask them, or an owner of this house")
+
+
+def iterate_as(viewer: Viewer, items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made as this viewer sees the library, in whatever thread they are asked for."""
+    try:
+        while True:
+            with view_as(viewer):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+            yield item
+    finally:
+        if isinstance(items, Generator):
+            with view_as(viewer):
+                items.close()
+
+
 def requires(
     right: Right,
 ) -> Callable[[Callable[Concatenate[Service, Caller, P], Result]], Callable[Concatenate[Service, Caller, P], Result]]:
-    """Mark a method of a service with the right that it needs: the caller, its first argument, is checked for it."""
+    """Mark a method of a service with the right that it needs: the caller, its first argument, is checked for it, and
+    what the method reads is read as the caller may see it.
+    """
 
     def mark(
         method: Callable[Concatenate[Service, Caller, P], Result],
@@ -75,7 +102,9 @@ def requires(
         @wraps(method)
         def check_first(self: Service, caller: Caller, /, *args: P.args, **kwargs: P.kwargs) -> Result:
             require_right(caller, right)
-            return method(self, caller, *args, **kwargs)
+            with view_as(caller.viewer):
+                result = method(self, caller, *args, **kwargs)
+            return cast(Result, iterate_as(caller.viewer, result)) if isinstance(result, Iterator) else result
 
         check_first.right = right  # type: ignore[attr-defined]
         return check_first

@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from deepseek_mm.accounts.permissions import RIGHTS, Caller, Right
 from deepseek_mm.storage.schema import COLUMNS
 
+USER_SESSION = "user:"  # how the session of an account begins
 Role = Literal["owner", "member", "guest"]
 ROLES: tuple[Role, ...] = get_args(Role)
 RIGHTS_OF: Mapping[Role, frozenset[Right]] = {
@@ -37,7 +38,7 @@ class User:
 
     def caller(self) -> Caller:
         """The person as a caller, with one session on every device."""
-        return Caller(name=self.name, rights=self.rights, session=f"user:{self.id}", user=self.id)
+        return Caller(name=self.name, rights=self.rights, session=f"{USER_SESSION}{self.id}", user=self.id)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +63,25 @@ class AuditEntry:
     action: str
     target: str
     address: str
+
+
+Visibility = Literal["house", "shared", "private"]
+VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CollectionAccess:
+    """Whose a collection is, and who may see what is in it."""
+
+    name: str  # of the collection
+    owner: str  # id of an account
+    visibility: Visibility  # to all of the house, to its readers, or to its owner alone
+    readers: tuple[str, ...] = ()  # ids of accounts, besides the owner
+
+    def is_open_to(self, user_id: str) -> bool:
+        """Whether this account may see it; "" is nobody with an account."""
+        named = self.readers if self.visibility == "shared" else ()
+        return self.visibility == "house" or (bool(user_id) and user_id in (self.owner, *named))
 
 
 class AccountsBase(DeclarativeBase):
@@ -112,6 +132,33 @@ class AuditRow(AccountsBase):
     address: Mapped[str] = mapped_column(default="")
 
 
+class CollectionRow(AccountsBase):
+    """Whose a collection is. One that is not here is the house's; one whose owner's account is gone stays closed."""
+
+    __tablename__ = "collections"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    visibility: Mapped[str]
+
+
+class ReaderRow(AccountsBase):
+    """Somebody who may see a collection of another one."""
+
+    __tablename__ = "collection_readers"
+
+    collection: Mapped[str] = mapped_column(
+        ForeignKey("collections.name", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+
+
 def create_tables(connection: Connection) -> None:
     """Make all tables in an empty file."""
     AccountsBase.metadata.create_all(connection)
+
+
+def add_collections(connection: Connection) -> None:
+    """An older file gets the tables of who may see which collection."""
+    for table in (CollectionRow, ReaderRow):
+        AccountsBase.metadata.tables[table.__tablename__].create(connection, checkfirst=True)

@@ -15,6 +15,7 @@ from deepseek_mm.api.openai.routes import openai_routes
 from deepseek_mm.api.problems import MEDIA_TYPE, AllowedMethods, add_problems
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes import (
+    collection_routes,
     history_routes,
     import_routes,
     inspection_routes,
@@ -60,6 +61,7 @@ ROUTERS = (
     search_routes.router,
     library_routes.router,
     library_change_routes.router,
+    collection_routes.router,
     import_routes.router,
     photo_routes.router,
     people_routes.router,

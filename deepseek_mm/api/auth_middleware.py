@@ -27,6 +27,7 @@ from deepseek_mm.api.origins import Refusal, check_host, is_foreign, is_local
 from deepseek_mm.api.problems import FullStorage, problem_for
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
+from index.region import EVERYBODY, view_as
 
 OPEN = ("/health/live", "/favicon.ico", "/icon.svg")  # whoever asks
 PAGE = ("/en", "/zh", "/picture", "/video", "/heat")  # the page, and what it is made of: these need the right "page"
@@ -93,7 +94,8 @@ class AuthMiddleware:
             answer = refuse(scope, 503, "not-now", "keys cannot be checked now. The server's log says why")
         send = _send_same_origin(send)
         if answer is None:
-            await self._app(scope, receive, send)
+            with view_as(scope[SCOPE].viewer if SCOPE in scope else EVERYBODY):
+                await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await answer(scope, receive, send)
         else:
@@ -150,7 +152,7 @@ class AuthMiddleware:
             return refuse(scope, 403, "forbidden", f"the key {who.name!r} may not open the page. Make one: {MAKE}")
         if FETCHES.search(path):
             return refuse(scope, 403, "forbidden", "the page fetches nothing from elsewhere. Upload the file instead")
-        scope[SCOPE] = who
+        scope[SCOPE] = self._doors.with_viewer(who)
         return None
 
     def _find_caller(self, asking: HTTPConnection) -> Caller | Response:

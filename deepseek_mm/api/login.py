@@ -18,7 +18,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from threading import Lock
@@ -129,6 +129,10 @@ class LoginDoors:
     def has_people(self) -> bool:
         """Whether somebody can log in by name."""
         return self.accounts is not None and bool(self.accounts.all())
+
+    def with_viewer(self, caller: Caller) -> Caller:
+        """The caller, who sees the collections that are open to them; without accounts all of them."""
+        return caller if self.accounts is None else replace(caller, viewer=self.accounts.collections.viewer_of(caller))
 
     def find_by_key(self, secret: str) -> Caller | None:
         """Whose key this is; None if it is none, or its person may not come in any more."""

@@ -88,6 +88,7 @@ def run_api(
     config, token = api.assistant.config, tokens[0]
     keys = open_keys(config, say)
     with configure_logging(config), closing(api), keep_tidy(api.tidy), open_accounts(config, say) as accounts:
+        api.assistant.accounts = accounts
         api.start()
         api.warm_up()
         say(f"ready: {format_address(sock)}{token_suffix(token)}  ({note})")

@@ -6,6 +6,7 @@ of limited length, and taking files in has workers of its own, so that it keeps 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,7 +15,8 @@ from PIL.Image import Image
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from deepseek_mm.accounts.permissions import LOCAL, Caller, check_path, check_run, require_right
+from deepseek_mm.accounts.permissions import LOCAL, Caller, Right, check_path, check_run, require_right
+from deepseek_mm.accounts.records import USER_SESSION
 from deepseek_mm.api.problems import problem_in, problem_of
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes.library_routes import size_of
@@ -34,7 +36,7 @@ from deepseek_mm.api.task_schemas import (
     TaskResult,
 )
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, StorageFull
+from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, NothingThere, StorageFull, Unauthorised
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
 from deepseek_mm.retrieval.heat import cut
 from deepseek_mm.services import Services
@@ -42,6 +44,7 @@ from deepseek_mm.services.answer_service import AnswerRun, AnswerService, Captio
 from deepseek_mm.services.library_service import known_source
 from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.types import Answer, Picture, Query, Question
+from index.region import view_as
 
 JOB_FIELDS = ("state", "cancelling", "bulk", "attempts", "created_at", "started_at", "ended_at")  # of every task
 PREFIX = "task."  # of the kinds of jobs that are tasks
@@ -87,17 +90,17 @@ class TaskHandlers:
     def quick(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what is over in seconds."""
         told = {"ask": self.ask, "search": self.search, "embed": self.embed, "caption": self.caption}
-        return {PREFIX + kind: partial(note_problems, do) for kind, do in told.items()}
+        return {PREFIX + kind: partial(note_problems, self._as_asker(do)) for kind, do in told.items()}
 
     def slow(self) -> Mapping[str, Callable[[Task], str]]:
         """Handlers of what may take hours."""
-        return {PREFIX + "index": partial(note_problems, self.index)}
+        return {PREFIX + "index": partial(note_problems, self._as_asker(self.index))}
 
     def ask(self, task: Task) -> str:
         """The answer grows into the task's text. A task that is begun again answers the turn that it began before."""
         question = question_of(AskIn.model_validate(input_of(task.job)), self._inbox, task=task.job.token)
         answer = Answer(text="")
-        for answer in self._answers.stream(caller_of(task.job), question, stop=task.halt):
+        for answer in self._answers.stream(self._caller_of(task.job), question, stop=task.halt):
             task.say(answer.text)
             if task.stopping:
                 task.halt.set()
@@ -116,7 +119,9 @@ class TaskHandlers:
 
     def embed(self, task: Task) -> str:
         """The vectors, as lists of numbers."""
-        vectors = self.embed_items(caller_of(task.job), EmbedIn.model_validate(task.job.payload), self._inbox.open)
+        vectors = self.embed_items(
+            self._caller_of(task.job), EmbedIn.model_validate(task.job.payload), self._inbox.open
+        )
         task.result |= vectors
         return f"{sum(map(len, vectors.values()))} vectors"
 
@@ -139,7 +144,7 @@ class TaskHandlers:
         """A sentence for each picture, one after another, so that it can be stopped between two."""
         names = CaptionIn.model_validate(task.job.payload).pictures
         said: Captions = ()
-        for said in self._answers.describe(caller_of(task.job), map(self._inbox.open, names), stop=task.halt):
+        for said in self._answers.describe(self._caller_of(task.job), map(self._inbox.open, names), stop=task.halt):
             task.report(len(said), len(names))
             if task.stopping:
                 task.halt.set()
@@ -148,7 +153,7 @@ class TaskHandlers:
 
     def index(self, task: Task) -> str:
         """The library does it; this follows. Begun again it joins what goes on, or indexes again, which is safe."""
-        asked, caller = IndexIn.model_validate(input_of(task.job)), caller_of(task.job)
+        asked, caller = IndexIn.model_validate(input_of(task.job)), self._caller_of(task.job)
         library = self._services.library
         job = library.add(caller, asked.paths, links=asked.links, collection=asked.collection, anew=asked.anew)
         for now in library.follow_job(caller, job.id):
@@ -163,6 +168,28 @@ class TaskHandlers:
         failed = [{"item": one.item, "reason": one.reason} for one in library.list_failures(caller, job.id, limit=100)]
         task.result |= job.result | {"job": job.id, "failed": failed, "num_failed": job.num_failed}
         return job.message
+
+    def _as_asker(self, do: Callable[[Task], str]) -> Callable[[Task], str]:
+        """The same work, which sees of the library what its asker may see by now."""
+
+        def work(task: Task) -> str:
+            with view_as(self._caller_of(task.job).viewer):
+                return do(task)
+
+        return work
+
+    def _caller_of(self, job: Job) -> Caller:
+        """Unauthorised where the account is gone or disabled by now."""
+        caller, accounts = caller_of(job), self._assistant.accounts
+        if accounts is None:
+            return caller
+        try:
+            is_gone = bool(caller.user) and accounts.find(caller.user).is_disabled
+        except NothingThere:
+            is_gone = True
+        if is_gone:
+            raise Unauthorised("the account that asked for this is gone or disabled. Ask an owner of this house")
+        return replace(caller, viewer=accounts.collections.viewer_of(caller))
 
 
 def captions_of(said: Captions) -> list[dict[str, Any]]:
@@ -181,7 +208,9 @@ def input_of(job: Job) -> dict[str, Any]:
 def caller_of(job: Job) -> Caller:
     """Whoever asked for a task, with what it was let in with; paths and programs are judged again."""
     local = bool(job.payload.get(FROM_HERE, job.asker == LOCAL.session))  # tasks of earlier versions do not say
-    return Caller(name="of a task", rights=frozenset({"ask", "library", "run"}), session=job.asker, local=local)
+    user = job.asker.removeprefix(USER_SESSION) if job.asker.startswith(USER_SESSION) else ""
+    rights: frozenset[Right] = frozenset(("ask", "library", "run"))
+    return Caller(name="of a task", rights=rights, session=job.asker, local=local, user=user)
 
 
 def note_problems(do: Callable[[Task], str], task: Task) -> str:

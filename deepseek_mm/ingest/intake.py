@@ -31,7 +31,7 @@ from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
 from deepseek_mm.parse.repository import LeftOut, Reason, in_words, why_content
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
-from index.region import LIBRARY, FoundFile, MovedFile, Stamp
+from index.region import LIBRARY, FoundFile, MovedFile, Stamp, Viewer, view_as
 from index.store import RegionStore
 
 Outcome = Literal["added", "replaced", "unchanged", "copies", "moved"]
@@ -133,6 +133,7 @@ class Intake:
     config: ParseConfig
     quarantine: Quarantine | None = None  # files that are not tried again
     collection: str = ""  # that all of it is put into; empty leaves what is known where it is
+    protected: frozenset[str] = frozenset()  # collections that nothing is taken out of: whoever asks may not see them
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
 
     def take(
@@ -165,7 +166,8 @@ class Intake:
             self._note_found(batch)
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
-            self.store.collect(found.files, self.collection)
+            with view_as(Viewer(hidden=self.protected)):
+                self.store.collect(found.files, self.collection)
         SidecarCheck(store=self.store, marks=STATED).renew(found.files, paths)
         return Report(
             **tally.counts,
@@ -267,8 +269,11 @@ class Intake:
 
     def _collection_of(self, path: str, batch: "IntakeBatch") -> str:
         """Where the file goes: into what was asked for, or where it was before."""
-        known = self.store.source_at(path) if not self.collection and path in batch.stamps else None
-        return self.collection or (known.collection if known else LIBRARY)
+        must_look = self.protected or not self.collection
+        known = self.store.source_at(path) if must_look and path in batch.stamps else None
+        if known is not None and (not self.collection or known.collection in self.protected):
+            return known.collection
+        return self.collection or LIBRARY
 
     def _is_known(self, file: File, batch: "IntakeBatch") -> bool:
         """Whether these bytes are in the store already, or on their way there; notes the place if it is new."""

@@ -84,7 +84,8 @@ class IndexingHandlers:
         self.drives.note(payload["paths"])
         paths = self._here(payload.get("only") or payload["paths"], task)
         hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
-        intake = self.open_intake(str(payload.get("collection", "")))
+        protected = frozenset(payload.get("protected", ()))
+        intake = self.open_intake(str(payload.get("collection", "")), protected)
         again = {"anew": bool(payload.get("anew")), "retry": "only" in payload}
         report = intake.take(paths, hooks=hooks, **again) if paths else Report()
         if report.moves:
@@ -136,14 +137,17 @@ class IndexingHandlers:
             self.jobs.add(READ, payload, title="Read and describe pictures", unique=True)
         self.then()
 
-    def open_intake(self, collection: str) -> Intake:
-        """What takes files into the store; an empty collection leaves what is known where it is."""
+    def open_intake(self, collection: str, protected: frozenset[str] = frozenset()) -> Intake:
+        """What takes files into the store; an empty collection leaves what is known where it is, and so does any other
+        with what is in one of the `protected`.
+        """
         return Intake(
             eyes=self.eyes,
             store=self.store,
             config=self.config,
             quarantine=self.quarantine,
             collection=collection,
+            protected=protected,
             roots=self.roots,
         )
 

@@ -43,7 +43,7 @@ from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Source
 from index.database import StoreReadOnly
-from index.region import LIBRARY, UPLOADS, MovedFile
+from index.region import LIBRARY, UPLOADS, MovedFile, current_viewer
 from index.store import RegionStore
 
 ACTIVE: tuple[State, ...] = ("waiting", "running")
@@ -191,6 +191,8 @@ class Library:
         that is under way is joined. BadFile if a name is no text or is taken. What cannot be read is listed with it.
         """
         payload = {"collection": normalize_collection(collection) if collection.strip() else "", "anew": anew}
+        if payload["collection"] and (hidden := current_viewer().hidden):
+            payload["protected"] = sorted(hidden)  # nothing is taken out of what whoever asks may not see
         return self._add([real_path(path) for path in paths], payload, forget=forget, unique=True)
 
     def _add(

@@ -20,6 +20,7 @@ from deepseek_mm.language.wording import say
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Answer, Found
 from index import Filter, Region, Source
+from index.region import Viewer, current_viewer, view_as
 from index.store import RegionStore
 
 STARTERS = "starters"  # kind of jobs
@@ -208,7 +209,13 @@ class StarterTrial:
     finds: Callable[[str], Found]
 
     def run(self, task: Task) -> str:
-        """Payload: language, library; the result has the questions and searches that passed."""
+        """Payload: language, library, hidden (collections that whoever asks may not see); the result has the questions
+        and searches that passed.
+        """
+        with view_as(Viewer(hidden=frozenset(task.job.payload.get("hidden", ())))):
+            return self._try_all(task)
+
+    def _try_all(self, task: Task) -> str:
         language, store = str(task.job.payload["language"]), self.store()
         passed: dict[str, list[str]] = {}
         with self.asks() as ask:
@@ -242,7 +249,12 @@ def find_starters(jobs: Jobs, store: RegionStore, language: str) -> Starters:
     library = describe_library(store)
     if not library:
         return Starters()
-    ours = [job for job in jobs.find(kinds=(STARTERS,), limit=-1) if job.payload.get("language") == language]
+    asked = {"language": language, **({"hidden": hidden} if (hidden := sorted(current_viewer().hidden)) else {})}
+    ours = [
+        job
+        for job in jobs.find(kinds=(STARTERS,), limit=-1)
+        if {name: job.payload[name] for name in ("language", "hidden") if name in job.payload} == asked
+    ]
     last = next((job for job in ours if job.state == "done"), None)
     kept = last.result if last is not None else {}
     known = Starters(questions=tuple(kept.get("questions", ())), searches=tuple(kept.get("searches", ())))
@@ -250,7 +262,7 @@ def find_starters(jobs: Jobs, store: RegionStore, language: str) -> Starters:
         return known
     if all(job.is_ended for job in ours) and not jobs.find(kinds=BUSY, states=("waiting", "running"), limit=1):
         jobs.forget([job.id for job in ours if job.is_ended and job is not last])
-        jobs.add(STARTERS, {"language": language, "library": library}, title="Try questions to begin with")
+        jobs.add(STARTERS, asked | {"library": library}, title="Try questions to begin with")
     return replace(known, is_trying=True)
 
 

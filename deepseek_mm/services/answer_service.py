@@ -23,7 +23,7 @@ from typing import Any, Generic, Self, TypeVar
 import numpy as np
 from PIL.Image import Image
 
-from deepseek_mm.accounts.permissions import Caller, check_run, requires_by_default
+from deepseek_mm.accounts.permissions import Caller, check_run, iterate_as, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Batcher, BatchKind, Heard
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
@@ -35,6 +35,7 @@ from deepseek_mm.types import Answer, Question
 from deepseek_mm.vision.description import Description
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from index import Source
+from index.region import Viewer, current_viewer, view_as
 
 State = TypeVar("State")
 Produce = Callable[[threading.Event], Iterator[State]]  # the states, which end early when the event is set
@@ -165,6 +166,7 @@ class QueuedQuestion:
 
     question: Question
     stop: threading.Event
+    viewer: Viewer  # for whom it is looked up
 
 
 def ignore_batch(kind: str, number: int, seconds: float) -> None:
@@ -195,7 +197,8 @@ class AnswerEngine:
 
     def stream(self, question: Question, *, stop: threading.Event) -> Iterator[Answer]:
         """As `Assistant.stream`; returns once the evidence is found, and the answer grows as it is read."""
-        growing: Iterator[Answer] = self._batches.run("ask", [QueuedQuestion(question=question, stop=stop)])[0]
+        queued = QueuedQuestion(question=question, stop=stop, viewer=current_viewer())
+        growing: Iterator[Answer] = self._batches.run("ask", [queued])[0]
         return growing
 
     def embed(self, kind: str, items: Sequence[str] | Sequence[Image]) -> Floats:
@@ -254,7 +257,15 @@ class AnswerEngine:
         return self.assistant.retriever.space
 
     def _look_up(self, queued: Sequence[QueuedQuestion]) -> list[Iterator[Answer]]:
-        return self.assistant.stream_many([one.question for one in queued], stops=[one.stop for one in queued])
+        """Those of one viewer together; what they see of the library is not the same."""
+        found: dict[int, Iterator[Answer]] = {}
+        for viewer in dict.fromkeys(one.viewer for one in queued):
+            rows = [n for n, one in enumerate(queued) if one.viewer == viewer]
+            stops = [queued[n].stop for n in rows]
+            with view_as(viewer):
+                growing = self.assistant.stream_many([queued[n].question for n in rows], stops=stops)
+            found |= zip(rows, (iterate_as(viewer, each) for each in growing), strict=True)
+        return [found[n] for n in range(len(queued))]
 
     def _forget(self, run: AnswerRun[Any]) -> None:
         with self._changing:
@@ -300,7 +311,12 @@ class AnswerService:
         questions wait.
         """
         own = self._own(caller, question)
-        return self.engine.start(lambda stop: self.engine.stream(own, stop=stop), session=own.session, page=page)
+
+        def produce(stop: Event) -> Iterator[Answer]:
+            with view_as(caller.viewer):
+                return self.engine.stream(own, stop=stop)
+
+        return self.engine.start(produce, session=own.session, page=page)
 
     def stop(self, caller: Caller, page: str, *, wait_s: float = 0.0) -> bool:
         """Stop the answers that an open page waits for, and wait at most `wait_s` until it has taken their last states:

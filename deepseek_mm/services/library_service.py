@@ -7,9 +7,17 @@ conversations of all callers as well, so both need the right "settings".
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from deepseek_mm.accounts.permissions import Caller, check_path, require_local, requires, requires_by_default
+from deepseek_mm.accounts.permissions import (
+    Caller,
+    check_path,
+    require_local,
+    require_owner,
+    requires,
+    requires_by_default,
+)
 from deepseek_mm.answering.scene_programs import Checked, keep_rules, kept_rules
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadFile, Conflict, Forbidden, NothingThere
@@ -25,6 +33,7 @@ from deepseek_mm.library.face_pass import FACES
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
 from deepseek_mm.library.index_jobs import IMPORT, INDEX, NAME, READ, RENEW
+from deepseek_mm.library.library import normalize_collection
 from deepseek_mm.library.library_export import EXPORT
 from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.sidecar_jobs import SIDECARS
@@ -34,6 +43,7 @@ from deepseek_mm.logic.rules import Rule, rules_of
 from deepseek_mm.runtime.preset_measurement import MEASURE
 from deepseek_mm.types import PhotoDescription
 from index import LIBRARY, Filter, Source
+from index.region import current_viewer
 
 KINDS = (
     INDEX,
@@ -88,6 +98,7 @@ class LibraryService:
         kept += [self._fetch(link, caller) for link in links]
         if not found and not kept:
             raise BadFile("nothing was named that could be taken in. Name a file or a folder, or send files")
+        check_target(collection)
         return self._library.add([*kept, *found], collection=collection, anew=anew)
 
     def add_examples(self, caller: Caller) -> Job:
@@ -169,11 +180,24 @@ class LibraryService:
 
     def assign(self, caller: Caller, paths: Sequence[str], collection: str) -> int:
         """Put files into a collection; "library" takes them out of any. Returns how many were elsewhere before."""
+        check_target(collection)
         return self._library.assign(paths, collection)
 
     def rename_collection(self, caller: Caller, old: str, new: str) -> int:
         """Give a collection another name; returns how many files are in it."""
-        return self._library.rename_collection(old, new)
+        check_target(new)
+        accounts = self.assistant.accounts
+        said = (
+            accounts.collections.find(old)
+            if accounts is not None and old in self.assistant.store.collections()
+            else None
+        )
+        if said is not None:
+            require_owner(caller, said.owner, f"the collection {old}")
+        count = self._library.rename_collection(old, new)
+        if said is not None and accounts is not None:
+            accounts.collections.rename(said.name, normalize_collection(new))
+        return count
 
     def describe(self, caller: Caller, source: int, text: str) -> str:
         """Say in one's own words what a photo shows, by its id; returns what is known to be said of it."""
@@ -298,7 +322,11 @@ class LibraryService:
         self, caller: Caller, *, states: Sequence[State] = (), kinds: Sequence[str] = KINDS, limit: int = -1
     ) -> list[Job]:
         """The library's own work, the latest first; what callers asked as tasks is theirs, and no part of it."""
-        return self._library.jobs.find(kinds=[kind for kind in kinds if kind in KINDS], states=states, limit=limit)
+        own = [kind for kind in kinds if kind in KINDS]
+        if not current_viewer().hidden:
+            return self._library.jobs.find(kinds=own, states=states, limit=limit)
+        seen = filter(is_visible, self._library.jobs.find(kinds=own, states=states, limit=-1))
+        return [*islice(seen, None if limit < 0 else limit)]
 
     @requires("ask")
     def find_job(self, caller: Caller, job: int) -> Job:
@@ -354,9 +382,20 @@ class LibraryService:
 
     def _job(self, job: int) -> Job:
         found = self._library.jobs.get(job)
-        if found.kind not in KINDS:
+        if found.kind not in KINDS or not is_visible(found):
             raise NothingThere(f"job {job} is none of the library's. If you asked it, look: GET /tasks")
         return found
+
+
+def check_target(collection: str) -> None:
+    """Conflict if nothing can be put into a collection of this name: the current viewer may not see it."""
+    if collection.strip() and normalize_collection(collection) in current_viewer().hidden:
+        raise Conflict(f"the collection {normalize_collection(collection)} is somebody else's. Choose another name")
+
+
+def is_visible(job: Job) -> bool:
+    """Whether the current viewer may know of this job: into no collection that is hidden from them."""
+    return job.payload.get("collection", "") not in current_viewer().hidden
 
 
 def known_source(assistant: Assistant, source: int) -> Source:

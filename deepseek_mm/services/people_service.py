@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.accounts.permissions import Caller, requires, requires_by_default
+from deepseek_mm.accounts.permissions import Caller, require_owner, requires, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
 from deepseek_mm.services.settings_service import SettingsService
@@ -66,7 +66,7 @@ class PeopleService:
     def name_person(self, caller: Caller, person: int, name: str) -> Person:
         """Say who somebody is. Conflict where another one is called so; BadQuestion for no name."""
         clean = normalize_name(name)
-        found, people = self._person(person), self.assistant.store.people
+        found, people = self._own_person(caller, person), self.assistant.store.people
         if not people.name(found.id, clean):
             raise Conflict(f"there is somebody called {clean} already. Merge the two, or choose another name")
         return self._person(person)
@@ -76,14 +76,14 @@ class PeopleService:
         """The other one is this person: all photos are this one's from now on, who keeps the name."""
         if person == other:
             raise BadQuestion(f"the person {person} cannot be merged with themselves. Name another one")
-        found, merged = self._person(person), self._person(other)
+        found, merged = self._own_person(caller, person), self._own_person(caller, other)
         self.assistant.store.people.merge(found.id, merged.id)
         return self._person(person)
 
     @requires("library")
     def tell_apart(self, caller: Caller, person: int, sources: Sequence[int]) -> int:
         """In these photos it is somebody else; returns how many faces that are. They are grouped anew."""
-        count = self.assistant.store.people.refuse(self._person(person).id, sources)
+        count = self.assistant.store.people.refuse(self._own_person(caller, person).id, sources)
         if not count:
             raise NothingThere("this person is in none of these photos. List them: GET /photos?view=person:NAME")
         self.assistant.store.people.group(self.assistant.config.people.same_person)
@@ -92,8 +92,14 @@ class PeopleService:
     @requires("library")
     def remove_person(self, caller: Caller, person: int) -> Person:
         """Delete a person with every face and vector; the photos stay. Returns who it was."""
-        found = self._person(person)
+        found = self._own_person(caller, person)
         self.assistant.store.people.remove(found.id)
+        return found
+
+    def _own_person(self, caller: Caller, person: int) -> Person:
+        """The same, for whoever may change it. Forbidden if somebody else has named them."""
+        found = self._person(person)
+        require_owner(caller, found.owner, f"the person {found.name}")
         return found
 
     def _person(self, person: int) -> Person:

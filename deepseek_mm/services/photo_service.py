@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 
-from deepseek_mm.accounts.permissions import Caller, requires, requires_by_default
+from deepseek_mm.accounts.permissions import Caller, require_owner, requires, requires_by_default
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.language.search_filters import merge_filters
@@ -104,25 +104,26 @@ class PhotoService:
     def put_into_album(self, caller: Caller, name: str, sources: Sequence[int]) -> Album:
         """Put photos at the end of the album of this name, which is made if there is none. BadQuestion for no name."""
         album = self.assistant.store.curation.make_album(normalize_name(name))
+        self._own_album(caller, album)
         self.assistant.store.curation.put_into(album, sources)
         return self._album(album)
 
     @requires("library")
     def take_from_album(self, caller: Caller, album: int, sources: Sequence[int]) -> int:
         """Take photos out of an album; they stay in the library. Returns how many were in it."""
-        return self.assistant.store.curation.take_from(self._album(album).id, sources)
+        return self.assistant.store.curation.take_from(self._own_album(caller, album).id, sources)
 
     @requires("library")
     def order_album(self, caller: Caller, album: int, sources: Sequence[int]) -> int:
         """Put these photos of an album first, in this order; returns how many it has of them."""
-        return self.assistant.store.curation.order(self._album(album).id, sources)
+        return self.assistant.store.curation.order(self._own_album(caller, album).id, sources)
 
     @requires("library")
     def change_album(self, caller: Caller, album: int, *, name: str = "", cover: int = 0) -> Album:
         """Give an album another name or cover. Conflict where another one is called so; NothingThere for a cover that
         is not in it.
         """
-        found, curation = self._album(album), self.assistant.store.curation
+        found, curation = self._own_album(caller, album), self.assistant.store.curation
         if name and not curation.rename_album(found.id, normalize_name(name)):
             raise Conflict(f"there is an album called {normalize_name(name)} already. Choose another name")
         if cover and not curation.set_cover(found.id, cover):
@@ -132,7 +133,7 @@ class PhotoService:
     @requires("library")
     def delete_album(self, caller: Caller, album: int) -> Album:
         """The album goes, its photos stay; returns what it was. NothingThere if there is none."""
-        found = self._album(album)
+        found = self._own_album(caller, album)
         self.assistant.store.curation.delete_album(found.id)
         return found
 
@@ -196,6 +197,12 @@ class PhotoService:
         regions = self.assistant.store.regions_of([source.id]).get(source.id, ()) if places else ()
         place = next((region.text.partition(", ")[0] for region in regions if region.kind == "place"), "")
         return AlbumPhoto(source=source, text=text, place=place)
+
+    def _own_album(self, caller: Caller, album: int) -> Album:
+        """The same, for whoever may change it. Forbidden if it is somebody else's."""
+        found = self._album(album)
+        require_owner(caller, found.owner, f"the album {found.name}")
+        return found
 
     def _album(self, album: int) -> Album:
         found = next((each for each in self.assistant.store.curation.albums() if each.id == album), None)

@@ -22,6 +22,7 @@ from deepseek_mm.learning.reliability import Reliability, measure_reliability
 from deepseek_mm.sandbox.records import Language, Protection, Ran
 from deepseek_mm.sandbox.run import Sandbox, open_sandbox
 from deepseek_mm.services.answer_service import AnswerService, ignore_batch
+from deepseek_mm.services.collection_service import CollectionService
 from deepseek_mm.services.history_service import HistoryService
 from deepseek_mm.services.inspection_service import InspectionService
 from deepseek_mm.services.library_service import LibraryService, RulesService, known_source
@@ -167,6 +168,7 @@ class Services:
 
     answers: AnswerService
     library: LibraryService
+    collections: CollectionService
     photos: PhotoService
     people: PeopleService
     settings: SettingsService
@@ -201,6 +203,7 @@ def build_services(
     return Services(
         answers=answers,
         library=LibraryService(assistant=assistant, stop_answers=stop_answers, photos=photos),
+        collections=CollectionService(assistant=assistant),
         photos=PhotoService(assistant=assistant),
         people=PeopleService(assistant=assistant, settings=settings),
         settings=settings,

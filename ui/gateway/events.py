@@ -18,6 +18,7 @@ from cachetools import LRUCache
 from gradio.block_function import BlockFunction
 
 from deepseek_mm import Caller, DeepSeekMMError, Right
+from index.region import view_as
 from ui.gateway.files import FileRegistry, NoSuchFile, PageFile, register_files, resolve_files
 from ui.words import UiTexts
 
@@ -209,7 +210,8 @@ class GuardedBlocks(gr.Blocks):
             resolved = inputs if more.get("iterator") else resolve_files(inputs, visitor.find)
         except DeepSeekMMError as error:
             raise self._refusal(event, error) from error
-        done = await super().process_api(event, resolved, **more)
+        with view_as(visitor.caller.viewer):
+            done = await super().process_api(event, resolved, **more)
         return {**done, "data": register_files(done["data"], visitor.keep)}
 
     def _check(self, event: BlockFunction, more: dict[str, Any], visitor: Visitor) -> None:

@@ -13,9 +13,9 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from deepseek_mm import Caller, Citation, SearchFilter
+from deepseek_mm import Caller, Citation, OwnedCollection, SearchFilter, describe_collection
 from index import LIBRARY, Region, Source
-from index.region import Order
+from index.region import Order, current_viewer
 from ui import edges
 from ui.edges import Handlers
 from ui.gateway.events import QUIET, Updates, needs_right
@@ -44,6 +44,7 @@ class LibraryListing:
     total: int = 0  # files that the filters allows, of those that belong together one
     beside: int = 0  # files that the filters allows and that belong to these
     collections: tuple[tuple[str, int], ...] = ()  # name and number of files, by name
+    access: OwnedCollection | None = None  # who sees the collection that is shown; None where there are no accounts
     holding: tuple[int, int] | None = None  # files and parts that the library held when the list was made
     notice: str = ""  # why they are not shown
     token: str = field(default_factory=lambda: secrets.token_hex(4))  # another list, another token
@@ -106,12 +107,21 @@ class LibraryLister(Handlers):
             sources = store.sources(where, order=listing.order, limit=min(num, MOST), offset=start)
             leading = store.leading([source.id for source in sources])
             names = tuple((name, count) for name, count in store.collections().items() if name != LIBRARY)
+            access = self._read_access(listing.filters.collection, dict(names))
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return replace(listing, regions=(), total=0, notice=edges.sentence(error, self.words))
         regions = tuple(leading.get(source.id) or bare(source) for source in sources)
         held = (counts.sources, counts.regions)
         more: dict[str, Any] = {"start": start, "total": total, "beside": beside, "collections": names}
+        more["access"] = access
         return replace(listing, regions=regions, holding=held, notice="", **more)
+
+    def _read_access(self, name: str, counts: Mapping[str, int]) -> OwnedCollection | None:
+        """Who sees a collection, for whoever looks; None without accounts, and of what is no collection."""
+        accounts = self.assistant.accounts
+        if accounts is None or name not in counts:
+            return None
+        return describe_collection(accounts, name, counts[name], current_viewer())
 
 
 def bare(source: Source) -> Region:
@@ -165,7 +175,22 @@ def collections(listing: LibraryListing, words: UiTexts) -> str:
     there = any(name == chosen for name, _ in listing.collections)
     return (
         f'<div class="collection-choice" role="group" aria-label="{escape(words.collections)}">{"".join(buttons)}</div>'
-        f"{_renaming(chosen, words) if there else ''}"
+        f"{_renaming(chosen, words) if there else ''}{_access(listing.access, words) if listing.access else ''}"
+    )
+
+
+def _access(access: OwnedCollection, words: UiTexts) -> str:
+    """Who sees the collection that is shown, and buttons for whoever may say so."""
+    if not access.is_own:
+        return hint(words.access_of.format(owner=access.owner)) if access.owner else ""
+    label, names = escape(words.access_names), escape(", ".join(access.readers))
+    is_house = access.visibility == "house"
+    return (
+        f'<div class="typed access" data-of="{escape(access.name)}" role="group" aria-label="{escape(words.access)}">'
+        f"<span>{escape(words.access)}</span>{button('open_all', access.name, words.access_house, pressed=is_house)}"
+        f"{button('close', access.name, words.access_private, pressed=access.visibility == 'private')}"
+        f'<input type="text" maxlength="400" value="{names}" placeholder="{label}" aria-label="{label}">'
+        f"{button('share_with', access.name, words.access_share, pressed=access.visibility == 'shared')}</div>"
     )
 
 

@@ -4,7 +4,8 @@ Long work is only begun here: it is a job, which `looking` shows as it goes on.
 """
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deepseek_mm import Caller, Job, is_link
@@ -14,6 +15,8 @@ from ui.edges import ActionResult, Handlers
 from ui.library import library_report
 from ui.library.library_report import WATCH
 from ui.words import count_noun
+
+ACCESS: Mapping[str, str] = {"open_all": "house", "close": "private", "share_with": "shared"}  # button -> visibility
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +121,18 @@ class LibraryHandlers(Handlers):
             return self.words.collection_renamed.format(name=" ".join(new.split()))
 
         return self.say(rename if new.strip() else str, otherwise=self.words.collection_which)
+
+    def change_access(self, caller: Caller, name: str, act: str, typed: str) -> ActionResult:
+        """Say who sees a collection: all of the house, its owner alone, or also the people whose names were typed."""
+        people = [each.strip() for each in re.split("[,，、;]", typed) if each.strip()] if act == "share_with" else []
+
+        def change() -> str:
+            said = self.services.collections.change_access(caller, name, visibility=ACCESS[act], readers=people)
+            told = {"house": self.words.access_opened, "private": self.words.access_closed}
+            shared = self.words.access_shared.format(name=name, people=", ".join(said.readers))
+            return told[said.visibility].format(name=name) if said.visibility in told else shared
+
+        return self.say(change if people or act != "share_with" else str, otherwise=self.words.access_which)
 
     def verify(self, caller: Caller) -> ActionResult:
         """Compare store, cache and disk."""

@@ -22,7 +22,7 @@ from ui.html import heading, hint, line, notice, piece
 from ui.library.duplicates import DuplicateHandlers, TwinsPart
 from ui.library.imports_part import place_import, show_preview
 from ui.library.library_grid import SHOWING, LibraryGrid, LibraryLister, LibraryListing, select_regions
-from ui.library.library_handlers import LibraryHandlers, parse_path
+from ui.library.library_handlers import ACCESS, LibraryHandlers, parse_path
 from ui.library.library_report import LibraryState, failure, in_bytes, look, say_marked
 from ui.library.rules import RuleHandlers, RulesPart
 from ui.pictures import PagePictures
@@ -153,7 +153,7 @@ def traces(services: Services, caller: Caller, gone: str, words: UiTexts) -> str
 
 LISTS = ("running", "news", "ended", "watched", "taken", "backups", "facts")  # parts that a Look fills
 CHANGING: Mapping[str, Right] = dict.fromkeys(
-    ("take_out", "assign", "leave", "rename", "bundled"), "library"
+    ("take_out", "assign", "leave", "rename", "bundled", *ACCESS), "library"
 )  # what a press in the list changes the library by
 PRESSED = ("running", "ended", "watched", "taken", "backups")  # those that have buttons
 CARE = "library-care"  # name of the place where the list of files ends and what is done to the library begins
@@ -307,6 +307,8 @@ class LibraryTab:
             return shelving.add_bundled(caller), listing
         if event.act == "rename":
             return shelving.rename(caller, event.what, event.text), listing
+        if event.act in ACCESS:
+            return shelving.change_access(caller, event.what, event.act, event.text), listing
         paths = self.shelf.lister.paths(select_regions(listing.regions, event.what))
         acts: dict[str, Callable[[], ActionResult]] = {
             "take_out": lambda: shelving.take_out_all(caller, paths, otherwise=words.list_gone),
