@@ -34,6 +34,7 @@ PARTS = (
     "exchange",
     "inspection",
     "library",
+    "accounts",
 )
 MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
 
