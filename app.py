@@ -222,11 +222,12 @@ class LibraryServer:
         """The models, then the page."""
         from deepseek_mm.api.app import build_api
 
-        token, keys = self._tokens[0], open_keys(self._config, say)
+        token = self._tokens[0]
+        accounts = self._stack.enter_context(open_accounts(self._config, say))
+        keys = open_keys(self._config, say, accounts)
         assistant = self._stack.enter_context(closing(self._opens()))
-        api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room)
+        api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room, accounts=accounts, keys=keys)
         self._stack.enter_context(closing(api))
-        accounts = assistant.accounts = self._stack.enter_context(open_accounts(self._config, say))
         api.start()
         app = guard_app(api.app, assistant.config, keys, accounts=accounts, tokens=self._tokens)
         early(app)

@@ -11,6 +11,7 @@ if os.name == "nt":  # its workers are handed open files, which Windows does not
     raise SystemExit("DeepSeek-MM does not run on Windows itself. It runs in WSL 2: wsl --install, then make run there")
 
 if TYPE_CHECKING:
+    from deepseek_mm.accounts.keys import Key as Key
     from deepseek_mm.accounts.permissions import LOCAL as LOCAL
     from deepseek_mm.accounts.permissions import RIGHTS as RIGHTS
     from deepseek_mm.accounts.permissions import Caller as Caller
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.permissions import check_run as check_run
     from deepseek_mm.accounts.permissions import require_local as require_local
     from deepseek_mm.accounts.permissions import require_right as require_right
+    from deepseek_mm.accounts.records import AuditEntry as AuditEntry
+    from deepseek_mm.accounts.records import Login as Login
+    from deepseek_mm.accounts.records import User as User
     from deepseek_mm.answering.scene_programs import Checked as Checked
     from deepseek_mm.answering.scene_programs import Held as Held
     from deepseek_mm.answering.scene_programs import keep_rules as keep_rules
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from deepseek_mm.config import Notice as Notice
     from deepseek_mm.config import ParseConfig as ParseConfig
     from deepseek_mm.dates import period as period
+    from deepseek_mm.errors import Busy as Busy
     from deepseek_mm.errors import DeepSeekMMError as DeepSeekMMError
     from deepseek_mm.errors import StorageFull as StorageFull
     from deepseek_mm.factory import load as load
@@ -97,6 +102,8 @@ if TYPE_CHECKING:
     from deepseek_mm.sandbox.run import open_sandbox as open_sandbox
     from deepseek_mm.services import Services as Services
     from deepseek_mm.services import build_services as build_services
+    from deepseek_mm.services.account_service import OwnAccount as OwnAccount
+    from deepseek_mm.services.account_service import RemovedAccount as RemovedAccount
     from deepseek_mm.services.collection_service import OwnedCollection as OwnedCollection
     from deepseek_mm.services.collection_service import describe_collection as describe_collection
     from deepseek_mm.services.conversation_replay import ModelDifference as ModelDifference
@@ -153,14 +160,16 @@ if TYPE_CHECKING:
     from deepseek_mm.vision.small_nets import AttentionMap as AttentionMap
 
 _NAMES = {  # of each module of ours
+    "accounts.keys": "Key",
     "accounts.permissions": "Caller LOCAL RIGHTS Right caller_in check_allowed check_run require_local require_right",
+    "accounts.records": "AuditEntry Login User",
     "answering.scene_programs": "Checked Held keep_rules kept_rules",
     "answering.skills.code": "ASK_LEAVE Listing listing_of questions_to_try",
     "answering.skills.help": "HelpEntry read_help",
     "assistant": "Assistant",
     "config": "Config LMConfig Notice ParseConfig",
     "dates": "period",
-    "errors": "DeepSeekMMError StorageFull",
+    "errors": "Busy DeepSeekMMError StorageFull",
     "factory": "load",
     "history": "Conversation Corrected Saved Turn",
     "ingest": "Report",
@@ -191,6 +200,7 @@ _NAMES = {  # of each module of ours
     "sandbox.records": "Protection Ran",
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
+    "services.account_service": "OwnAccount RemovedAccount",
     "services.collection_service": "OwnedCollection describe_collection",
     "services.conversation_replay": "ModelDifference ReplayedTurn",
     "services.inspection_picture": "DrawingTexts draw_inspection",

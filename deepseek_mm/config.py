@@ -402,10 +402,36 @@ class AccountsConfig:
     """Whether the house has several people, each with an account."""
 
     mode: str = "auto"  # "people": everybody logs in, on this machine too; "auto": whoever comes from elsewhere
+    quota_asks_a_day: int = 0  # questions that a person who is no owner may ask a day; 0: any number
+    quota_upload_mb: int = 0  # megabytes that they may upload a day; 0: any number
 
     def __post_init__(self) -> None:
+        between("accounts.quota_asks_a_day", self.quota_asks_a_day, 0, 1_000_000)
+        between("accounts.quota_upload_mb", self.quota_upload_mb, 0, 1_000_000)
         if self.mode not in ("auto", "people"):
             raise ConfigError(f"accounts.mode={self.mode} must be auto or people")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OpenIdConfig:
+    """Logging in by an OpenID Connect provider; only where people have accounts."""
+
+    issuer: str = ""  # address of the provider, as it calls itself; empty: nobody logs in by one
+    client_id: str = ""  # what this server is called there
+    name: str = ""  # what the button of the login page calls it; empty: its host
+    secret_env: str = "DEEPSEEK_MM_OIDC_SECRET"  # environment variable that holds the client's secret, if it has one
+    secret_file: str = ""  # file that holds it instead, which others may not read
+    emails: str = ""  # verified addresses whose people get an account when they first come, with commas between
+    domains: str = ""  # or the domains of such addresses
+    role: str = "guest"  # that they get: guest or member
+    timeout_s: float = 10.0  # until a provider that does not answer is given up, in seconds
+
+    def __post_init__(self) -> None:
+        between("oidc.timeout_s", self.timeout_s, 0.1, 60)
+        if self.role not in ("guest", "member"):
+            raise ConfigError(f"oidc.role={self.role} must be guest or member: owners are made by owners")
+        if self.issuer and not self.client_id:
+            raise ConfigError("oidc.client_id is empty. Register this server at the provider, and set what it says")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -427,3 +453,4 @@ class Config:
     hub: HubConfig = field(default_factory=HubConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)
     accounts: AccountsConfig = field(default_factory=AccountsConfig)
+    oidc: OpenIdConfig = field(default_factory=OpenIdConfig)

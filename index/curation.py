@@ -6,6 +6,7 @@ session given.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -14,10 +15,11 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.errors import StoreBusy
 from index import places, queries
 from index.membership import counts_for, in_library, known_digests, visible_to
 from index.region import MOST_STARS, UPLOADS, Album, Rating, Source, current_viewer
-from index.tables import AlbumItemRow, AlbumRow, RatingRow, SourceRow, StatementRow
+from index.tables import AlbumItemRow, AlbumRow, PersonRow, RatingRow, SourceRow, StatementRow
 
 KNOWN = select(SourceRow.digest).where(SourceRow.collection != UPLOADS)
 
@@ -235,6 +237,15 @@ def join(session: Session, origin: Session) -> None:
     places.note_change(session)
 
 
+def forget_owner(session: Session, owner: str) -> int:
+    """An account's ratings go, and what it has named is the house's; returns how many ratings went."""
+    gone = session.scalars(delete(RatingRow).where(RatingRow.owner == owner).returning(RatingRow.digest)).all()
+    for table in (AlbumRow, PersonRow):
+        session.execute(update(table).where(table.owner == owner).values(owner=""))
+    places.note_change(session)
+    return len(gone)
+
+
 class Curation:
     """What people say of the photos of one store; any number of threads and processes may use it at once."""
 
@@ -294,6 +305,13 @@ class Curation:
     def forget(self, digests: Sequence[str]) -> int:
         """Forget what was said of these bytes, unless they are in the store; returns how many entries that were."""
         return self._database.write(forget, digests)
+
+    def forget_owner(self, owner: str) -> int:
+        """An account's ratings go for good, and what it has named is the house's; returns how many ratings went."""
+        gone = self._database.write(forget_owner, owner)
+        with suppress(StoreBusy):
+            self._database.empty_log()
+        return gone
 
     def join(self, other: Self) -> None:
         """What is said in another store holds here too; where both say something, what is said here stays."""

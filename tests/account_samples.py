@@ -1,5 +1,6 @@
 """Accounts for tests: passwords that are quick to verify, and a clock that a test sets."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from argon2 import PasswordHasher
 
 from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.passwords import Passwords
+from deepseek_mm.accounts.permissions import Caller
 
 SECRET = "correct horse battery"
 
@@ -40,3 +42,11 @@ class CountedHasher(PasswordHasher):
 
 def quick_hasher(**cost: int) -> CountedHasher:
     return CountedHasher(**({"time_cost": 1, "memory_cost": 8, "parallelism": 1} | cost))
+
+
+def person(accounts: Accounts, name: str, role: str = "member", **more: object) -> Caller:
+    """Somebody with an account who has logged in in a browser."""
+    user = accounts.add(name, role, SECRET)
+    token = accounts.begin_login(user.id, lasts_s=3600, address="192.168.1.20", browser="Firefox")
+    login = accounts.find_login(token)[1]
+    return replace(user.caller(), login=login, address="192.168.1.20", **more)

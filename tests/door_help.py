@@ -7,9 +7,9 @@ from fastapi import FastAPI, Request, WebSocket
 from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.accounts.permissions import RIGHTS, Caller, caller_in
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.api.problems import add_problems
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.config import AccountsConfig, Config, ServeConfig

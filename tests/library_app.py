@@ -30,7 +30,7 @@ def load(config: Config) -> Assistant:
     """The assistant, its library at work."""
     space = SlowSpace(seconds=float(os.environ.get("SECONDS", "0.05")))
     assistant = build(config.data, lm=Parrot("It is a thing [1]."), space=space, home="spaces/colours")
-    assistant.config = replace(assistant.config, serve=config.serve)
+    assistant.config = replace(assistant.config, serve=config.serve, accounts=config.accounts, oidc=config.oidc)
     assistant.planned = planned_in(config.data / "engines")
     assistant.library.start()
     return assistant

@@ -15,8 +15,8 @@ from serve_help import As
 from starlette.testclient import TestClient
 
 import app
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import ServeConfig
 from ui.gateway.events import GuardedBlocks

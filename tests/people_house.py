@@ -21,13 +21,15 @@ from starlette.testclient import TestClient
 
 import app
 from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.api.app import build_api
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.api.login import COOKIE
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import AccountsConfig, ServeConfig
 from deepseek_mm.services import Services
+from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.types import Question
 from index.people import NewFace
 from index.region import Viewer
@@ -111,10 +113,11 @@ def people_house(place: Path) -> Iterator[PeopleHouse]:
     with closing(assistant), closing(open_quick(assistant.config.data)) as accounts:
         for name, role in ROLES.items():
             accounts.add(name, role, PASSWORD)
-        assistant.accounts = accounts
         assistant.library.start()
-        built = app.build_app(assistant)
-        inside, keys = built.app, Keys(assistant.config.data)
+        keys = Keys(assistant.config.data)
+        built = build_api(assistant, SettingsFile.of(assistant.config), accounts=accounts, keys=keys)
+        app.put_page(built)
+        inside = built.app
         guarded = guard_app(inside, assistant.config, keys, accounts=accounts)
         with TestClient(guarded, base_url=HERE) as first:
             yield PeopleHouse(

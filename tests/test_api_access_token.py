@@ -17,11 +17,13 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 import app
+from deepseek_mm.accounts.guesses import FREE_TRIES
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api import credentials, server
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import AccessToken, Keys, choose_token
-from deepseek_mm.api.login import COOKIE, FREE_TRIES
+from deepseek_mm.api.credentials import AccessToken, choose_token
+from deepseek_mm.api.login import COOKIE
 from deepseek_mm.api.logs import configure_logging
 from deepseek_mm.api.server import run_api
 from deepseek_mm.config import Config, ServeConfig

@@ -6,8 +6,8 @@ import pytest
 from door_help import ALWAYS, HERE, House
 from starlette.websockets import WebSocketDisconnect
 
+from deepseek_mm.accounts.guesses import FREE_TRIES
 from deepseek_mm.api.auth_middleware import PAGE, guard_app, is_below
-from deepseek_mm.api.login import FREE_TRIES
 from deepseek_mm.config import Config, ServeConfig
 
 

@@ -11,9 +11,9 @@ from jobs_help import eventually
 from rag_house import build, paint, put
 from serve_help import As
 
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.answering.uploads import UploadStore
 from deepseek_mm.api.app import build_api
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.api.request_pictures import YOUNG_S, DecodedPicture, Inbox
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.dates import Ages

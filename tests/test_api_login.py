@@ -3,7 +3,8 @@
 import pytest
 from door_help import HERE, House
 
-from deepseek_mm.api.login import COOKIE, FREE_TRIES, onward_of
+from deepseek_mm.accounts.guesses import FREE_TRIES
+from deepseek_mm.api.login import COOKIE, onward_of
 from deepseek_mm.config import ServeConfig
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -194,3 +195,14 @@ def test_other_methods_are_told_which_ones_there_are(house):
 def test_where_no_key_is_needed_the_login_leads_to_the_page(tmp_path):
     answer = House(tmp_path, ServeConfig()).client().get("/login")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+def test_the_form_leads_to_itself_in_the_other_language_and_the_page_follows(tmp_path):
+    client = House(tmp_path).client()
+    form = client.get("/login?next=/en/", headers={"Accept-Language": "en"})
+    assert 'href="/login?language=zh&amp;next=/zh/"' in form.text
+    other = client.get("/login?language=zh&next=/zh/")
+    assert 'lang="zh"' in other.text
+    assert client.cookies["language"] == "zh"
+    assert 'lang="zh"' in client.post("/login", data={"key": "wrong"}).text
+    assert 'lang="en"' in client.get("/login?language=en").text

@@ -31,7 +31,17 @@ HOUSE = {  # by what the page calls them; what acts is a service
     **{field.name: get_type_hints(Services)[field.name] for field in fields(Services)},
 }
 ROUTE = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`]*)`")
-OURS = ("/ask", "/search", "/library", "/history", "/feedback", "/settings", "/models", "/about")  # as the page does
+OURS = (
+    "/ask",
+    "/search",
+    "/library",
+    "/history",
+    "/feedback",
+    "/settings",
+    "/models",
+    "/about",
+    "/accounts",
+)  # as the page does
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ RUNNER = Caller(name="laptop", rights=frozenset(RIGHTS), session="key:laptop")
 
 def client(tmp_path, *, who=LOCAL, **numbers):
     config = Config(data=tmp_path, sandbox=replace(SMALL, **numbers))
-    return client_of(run_router, who=who, services=SimpleNamespace(programs=ProgramService.of(config)))
+    return client_of(
+        run_router, who=who, services=SimpleNamespace(programs=ProgramService.of(SimpleNamespace(config=config)))
+    )
 
 
 def test_a_program_comes_back_with_its_words_its_end_and_what_protected_us(tmp_path):

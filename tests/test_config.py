@@ -16,6 +16,7 @@ from deepseek_mm.config import (
     LearningConfig,
     LibraryConfig,
     LMConfig,
+    OpenIdConfig,
     ParseConfig,
     PeopleConfig,
     RagConfig,
@@ -43,6 +44,7 @@ SECTIONS = (
     HubConfig,
     PeopleConfig,
     AccountsConfig,
+    OpenIdConfig,
 )
 
 

@@ -123,3 +123,21 @@ def test_a_conversation_that_was_never_deleted_may_be_undeleted(history):
     conversation, _ = ask(history)
     history.undelete(conversation, session="")
     assert history.count(session="") == 1
+
+
+def test_what_a_session_has_is_erased_at_once_to_the_last_byte_and_others_keep_theirs(history, path):
+    """Neither texts nor trigrams, of conversations that wait to be removed either; saved searches go, too."""
+    told(history, "what swims?")
+    answer = replace(ANSWER, text="A Zyabcabc [2].", checks=())
+    told(history, "where is Qvabcabc?", answer, session="user:1")
+    late, _ = told(history, "who is Jxabcabc?", session="user:1")
+    history.delete(late, session="user:1")
+    history.save_search("Wkabcabc", "Wkabcabc", {}, session="user:1")
+    traces = (b"Zyabcabc", b"Qvabcabc", b"Jxabcabc", b"Wkabcabc", b"zya", b"qva", b"jxa")
+    assert [trace in stored(path) for trace in traces] == [True] * 7
+    gone = history.erase("user:1")
+    assert (gone.conversations, gone.turns, gone.searches) == (2, 2, 1)
+    assert gone.questions == ("where is Qvabcabc?", "who is Jxabcabc?")
+    assert [trace in stored(path) for trace in traces] == [False] * 7
+    assert history.count(session="", text="swims") == 1
+    assert history.erase("user:1").conversations == 0

@@ -101,6 +101,7 @@ WORK = [
     "clear",
     "curation.join",
     "curation.forget",
+    "curation.forget_owner",
     "people.add",
     "people.clear",
     "people.group",

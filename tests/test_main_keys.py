@@ -1,11 +1,13 @@
 """`keys`: the words of the command line, on the file that the server reads."""
 
 import json
+from contextlib import closing
 
 import pytest
+from account_samples import SECRET, open_quick
 from test_main_index import Shop
 
-from deepseek_mm.api.credentials import Keys
+from deepseek_mm.accounts.keys import Keys
 
 
 @pytest.fixture
@@ -67,3 +69,17 @@ def test_a_removed_key_is_known_no_more(shop):
 def test_a_word_that_lacks_something_says_what(shop, words, says):
     assert shop("keys", *words) == 2
     assert says in shop.err
+
+
+def test_a_key_of_a_person_ends_on_a_day_and_is_told_from_one_of_the_house(shop):
+    with closing(open_quick(shop.folder / "library")) as accounts:
+        ben = accounts.add("Ben", "member", SECRET)
+    shop("keys", "add", "laptop")
+    assert shop("keys", "add", "laptop", "--user", "ben", "--days", "30", "--rights", "ask") == 0
+    (mine,) = kept(shop).list_of(ben.id)
+    assert mine.ends_s == pytest.approx(mine.made_s + 30 * 86_400)
+    shop("keys", "list")
+    assert ["a person's" in line for line in shop.out.splitlines()] == [False, True]
+    assert shop("keys", "remove", "laptop", "--user", "Ben") == 0
+    assert [key.user for key in kept(shop).all()] == [""]
+    assert shop("keys", "add", "phone", "--user", "Nobody") != 0

@@ -8,7 +8,7 @@ from fakes import picture
 from playwright.sync_api import Browser, Page, expect
 from serving import ROOT, serving
 
-from deepseek_mm.api.credentials import Keys
+from deepseek_mm.accounts.keys import Keys
 from ui.words import ENGLISH
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

@@ -183,3 +183,11 @@ def test_a_refusal_is_a_sentence_in_the_language_of_the_page(pages, happened, wo
     event = next(each for each in page.fns.values() if handler_name(each) == "SettingsTab._empty")
     said = asyncio.run(try_event(page, event, "", caller_with(frozenset(("page", "ask")))))
     assert said == words.not_allowed.format(name="laptop", right="settings")
+
+
+def test_a_person_is_told_to_ask_an_owner_and_not_for_a_key(pages, happened):
+    page = pages["en"]
+    event = next(each for each in page.fns.values() if handler_name(each) == "SettingsTab._empty")
+    ben = replace(caller_with(frozenset(("page", "ask"))), name="Ben", user="1")
+    said = asyncio.run(try_event(page, event, "", ben))
+    assert said == "You may not do this, Ben: you lack the right settings. Ask an owner of this house."

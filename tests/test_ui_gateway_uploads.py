@@ -8,6 +8,14 @@ import pytest
 from fakes import picture
 from page_door import guarded_house
 from page_events import Outcome, events_with_files, file_value, label, named, takes_files
+from serve_help import As
+from starlette.testclient import TestClient
+
+from deepseek_mm import Busy, Caller
+from ui.gateway.events import PageOwners
+from ui.gateway.files import FileRegistry
+from ui.gateway.routes import Gateway
+from ui.words import CHINESE
 
 SECRET = b"only this server may read this"
 NAMES = [
@@ -222,3 +230,35 @@ def test_an_upload_that_is_broken_or_too_large_leaves_nothing(house, mine, monke
     many = [("files", (f"{n}.png", b"x")) for n in range(1_001)]
     assert mine.client.post(f"{mine.base}/upload", files=many).status_code == 400
     assert files_of(house) == before
+
+
+def test_an_upload_beyond_the_quota_is_refused_in_the_language_of_the_page_and_leaves_nothing(tmp_path):
+    def count(caller: Caller, num_bytes: int) -> None:
+        told = "1 MB are all that you may upload a day. The next day begins at 2026-05-05 00:00; an owner of this house"
+        raise Busy(f"{told} can raise the limit", retry_after_s=60)
+
+    async def gradio(scope, receive, send):
+        raise AssertionError("nothing is passed on")
+
+    files = FileRegistry(tmp_path)
+    gate = Gateway(
+        app=gradio, files=files, owners=PageOwners(), words=CHINESE, max_file_bytes=10_000, tiles=lambda *_: None,
+        count_upload=count,
+    )  # fmt: skip
+    ben = Caller(name="Ben", rights=frozenset(("ask", "page")), session="user:1", user="1")
+    answer = TestClient(As(gate, ben)).post("/gradio_api/upload", files={"files": ("a.png", b"x" * 100)})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+    assert answer.text.startswith("你每天最多可以上传 1 MB")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_the_uploads_of_somebody_whose_data_is_deleted_go_with_it_and_no_others(tmp_path):
+    files = FileRegistry(tmp_path)
+    kept = {}
+    for session in ("user:1 browser", "user:1 phone", "user:12 browser"):
+        path = files.make_folder() / "a.png"
+        path.write_bytes(b"x")
+        kept[session] = path
+        files.add(session, path, is_upload=True)
+    assert files.forget_owner("user:1") == 2
+    assert [path.exists() for path in kept.values()] == [False, False, True]

@@ -126,3 +126,9 @@ def test_a_title_is_never_markup():
 
 def test_a_number_takes_the_noun_that_fits():
     assert [count_noun(ENGLISH.past_questions, n) for n in (0, 1, 2)] == ["0 questions", "1 question", "2 questions"]
+
+
+def test_nobody_has_asked_yet_and_whose_it_will_be_is_said_rightly():
+    assert "for this browser only" in listed()
+    assert "yours on every device" in listed(is_of_person=True)
+    assert "this browser" not in listed(is_of_person=True)

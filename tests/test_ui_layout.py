@@ -8,10 +8,11 @@ from fake_app import paper
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
-from page_caller import services_of
+from page_caller import holder_of, services_of
 
+from deepseek_mm import LOCAL, Caller
 from deepseek_mm.config import Config
-from ui.layout import build_ui, head, status
+from ui.layout import build_ui, head, head_for, status
 from ui.pictures import PagePictures
 from ui.site import POLICY, SecurityHeaders
 from ui.words import CHINESE, ENGLISH, UiTexts, in_language
@@ -75,6 +76,16 @@ def test_the_head_is_ready_once_it_counts_and_names_the_language_it_speaks(langu
     assert "data-ready" not in head("", words)
     pressed = re.findall(r'data-language-choice="(\w+)" aria-pressed="true"', head("", words))
     assert pressed == [language]
+
+
+def test_the_head_names_who_is_logged_in_with_a_way_out_and_says_what_they_may_not_do():
+    ben = Caller(name="Ben <b>", rights=frozenset(("ask", "page")), session="user:1", user="1", login=3)
+    shown = head_for(ENGLISH, ben, "3 files")
+    assert "Ben &lt;b&gt;" in shown
+    assert "data-log-out" in shown
+    assert "You may not change the library or see or change settings. Ask an owner" in shown
+    assert "This key may not" in head_for(ENGLISH, holder_of("ask", "page"), "3 files")
+    assert "data-log-out" not in head_for(ENGLISH, LOCAL, "3 files")
 
 
 def test_every_response_tells_the_browser_to_stay_here():

@@ -142,7 +142,7 @@ def test_nothing_to_say_takes_the_line_away(tab):
     )
 
 
-def test_a_page_with_a_login_has_a_way_to_log_out(tab):
-    assert "/login" not in shown(tab, tab.fill())["facts"]
+def test_whoever_needs_no_login_is_told_how_to_give_people_accounts(tab):
+    assert "Nobody logs in here" in shown(tab, tab.fill())["facts"]
     there = tab.wrapped.fill(holder_of("settings", "page"))
-    assert '<a href="/login">' in shown(tab, there)["facts"]
+    assert "Nobody logs in here" not in shown(tab, there)["facts"]

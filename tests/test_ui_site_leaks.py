@@ -7,9 +7,9 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 import app
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.accounts.permissions import RIGHTS
 from deepseek_mm.api.auth_middleware import PAGE, guard_app
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.config import Config, ServeConfig
 
 FILE = "/en/gradio_api/file="

@@ -268,6 +268,35 @@ def test_what_is_shared_is_seen_by_those_who_are_named_and_closed_again_at_once(
     assert names(ben) == names(gus) == []
 
 
+def test_what_changes_the_library_is_noted_with_who_and_from_where_and_never_with_words(house, things):
+    client = house.client("Anna")
+    said = f"Never to be noted: a {SECRET}"
+    assert client.put(f"/library/sources/{things.source}/description", json={"text": said}).status_code == 200
+    client.get("/library/backups")
+    last = house.accounts.audit(limit=1, name="Anna")[0]
+    assert (last.action, last.target, last.address) == ("library: describe", str(things.source), "testclient")
+    assert SECRET not in repr(house.accounts.audit(limit=99))
+
+
+def test_what_is_deleted_with_an_account_are_its_ratings_and_closed_files_and_nobody_elses(house, place):
+    dora = house.accounts.add("Dora", "member", "a long password")
+    caller, store = house.caller("Dora"), house.assistant.store
+    closed, opened = (paint(place / "photos" / name, f"{name}.png", "blue", patch=name) for name in ("green", "red"))
+    house.services.collections.change_access(caller, "Doras", visibility="private")
+    index(house, caller, [str(closed)], "Doras")
+    index(house, caller, [str(opened)], "Open")
+    own = store.source_at(str(opened)).id
+    house.services.photos.rate(caller, [own], stars=5)
+    olga = replace(house.caller("Olga"), login=1)
+    report = house.services.accounts.remove_person(olga, dora.id, data=True).report
+    assert (report.closed, report.ratings, report.leftovers) == (1, 1, ())
+    names = {source.name for source in store.sources(limit=99)}
+    assert "green.png" not in names
+    assert own in {source.id for source in store.sources(limit=99)}
+    assert closed.exists()
+    assert house.accounts.collections.find("Doras") is None
+
+
 def test_a_collection_of_an_account_that_is_gone_stays_closed(house, place):
     cleo = house.accounts.add("Cleo", "member", "a long password")
     caller = replace(house.caller("Ben"), user=cleo.id)

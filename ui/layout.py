@@ -351,21 +351,35 @@ def status(assistant: Assistant, words: UiTexts) -> str:
 
 
 def head_for(words: UiTexts, caller: Caller, state: str, *, notices: Sequence[Notice] = ()) -> str:
-    """The head of the page for this caller: it says too, in one sentence, what the caller's key may not do."""
+    """The head of the page for this caller: who is logged in and, in one sentence, what they may not do."""
     told = {"ask": words.may_ask, "library": words.may_library, "settings": words.may_settings}
     lacks = [text for right, text in told.items() if right not in caller.rights]
-    said = words.key_may_not.format(what=words.may_and.join(lacks)) if lacks else ""
+    may_not = words.you_may_not if caller.user else words.key_may_not
+    said = may_not.format(what=words.may_and.join(lacks)) if lacks else ""
     seen = notices if "ask" in caller.rights else ()
-    return head(state, words, seen, lacks=said)
+    return head(state, words, seen, lacks=said, who="" if caller.local else caller.name)
 
 
-def head(state: str, words: UiTexts, notices: Sequence[Notice] = (), *, lacks: str = "") -> str:
-    """Title, one sentence, the state of the library, what cannot be done; and the choice of theme and language."""
+def head(state: str, words: UiTexts, notices: Sequence[Notice] = (), *, lacks: str = "", who: str = "") -> str:
+    """Title, one sentence, the state of the library, what cannot be done, who is logged in; and the choice of theme and
+    language.
+    """
     ready = " data-ready" if state or lacks else ""  # it counts what is there: the page has arrived
     return (
         f'<header class="head"{ready}><div><h1>{escape(words.title)}</h1>'
         f'<p class="tagline">{escape(words.tagline)}</p><p class="state">{escape(state)}</p>'
         f"{f'<p>{escape(lacks)}</p>' if lacks else ''}"
         f"{''.join(notice(words.say(each.short)) for each in notices)}</div>"
-        f"{choices(words)}</header>"
+        f"<div>{show_login(who, words)}{choices(words)}</div></header>"
+    )
+
+
+def show_login(who: str, words: UiTexts) -> str:
+    """Who is logged in, and a button that logs them out, which `page.js` does; nothing where nobody logs in."""
+    if not who:
+        return ""
+    title = escape(words.head_who.format(name=who))
+    return (
+        f'<div class="who"><span title="{title}">{escape(who)}</span>'
+        f'<button type="button" class="small" data-log-out>{escape(words.log_out)}</button></div>'
     )

@@ -13,6 +13,9 @@ import gradio as gr
 
 from deepseek_mm import Caller, DeepSeekMMError
 from ui import edges
+from ui.accounts.account_handlers import AccountHandlers, PeopleHandlers
+from ui.accounts.account_part import AccountPart
+from ui.accounts.people_part import PeoplePart
 from ui.edges import ActionResult
 from ui.gateway.events import QUIET, Updates, caller_of, needs_right
 from ui.html import choices, copier, heading, hint, line, notice, piece, terms
@@ -46,38 +49,47 @@ class SettingsTab:
 
     handlers: SettingsHandlers
     library_handlers: LibraryHandlers
+    account: AccountPart
+    people: PeoplePart
     presets: PresetPart
     reliability: ReliabilityPart
     models: ModelsPart
     servers: ServersPart
     parts: dict[str, Any]  # components by name
 
+    others: gr.Column  # what only those see who may change settings
+
     @classmethod
     def place(cls, setting: SettingsHandlers, shelving: LibraryHandlers) -> "SettingsTab":
         """Put the tab on the page that is being built."""
-        words = setting.words
-        with gr.Row(elem_classes="halves"):
-            with gr.Column(scale=1, min_width=300):
-                parts = _place_answers(words)
-                piece(heading(words.set_look), listens="")
-                piece(choices(words), listens="", elem_classes="looks")
-            with gr.Column(scale=1, min_width=300):
-                presets = PresetPart.place(PresetHandlers(services=setting.services, words=words))
-                reliability = ReliabilityPart.place(ReliabilityHandlers(services=setting.services, words=words))
-                parts |= _place_models(words)
-        models = ModelsPart.place(ModelHandlers(services=setting.services, words=words))
-        servers = ServersPart.place(ServerHandlers(services=setting.services, words=words))
-        piece(heading(words.set_about), listens="")
-        parts["facts"] = piece(listens="", elem_classes="facts-of-it")
-        parts |= _place_end(words)
+        words, services = setting.words, setting.services
+        account = AccountPart.place(AccountHandlers(services=services, words=words))
+        people = PeoplePart.place(PeopleHandlers(services=services, words=words))
+        with gr.Column() as others:
+            with gr.Row(elem_classes="halves"):
+                with gr.Column(scale=1, min_width=300):
+                    parts = _place_answers(words)
+                    piece(heading(words.set_look), listens="")
+                    piece(choices(words), listens="", elem_classes="looks")
+                with gr.Column(scale=1, min_width=300):
+                    presets = PresetPart.place(PresetHandlers(services=services, words=words))
+                    reliability = ReliabilityPart.place(ReliabilityHandlers(services=services, words=words))
+                    parts |= _place_models(words)
+            models = ModelsPart.place(ModelHandlers(services=services, words=words))
+            servers = ServersPart.place(ServerHandlers(services=services, words=words))
+            piece(heading(words.set_about), listens="")
+            parts["facts"] = piece(listens="", elem_classes="facts-of-it")
+            parts |= _place_end(words)
         return cls(
-            handlers=setting, library_handlers=shelving, presets=presets, reliability=reliability, models=models,
-            servers=servers, parts=parts,
+            handlers=setting, library_handlers=shelving, account=account, people=people, presets=presets,
+            reliability=reliability, models=models, servers=servers, parts=parts, others=others,
         )  # fmt: skip
 
     def join(self, tab: gr.Tab) -> Any:
         """Connect the components with the handlers; returns the event after which the library may be empty."""
         setting, parts = self.handlers, self.parts
+        self.account.join(tab, self.others)
+        self.people.join(tab)
         self.presets.join(tab)
         self.reliability.join(tab)
         self.models.join(tab)
@@ -105,16 +117,15 @@ class SettingsTab:
         words = self.handlers.words
         try:
             look = self.handlers.look(caller)
-            told = terms(facts(self.handlers.assistant, look.file, words)) + copier(
-                report(self.handlers.assistant), words.set_copy, words.copied
-            )
+            rows = facts(self.handlers.assistant, look.file, words)
+            rows += [(words.account_term, words.account_none)] if caller.local else []
+            told = terms(rows) + copier(report(self.handlers.assistant), words.set_copy, words.copied)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return {self.parts["said"]: line(ActionResult(text=edges.sentence(error, words), wrong=True))}
         updates = {**self._answers(look), **self._models(look)}
-        login = f'<p><a href="/login">{escape(words.set_login)}</a></p>' if not caller.local else ""
         if look.unread:
             updates["said"] = line(ActionResult(text=words.say(look.unread), wrong=True))
-        updates["facts"] = f'{told}<p class="hint">{escape(words.set_copy_hint)}</p>{login}'
+        updates["facts"] = f'{told}<p class="hint">{escape(words.set_copy_hint)}</p>'
         return {self.parts[name]: update for name, update in updates.items()}
 
     def _answers(self, look: SettingsState) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def add_page(app: FastAPI, services: Services) -> None:
     pictures.is_offline = lambda source: bool(assistant.find_away(source.path))
     first: list[BaseRoute] = [pictures.route(), pictures.heats.route(), video_route(pictures, assistant.config.parse)]
     files, owners = FileRegistry(cache), PageOwners()
+    if services.accounts.erasure is not None:
+        services.accounts.erasure.erasers.append(files.forget_owner)
     for language in LANGUAGES:
         words = in_language(language)
         page = build_ui(services, pictures, words)
@@ -61,7 +63,13 @@ def add_page(app: FastAPI, services: Services) -> None:
         assert isinstance(mounted, Mount), "gr.mount_gradio_app adds a Mount, at the end"
         first.append(mounted)
         mounted.app = Gateway(
-            app=mounted.app, files=files, owners=owners, words=words, max_file_bytes=UPLOAD_BYTES, tiles=tiles.answer
+            app=mounted.app,
+            files=files,
+            owners=owners,
+            words=words,
+            max_file_bytes=UPLOAD_BYTES,
+            tiles=tiles.answer,
+            count_upload=services.accounts.count_upload,
         )
 
     @app.get("/icon.svg", include_in_schema=False)

@@ -10,9 +10,10 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count
 from pathlib import Path
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.accounts.collection_access import CollectionAccessList
@@ -21,12 +22,15 @@ from deepseek_mm.accounts.records import (
     ROLES,
     AuditEntry,
     AuditRow,
+    IdentityRow,
     Login,
     LoginRow,
     Role,
+    UsageRow,
     User,
     UserRow,
     add_collections,
+    add_identities_and_usage,
     create_tables,
 )
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
@@ -38,9 +42,14 @@ ACCOUNTS = Schema(
     create=create_tables,
     oldest="0001",
     errors=LibraryErrors(noun="list of accounts"),
-    migrations=(Migration(revision="0002", apply=add_collections),),
+    migrations=(
+        Migration(revision="0002", apply=add_collections),
+        Migration(revision="0003", apply=add_identities_and_usage),
+    ),
 )
 NAME = re.compile(r"\w[\w .@'-]{0,39}")
+UNNAMEABLE = re.compile(r"[^\w .@'-]|^\W+")
+LONGEST_GIVEN = 30  # letters of a name that a provider gives, with room for a number
 ID_BYTES, TOKEN_BYTES = 16, 32
 MOST_AUDITED = 100_000  # the oldest go first
 BROWSER_CHARS, TARGET_CHARS = 120, 200
@@ -90,9 +99,15 @@ class Accounts(DatabaseOwner):
             return user_of(row)
 
     def change(
-        self, user_id: str, *, role: str | None = None, password: str | None = None, is_disabled: bool | None = None
+        self,
+        user_id: str,
+        *,
+        role: str | None = None,
+        password: str | None = None,
+        is_disabled: bool | None = None,
+        keep_login: int = 0,
     ) -> User:
-        """What is given is changed; a new password, or being disabled, ends all logins.
+        """What is given is changed; a new password, or being disabled, ends all logins but `keep_login`.
 
         Conflict if nobody would be left who may change settings.
         """
@@ -104,19 +119,52 @@ class Accounts(DatabaseOwner):
             row.is_disabled = row.is_disabled if is_disabled is None else is_disabled
             _check_owner_left(session)
             if kept is not None or row.is_disabled:
-                session.execute(delete(LoginRow).where(LoginRow.user_id == user_id))
+                session.execute(delete(LoginRow).where(LoginRow.user_id == user_id, LoginRow.id != keep_login))
             return user_of(row)
 
-    def remove(self, user_id: str) -> User:
-        """Forget an account with its logins. Conflict if nobody would be left who may change settings."""
+    def remove(self, user_id: str, *, may_be_last: bool = True) -> User:
+        """Forget an account with its logins. Conflict if nobody would be left who may change settings: `may_be_last`
+        says whether it may be the only account, which leaves a house without any.
+        """
         with self._database.writing() as session:
             row = _row(session, user_id)
             gone = user_of(row)
             session.delete(row)
             session.flush()
-            if session.scalar(select(func.count(UserRow.id))):
+            if not may_be_last or session.scalar(select(func.count(UserRow.id))):
                 _check_owner_left(session)
-            return gone
+        self._database.cut_log()
+        return gone
+
+    def find_identity(self, issuer: str, subject: str) -> User | None:
+        """The person whom an OpenID provider knows as this subject; None if nobody came in so yet."""
+        with self._database.reading() as session:
+            found = session.get(IdentityRow, (issuer, subject))
+            return None if found is None else user_of(_row(session, found.user_id))
+
+    def add_identity(self, issuer: str, subject: str, name: str, role: str) -> User:
+        """Make an account without a password for whom a provider knows as this subject; where somebody else has the
+        name already it gets a number.
+        """
+        plain = " ".join(UNNAMEABLE.sub(" ", name).split())[:LONGEST_GIVEN] or "Guest"
+        user_id = secrets.token_urlsafe(ID_BYTES)
+        with self._database.writing() as session:
+            taken = set(session.scalars(select(UserRow.known_as)))
+            numbered = (f"{plain} {number}" for number in count(2))
+            free = next(each for each in chain([plain], numbered) if each.casefold() not in taken)
+            row = UserRow(id=user_id, name=free, known_as=free.casefold(), role=check_role(role))
+            row.password, row.made_at = "", self._now()
+            session.add(row)
+            session.flush()
+            session.add(IdentityRow(issuer=issuer, subject=subject, user_id=user_id))
+            session.flush()
+            return user_of(row)
+
+    def verify_password(self, user_id: str, password: str) -> bool:
+        """Whether it is this person's."""
+        with self._database.reading() as session:
+            kept = _row(session, user_id).password
+        return self._passwords.verify(password, kept)
 
     def verify(self, name: str, password: str) -> User | None:
         """Whose name and password these are; None, at the same cost, if they are nobody's."""
@@ -144,13 +192,13 @@ class Accounts(DatabaseOwner):
             session.add(row)
         return token
 
-    def find_login(self, token: str) -> User | None:
-        """Who is logged in with this token; None if nobody is, or not any more."""
-        query = select(UserRow).join(LoginRow, LoginRow.user_id == UserRow.id)
+    def find_login(self, token: str) -> tuple[User, int] | None:
+        """Who is logged in with this token, and the id of that login; None if nobody is, or not any more."""
+        query = select(UserRow, LoginRow.id).join(LoginRow, LoginRow.user_id == UserRow.id)
         query = query.where(LoginRow.digest == _digest(token), LoginRow.ends_at > self._now())
         with self._database.reading() as session:
-            row = session.scalar(query.where(UserRow.is_disabled.is_(False)))
-            return None if row is None else user_of(row)
+            found = session.execute(query.where(UserRow.is_disabled.is_(False))).first()
+            return None if found is None else (user_of(found[0]), found[1])
 
     def list_logins(self, user_id: str) -> list[Login]:
         """Where this person is logged in, newest first."""
@@ -163,11 +211,33 @@ class Accounts(DatabaseOwner):
         with self._database.writing() as session:
             session.execute(delete(LoginRow).where(LoginRow.digest == _digest(token)))
 
-    def end_logins(self, user_id: str) -> int:
-        """Log this person out everywhere; returns of how many browsers."""
+    def end_logins(self, user_id: str, *, keep: int = 0) -> int:
+        """Log this person out everywhere, but where the login `keep` is; returns of how many browsers."""
         with self._database.writing() as session:
-            ended = delete(LoginRow).where(LoginRow.user_id == user_id).returning(LoginRow.id)
+            ended = delete(LoginRow).where(LoginRow.user_id == user_id, LoginRow.id != keep).returning(LoginRow.id)
             return len(session.scalars(ended).all())
+
+    def end_one_login(self, user_id: str, login: int) -> None:
+        """Log this person out of one browser. NothingThere if it is none of theirs."""
+        with self._database.writing() as session:
+            ended = delete(LoginRow).where(LoginRow.user_id == user_id, LoginRow.id == login).returning(LoginRow.id)
+            if not session.scalars(ended).all():
+                raise NothingThere(f"there is no login {login} of yours. List them: GET /accounts/me/logins")
+
+    def count_usage(self, user_id: str, day: str, kind: str, amount: int, *, most: int) -> bool:
+        """Whether so much more of one thing stays within `most` on this day; then it is counted. Days before go."""
+        mine = (UsageRow.user_id == user_id) & (UsageRow.kind == kind)
+        with self._database.writing(synced=False) as session:
+            session.execute(delete(UsageRow).where(mine, UsageRow.day != day))
+            row = session.get(UsageRow, (user_id, day, kind))
+            used = row.amount if row is not None else 0
+            if used + amount > most:
+                return False
+            if row is None and session.get(UserRow, user_id) is not None:
+                session.add(UsageRow(user_id=user_id, day=day, kind=kind, amount=amount))
+            elif row is not None:
+                row.amount = used + amount
+            return True
 
     def note(self, name: str, action: str, *, target: str = "", address: str = "") -> None:
         """Write down that somebody did something; never what they asked or were answered."""
@@ -178,11 +248,17 @@ class Accounts(DatabaseOwner):
             session.execute(delete(AuditRow).where(AuditRow.id <= row.id - MOST_AUDITED))
 
     def audit(self, *, limit: int, offset: int = 0, name: str = "") -> list[AuditEntry]:
-        """What was done, newest first; of one person or key, or of everybody."""
+        """What was done, newest first: by one person or key, or to it; or by everybody."""
         query = select(AuditRow).order_by(AuditRow.id.desc()).limit(limit).offset(offset)
-        query = query.where(AuditRow.name == name) if name else query
+        query = query.where(_concerns(name)) if name else query
         with self._database.reading() as session:
             return [convert(row, AuditEntry) for row in session.scalars(query)]
+
+    def count_audit(self, name: str = "") -> int:
+        """How many entries `audit` has of one person or key, or of everybody."""
+        query = select(func.count(AuditRow.id))
+        with self._database.reading() as session:
+            return session.scalar(query.where(_concerns(name)) if name else query) or 0
 
 
 def check_role(role: str) -> Role:
@@ -203,6 +279,12 @@ def _row(session: Session, user_id: str) -> UserRow:
     if row is None:
         raise NothingThere(f"there is no such account. See all with: {SEE}")
     return row
+
+
+def _concerns(name: str) -> ColumnElement[bool]:
+    """Of entries of the audit: whether somebody did it, or it was done to them."""
+    is_target = (AuditRow.target == name) | AuditRow.target.startswith(f"{name} ", autoescape=True)
+    return (AuditRow.name == name) | is_target
 
 
 def _check_owner_left(session: Session) -> None:

@@ -6,6 +6,7 @@ made with others is made anew at the next login.
 """
 
 import secrets
+from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,13 +14,14 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from deepseek_mm.errors import BadQuestion
 
 FEWEST_CHARS, MOST_CHARS = 10, 1_000
+AT_ONCE = 2  # each takes 64 MiB, and anybody may type a password
 
 
 class Passwords:
     """Makes hashes, and verifies them."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
+        self._hasher, self._room = hasher or PasswordHasher(), BoundedSemaphore(AT_ONCE)
         self._nobody = self._hasher.hash(secrets.token_urlsafe(32))  # of a password that nobody has
 
     def hash(self, password: str) -> str:
@@ -28,12 +30,14 @@ class Passwords:
             raise BadQuestion(
                 f"a password has at least {FEWEST_CHARS} characters, and at most {MOST_CHARS}. Three or four words do"
             )
-        return self._hasher.hash(password)
+        with self._room:
+            return self._hasher.hash(password)
 
     def verify(self, password: str, kept: str | None) -> bool:
         """Whether it is the one whose hash is kept; with None, of an unknown name, it never is, at the same cost."""
         try:
-            self._hasher.verify(kept or self._nobody, password[: MOST_CHARS + 1])
+            with self._room:
+                self._hasher.verify(kept or self._nobody, password[: MOST_CHARS + 1])
         except (VerificationError, InvalidHashError):
             return False
         return bool(kept)

@@ -9,7 +9,7 @@ there afterwards leads nowhere else. Below a folder no link is followed (see par
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from inspect import isfunction
 from pathlib import Path
@@ -22,6 +22,7 @@ from index.region import EVERYBODY, Viewer, view_as
 Right = Literal["ask", "library", "settings", "page", "run"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 USUAL: tuple[Right, ...] = ("ask", "library", "settings", "page")  # of a key that is made without naming any
+LOOKS = ("describe_", "find_", "list_", "last_", "measure_", "preview_", "read_", "state", "show_")  # change nothing
 SCOPE = "deepseek_mm.who"  # where the door leaves the caller
 MAKE = "python -m deepseek_mm keys add NAME --rights ask,library,settings,page"
 P = ParamSpec("P")
@@ -42,6 +43,8 @@ class Caller:
     local: bool = False  # somebody on this machine, without a key: may name any file and change every setting
     user: str = ""  # id of the account whose person this is; "" of a key or a machine without accounts
     viewer: Viewer = EVERYBODY  # whose ratings count for them, and which collections they may not see
+    address: str = field(default="", compare=False)  # where the request comes from, for the audit log
+    login: int = field(default=0, compare=False)  # id of the login that it came with; 0: it came with none
 
     def with_session(self, session: str) -> Self:
         """The same caller with the conversations of another session: on the page each browser has its own. Somebody
@@ -89,6 +92,17 @@ def iterate_as(viewer: Viewer, items: Iterator[Item]) -> Iterator[Item]:
                 items.close()
 
 
+def note_change(service: object, caller: Caller, method: Callable[..., object], args: Sequence[object]) -> None:
+    """Write into the audit log that a caller has changed something, where the service's assistant keeps accounts: what
+    was done and the number of the thing, never a text.
+    """
+    accounts = getattr(getattr(service, "assistant", None), "accounts", None)
+    if accounts is not None:
+        target = next((str(each) for each in args if type(each) is int), "")
+        area = type(service).__name__.removesuffix("Service").lower()
+        accounts.note(caller.name, f"{area}: {method.__name__}", target=target, address=caller.address)
+
+
 def requires(
     right: Right,
 ) -> Callable[[Callable[Concatenate[Service, Caller, P], Result]], Callable[Concatenate[Service, Caller, P], Result]]:
@@ -104,6 +118,8 @@ def requires(
             require_right(caller, right)
             with view_as(caller.viewer):
                 result = method(self, caller, *args, **kwargs)
+            if right != "ask" and not method.__name__.startswith(LOOKS):
+                note_change(self, caller, method, args)
             return cast(Result, iterate_as(caller.viewer, result)) if isinstance(result, Iterator) else result
 
         check_first.right = right  # type: ignore[attr-defined]

@@ -153,6 +153,33 @@ class ReaderRow(AccountsBase):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
 
 
+class IdentityRow(AccountsBase):
+    """A person as an OpenID provider knows them."""
+
+    __tablename__ = "identities"
+
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+
+
+class UsageRow(AccountsBase):
+    """How much one person has used of one thing on one day."""
+
+    __tablename__ = "usage"
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)  # 2026-11-30, of this machine's calendar
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    amount: Mapped[int]
+
+
+def add_identities_and_usage(connection: Connection) -> None:
+    """Bring a file of revision 0002 up to 0003: logins by a provider, and what quotas count."""
+    tables = [IdentityRow.metadata.tables[name] for name in ("identities", "usage")]
+    AccountsBase.metadata.create_all(connection, tables=tables)
+
+
 def create_tables(connection: Connection) -> None:
     """Make all tables in an empty file."""
     AccountsBase.metadata.create_all(connection)

@@ -80,14 +80,24 @@ class UploadStore:
         folder = (self.config.data / COLLECTION).absolute()
         tails = {path.rpartition(f"/{COLLECTION}/")[2] for path in named}
         files = [path for path in folder.rglob("*") if str(path.relative_to(folder)) not in tails]
-        left = [path for path in files if self._is_old(path, older_s)]
-        self.store.remove_places([str(path) for path in left])
-        for path in left:
+        return self._delete([path for path in files if self._is_old(path, older_s)])
+
+    def remove(self, named: Set[str]) -> int:
+        """Delete these kept pictures at once; returns how many there were. Names count as for `tidy`."""
+        folder = (self.config.data / COLLECTION).absolute()
+        tails = {path.rpartition(f"/{COLLECTION}/")[2] for path in named}
+        return self._delete([path for path in folder.rglob("*") if str(path.relative_to(folder)) in tails])
+
+    def _delete(self, paths: Sequence[Path]) -> int:
+        """Delete files and what the index knows of them, and folders that are empty then."""
+        folder = (self.config.data / COLLECTION).absolute()
+        self.store.remove_places([str(path) for path in paths])
+        for path in paths:
             path.unlink(missing_ok=True)
             for parent in list(path.relative_to(folder).parents)[:-1]:
                 with suppress(OSError):  # something else is in it
                     (folder / parent).rmdir()
-        return len(left)
+        return len(paths)
 
     def _keep(self, picture: Picture) -> ImageAnalysis:
         """The picture, kept as a file, which is not held yet. What is known is not read. BadPicture if it is none."""

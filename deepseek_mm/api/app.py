@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
+from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api.lifecycle import EVENTS
 from deepseek_mm.api.limits import Admission, RequestLimiter
 from deepseek_mm.api.openai.errors import PREFIX
@@ -15,6 +17,7 @@ from deepseek_mm.api.openai.routes import openai_routes
 from deepseek_mm.api.problems import MEDIA_TYPE, AllowedMethods, add_problems
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes import (
+    account_routes,
     collection_routes,
     history_routes,
     import_routes,
@@ -41,6 +44,7 @@ from deepseek_mm.api.routes.health_routes import (
     swagger_ui,
 )
 from deepseek_mm.api.tasks import TaskHandlers, Tasks
+from deepseek_mm.api.upload_quota import UploadQuota
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.lm.backends.own_model import LateModel
 from deepseek_mm.runtime.memory_tuning import give_back, keep_for_good
@@ -70,6 +74,7 @@ ROUTERS = (
     inspection_routes.router,
     replay_routes.router,
     learning_routes.router,
+    account_routes.router,
     settings_routes.router,
     model_exchange_routes.router,
     model_server_routes.router,
@@ -152,13 +157,21 @@ class Api:
 
 
 def build_api(
-    assistant: Assistant, file: SettingsFile, *, photos: Path | None = None, room: RequestLimiter | None = None
+    assistant: Assistant,
+    file: SettingsFile,
+    *,
+    photos: Path | None = None,
+    room: RequestLimiter | None = None,
+    accounts: Accounts | None = None,
+    keys: Keys | None = None,
 ) -> Api:
-    """Every route over this assistant. `photos` is what `build_services` wants; `room` is the server's."""
+    """Every route over this assistant. `photos`, `accounts` and `keys` are what `build_services` wants; `room` is the
+    server's.
+    """
     config = assistant.config
     room = room or RequestLimiter(config.serve.at_once)
     metrics = Metrics(assistant, room)
-    services = build_services(assistant, file, heard=metrics.batch, photos=photos)
+    services = build_services(assistant, file, heard=metrics.batch, photos=photos, accounts=accounts, keys=keys)
     pictures = PictureDecoder(config.serve, config.parse)
     inbox = Inbox(config.data, max_pixels=config.parse.max_pixels)
     handlers = TaskHandlers(services, assistant, inbox)
@@ -181,6 +194,7 @@ def build_api(
         app.include_router(router)
     describe_exactly(app)
     app.mount(ASSETS, StaticFiles(directory=swagger_ui()))
+    app.add_middleware(UploadQuota, quotas=services.accounts.quotas)
     app.add_middleware(Admission, room=room)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     app.add_middleware(AllowedMethods)

@@ -10,6 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,11 +19,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.accounts.guesses import Clock, Guesses
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL, MAKE, SCOPE, Caller
-from deepseek_mm.api.credentials import LOGIN_ID, PARAMETER, AccessToken, Keys, needs_keys
+from deepseek_mm.api.credentials import LOGIN_ID, PARAMETER, AccessToken, needs_keys
 from deepseek_mm.api.limits import BodyLimit
-from deepseek_mm.api.login import LOGIN, LOGOUT, Clock, Guesses, LoginDoors, LoginPage, Logins, login_path, onward_of
+from deepseek_mm.api.login import LOGIN, LOGOUT, LoginDoors, LoginPage, Logins, login_path, onward_of
 from deepseek_mm.api.logs import ROUTE, LogMiddleware
+from deepseek_mm.api.openid_login import BACK, START, OpenIdLogin
+from deepseek_mm.api.openid_provider import OpenIdProvider
 from deepseek_mm.api.origins import Refusal, check_host, is_foreign, is_local
 from deepseek_mm.api.problems import FullStorage, problem_for
 from deepseek_mm.config import Config, ServeConfig
@@ -60,6 +65,8 @@ def guard_app(
     needed = needs_keys(serve, config.accounts)
     doors = LoginDoors(keys=keys or Keys(config.data), token=access, accounts=accounts)
     door = AuthMiddleware(inner, serve, doors, clock=clock, needs_login=needed)
+    if accounts is not None and (provider := OpenIdProvider.of(config.oidc)) is not None:
+        door.login.provider = OpenIdLogin(provider, config.oidc, accounts)
     door.own_token = AccessToken(own_token) if own_token else None
     return LogMiddleware(door, serve)
 
@@ -79,7 +86,7 @@ class AuthMiddleware:
         self.own_token: AccessToken | None = None  # of the command line
         self._app, self._serve, self._doors, self._token = app, serve, doors, doors.token
         self._needs_login, self._guesses = needs_login, Guesses(clock)
-        self._login = LoginPage(doors, Logins(clock, lasts_s=serve.login_s), self._guesses, clock=clock)
+        self.login = LoginPage(doors, Logins(clock, lasts_s=serve.login_s), self._guesses, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the app answer."""
@@ -115,12 +122,12 @@ class AuthMiddleware:
         return refuse(scope, refusal.status, refusal.kind, refusal.detail) if refusal else None
 
     async def _answer_login(self, scope: Scope, receive: Receive) -> Response | None:
-        if scope["type"] != "http" or scope["path"] not in (LOGIN, LOGOUT):
+        if scope["type"] != "http" or scope["path"] not in (LOGIN, LOGOUT, START, BACK):
             return None
         scope[ROUTE] = scope["path"]
         if not self._needs_login and self._token is None:
             return RedirectResponse("/", 303)
-        return await self._login.answer(Request(scope, receive))
+        return await self.login.answer(Request(scope, receive))
 
     def _open_by_token(self, scope: Scope) -> Response | None:
         """Log in whoever opens the address that was printed, and take the token out of it; None for any other address.
@@ -136,7 +143,7 @@ class AuthMiddleware:
         scope[ROUTE] = PARAMETER
         place = onward_of(quote(scope["path"]) + (f"?{rest}" if rest else ""))
         if self._token.fits(shown):
-            return self._login.begin(asking, LOGIN_ID, place)
+            return self.login.begin(asking, LOGIN_ID, place)
         refusal = self._refuse_wrong_key(asking)
         return refusal if refusal.status_code == 429 else RedirectResponse(login_path(place, ""), 303, headers=UNKEPT)
 
@@ -152,7 +159,7 @@ class AuthMiddleware:
             return refuse(scope, 403, "forbidden", f"the key {who.name!r} may not open the page. Make one: {MAKE}")
         if FETCHES.search(path):
             return refuse(scope, 403, "forbidden", "the page fetches nothing from elsewhere. Upload the file instead")
-        scope[SCOPE] = self._doors.with_viewer(who)
+        scope[SCOPE] = self._doors.with_viewer(replace(who, address=(scope.get("client") or ("",))[0]))
         return None
 
     def _find_caller(self, asking: HTTPConnection) -> Caller | Response:
@@ -166,7 +173,7 @@ class AuthMiddleware:
             return LOCAL
         if scheme:
             return self._refuse_wrong_key(asking)
-        return self._login.who(asking) or self._ask_for_key(asking)
+        return self.login.who(asking) or self._ask_for_key(asking)
 
     def _is_free(self, asking: HTTPConnection, shown: str) -> bool:
         """Whether somebody of this machine needs no key, and shows the access token where there is one.

@@ -31,7 +31,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from deepseek_mm.api.login import network_of
+from deepseek_mm.accounts.guesses import network_of
 from deepseek_mm.api.problems import LEFT, has_left, problem_for, problem_response
 from deepseek_mm.config import ServeConfig
 

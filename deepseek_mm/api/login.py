@@ -13,11 +13,11 @@ The form is plain HTML without a script, in English or Chinese. The cookie is of
 
 import base64
 import hashlib
-import ipaddress
+import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
@@ -30,19 +30,20 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.accounts.guesses import Clock, Guesses
+from deepseek_mm.accounts.keys import Key, Keys
 from deepseek_mm.accounts.permissions import LOCAL, Caller
-from deepseek_mm.api.credentials import LOGIN_ID, AccessToken, Key, Keys
+from deepseek_mm.accounts.records import User
+from deepseek_mm.api.credentials import LOGIN_ID, AccessToken
+from deepseek_mm.api.openid_login import COOKIE as PROVIDER_COOKIE
+from deepseek_mm.api.openid_login import START, OpenIdLogin, provider_link, status_of
 from deepseek_mm.api.origins import is_local
-from deepseek_mm.errors import NothingThere
+from deepseek_mm.errors import DeepSeekMMError, NothingThere
 
+log = logging.getLogger(__name__)
 MOST_LOGINS = 1_000  # at once; the one longest unused goes first
 TOKEN_BYTES = 32
-FREE_TRIES = 5  # wrong keys from one address before it has to wait
 FREE_PASSWORDS, FREE_NAMES = 10, 30  # wrong passwords of a name from one address, and of any name from it
-LONGEST_WAIT_S = 300.0
-FORGET_S = 3600.0  # after the last wrong key
-MOST_ADDRESSES = 10_000  # that are remembered; the one longest quiet goes first
-Clock = Callable[[], float]  # seconds, never back
 
 
 class Logins:
@@ -70,53 +71,6 @@ class Logins:
         """Forget it."""
         with self._lock, self._key_ids.timer:
             self._key_ids.pop(_hash(token), None)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Wrong:
-    """What one address has tried."""
-
-    count: int
-    last_s: float
-    free: int
-
-    @property
-    def until_s(self) -> float:
-        over = self.count - self.free
-        return self.last_s + (min(2.0**over, LONGEST_WAIT_S) if over >= 0 else 0.0)
-
-
-class Guesses:
-    """Wrong keys by address: after a few, each makes the next wait twice as long. With a `name` those of that name."""
-
-    def __init__(self, clock: Clock = time.monotonic, *, free: int = FREE_TRIES) -> None:
-        """`free` may be wrong before anybody has to wait."""
-        self._clock, self._lock, self._free = clock, Lock(), free
-        self._wrong: TTLCache[str, _Wrong] = TTLCache(MOST_ADDRESSES, FORGET_S, timer=clock)
-
-    def wait_s(self, address: str, name: str = "") -> int:
-        """Whole seconds until this address may try again; 0 is now."""
-        with self._lock, self._wrong.timer:
-            wrong = self._wrong.get(place_of_guess(address, name))
-        return 0 if wrong is None else max(0, -int(-(wrong.until_s - self._clock()) // 1))
-
-    def count(self, address: str, name: str = "") -> None:
-        """One more wrong key."""
-        place, now_s = place_of_guess(address, name), self._clock()
-        with self._lock, self._wrong.timer:
-            before = self._wrong.pop(place, None)
-            count = before.count if before is not None else 0
-            self._wrong[place] = _Wrong(count=min(count + 1, 100), last_s=now_s, free=self._free)
-
-    def forget(self, address: str, name: str = "") -> None:
-        """A right key."""
-        with self._lock, self._wrong.timer:
-            self._wrong.pop(place_of_guess(address, name), None)
-
-
-def place_of_guess(address: str, name: str) -> str:
-    """What wrong keys are counted by."""
-    return f"{network_of(address)} {name.strip().casefold()}"
 
 
 class LoginDoors:
@@ -148,8 +102,8 @@ class LoginDoors:
 
     def find_by_cookie(self, cookie: str) -> Caller | None:
         """The person who is logged in with this cookie."""
-        user = self.accounts.find_login(cookie) if self.accounts is not None and cookie else None
-        return None if user is None else user.caller()
+        found = self.accounts.find_login(cookie) if self.accounts is not None and cookie else None
+        return None if found is None else replace(found[0].caller(), login=found[1])
 
     def _caller_of(self, key: Key) -> Caller | None:
         if not key.user:
@@ -161,17 +115,6 @@ class LoginDoors:
         return None if user is None or user.is_disabled else key.who(user.caller())
 
 
-def network_of(address: str) -> str:
-    """What counts as one caller: an IPv4 address, or the 64 bits of an IPv6 one that its owner cannot choose."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:  # no TCP, or a test
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
-        return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
-
-
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
@@ -181,14 +124,20 @@ LOGIN, LOGOUT = "/login", "/logout"
 MAX_FORM_BYTES = 10_000
 MOST_LETTERS = 100  # of a name that is looked at
 INSIDE = re.compile(r"/(?![/\\])[!-~]{0,1000}")  # a path of this server, not "//elsewhere"
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center;"
-    "background:#f6f5f1;color:#1c1c1a}main{width:min(22rem,90vw)}h1{font-size:1.4rem}"
+STYLE = (  # the page's own colours (ui/html.py), which this form cannot load
+    "body{font:16px/1.5 system-ui,-apple-system,Segoe UI,Roboto,Noto Sans,sans-serif;margin:0;min-height:100vh;"
+    "display:grid;place-items:center;background:#f9fafb;color:#1f2937}main{width:min(22rem,90vw);padding:1rem 0}"
+    "h1{font-size:1.3rem;font-weight:650;letter-spacing:-.01em}"
     "label,input,button{display:block;width:100%;box-sizing:border-box;font:inherit}"
-    "input{padding:.6rem;margin:.3rem 0 1rem;border:1px solid #77756d;border-radius:.4rem}"
-    "input{background:#fff;color:inherit}button{padding:.6rem;border:0;border-radius:.4rem;background:#1d4e66;color:#fff;cursor:pointer}"
-    ".wrong{color:#a01c1c}@media(prefers-color-scheme:dark){body{background:#161614;color:#eceae2}"
-    "input{background:#23231f;border-color:#8d8b82}button{background:#9fcbe0;color:#10242e}.wrong{color:#ff9d93}}"
+    "input{padding:.55rem .7rem;margin:.3rem 0 1rem;border:1px solid #9ca3af;border-radius:6px;background:#fff;"
+    "color:inherit}button,.other{padding:.55rem;border:0;border-radius:6px;background:#2563eb;color:#fff;"
+    "cursor:pointer}button:hover{background:#1d4ed8}:is(input,button,a,summary):focus-visible{outline:2px solid "
+    "#1d4ed8;outline-offset:2px}a,summary{color:#1d4ed8;cursor:pointer}details,.other,nav{margin-top:1rem}"
+    "details label{margin-top:.7rem}.other{display:block;text-align:center;text-decoration:none;background:none;"
+    "border:1px solid #9ca3af;color:inherit}nav{font-size:.9rem}code{font-size:.85rem;overflow-wrap:anywhere}"
+    ".wrong{color:#b91c1c}@media(prefers-color-scheme:dark){body{background:#0b0f19;color:#f3f4f6}"
+    "input{background:#374151;border-color:#6b7280}a,summary{color:#93c5fd}.other{border-color:#6b7280}"
+    ":is(input,button,a,summary):focus-visible{outline-color:#93c5fd}.wrong{color:#fca5a5}}"
 )
 
 
@@ -210,6 +159,12 @@ class LoginTexts:
     inside: str
     person: str
     leave: str
+    other: str  # the other language, by its own name
+    by_provider: str
+    provider_down: str
+    not_begun: str
+    not_admitted: str
+    onward: str
 
 
 ENGLISH = LoginTexts(
@@ -227,6 +182,12 @@ ENGLISH = LoginTexts(
     inside="You are logged in with the key {name}.",
     person="You are logged in as {name}.",
     leave="Log out",
+    other="\u4e2d\u6587",
+    by_provider="Log in with {name}",
+    provider_down="{name} does not vouch for you now. Try again, or log in otherwise.",
+    not_begun="This login was not begun in this browser, or too long ago. Begin again.",
+    not_admitted="{name} knows you, but you may not come in here. Ask an owner of this house.",
+    onward="Go on",
 )
 CHINESE = LoginTexts(
     language="zh",
@@ -243,6 +204,12 @@ CHINESE = LoginTexts(
     inside="你已用密钥 {name} 登录。",
     person="你已登录：{name}。",
     leave="退出登录",
+    other="English",
+    by_provider="使用 {name} 登录",
+    provider_down="{name} 现在无法确认你的身份。请重试，或用其他方式登录。",
+    not_begun="此登录不是在此浏览器中开始的，或已过期。请重新开始。",
+    not_admitted="{name} 认识你，但你不能进入这里。请联系所有者。",
+    onward="继续",
 )
 
 
@@ -250,6 +217,7 @@ class LoginPage:
     """The three routes. `doors` say who is who, `guesses` who has to wait."""
 
     def __init__(self, doors: LoginDoors, logins: Logins, guesses: Guesses, *, clock: Clock = time.monotonic) -> None:
+        self.provider: OpenIdLogin | None = None  # where people may log in by one
         self._doors, self._logins, self._guesses = doors, logins, guesses
         self._by_name, self._by_address = Guesses(clock, free=FREE_PASSWORDS), Guesses(clock, free=FREE_NAMES)
 
@@ -279,6 +247,8 @@ class LoginPage:
         """What these paths say to this request."""
         if request.url.path == LOGOUT:
             return self._leave(request) if request.method == "POST" else _not_so("POST")
+        if request.url.path != LOGIN:
+            return await self._go_by_provider(request) if request.method in ("GET", "HEAD") else _not_so("GET, HEAD")
         if request.method == "POST":
             return await self._enter(request)
         return self._show(request) if request.method in ("GET", "HEAD") else _not_so("GET, HEAD, POST")
@@ -288,7 +258,46 @@ class LoginPage:
         if (who := self.who(request)) is not None:
             said = (words.person if who.user else words.inside).format(name=who.name)
             return page(words, f'<p>{escape(said)}</p><form method="post" action="{LOGOUT}">', words.leave)
-        return form(words, onward, by_name=self._doors.has_people)
+        shown = self._form(words, onward)
+        if request.query_params.get("language"):
+            shown.set_cookie("language", words.language, max_age=31_536_000, path="/", samesite="lax")
+        return shown
+
+    def _form(
+        self, words: LoginTexts, onward: str, wrong: str = "", status: int = 200, headers: dict[str, str] | None = None
+    ) -> HTMLResponse:
+        """The form with all ways to log in that there are."""
+        way = provider_link(self.provider.provider.name, words.by_provider, onward) if self.provider else ""
+        said = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
+        html = form(words, onward, said, by_name=self._doors.has_people, way=way)
+        return page(words, *html, status=status, headers=headers)
+
+    async def _go_by_provider(self, request: Request) -> Response:
+        """The way to the provider, and back from it."""
+        words, provider, secure = choose_texts(request), self.provider, is_https(request)
+        if provider is None:
+            return RedirectResponse(LOGIN, 303, headers={"Cache-Control": "no-store"})
+        try:
+            if request.url.path == START:
+                return await provider.begin(request, onward_of(request.query_params.get("next", "")), secure=secure)
+            user, onward = await provider.end(request, secure=secure)
+        except DeepSeekMMError as error:
+            log.warning("nobody logged in by the OpenID provider: %s", error)
+            said = {403: words.not_admitted, 502: words.provider_down}.get(status_of(error), words.not_begun)
+            return self._form(words, "/", said.format(name=provider.provider.name), status_of(error))
+        response = page(words, *passage(words, onward_of(onward)))
+        response.delete_cookie(PROVIDER_COOKIE, path=START, secure=secure, httponly=True, samesite="lax")
+        self._give(response, self._begin_for(request, user), request)
+        return response
+
+    def _begin_for(self, request: Request, user: User) -> str:
+        """The token of a new login of this person; the one before ends."""
+        accounts, address = self._doors.accounts, address_of(request)
+        assert accounts is not None, "people log in where there are accounts"
+        self._end(request.cookies.get(COOKIE, ""))
+        browser = request.headers.get("user-agent", "")
+        accounts.note(user.name, "login", address=address)
+        return accounts.begin_login(user.id, lasts_s=self._logins.lasts_s, address=address, browser=browser)
 
     async def _enter(self, request: Request) -> Response:
         sent = await sent_form(request)
@@ -297,7 +306,7 @@ class LoginPage:
 
     async def _enter_by_key(self, request: Request, sent: Mapping[str, str]) -> Response:
         words, address, onward = choose_texts(request), address_of(request), onward_of(sent.get("next", ""))
-        refuse = partial(form, words, onward, by_name=self._doors.has_people)
+        refuse = partial(self._form, words, onward)
         if wait_s := self._guesses.wait_s(address):
             return refuse(words.wait.format(seconds=wait_s), 429, {"Retry-After": str(wait_s)})
         key_id = self._find(sent.get("key", "").strip())
@@ -314,7 +323,7 @@ class LoginPage:
         words, address, onward = choose_texts(request), address_of(request), onward_of(sent.get("next", ""))
         name, accounts = sent.get("name", "")[:MOST_LETTERS], self._doors.accounts
         assert accounts is not None, "people log in by name where there are accounts"
-        refuse = partial(form, words, onward, by_name=True)
+        refuse = partial(self._form, words, onward)
         if wait_s := max(self._by_name.wait_s(address, name), self._by_address.wait_s(address)):
             return refuse(words.wait.format(seconds=wait_s), 429, {"Retry-After": str(wait_s)})
         user = await run_in_threadpool(accounts.verify, name, sent.get("password", ""))
@@ -324,10 +333,7 @@ class LoginPage:
             accounts.note(name, "login refused", address=address)
             return refuse(words.wrong, 401)
         self._by_name.forget(address, name)
-        browser = request.headers.get("user-agent", "")
-        token = accounts.begin_login(user.id, lasts_s=self._logins.lasts_s, address=address, browser=browser)
-        accounts.note(user.name, "login", address=address)
-        return self._lead_on(request, token, onward)
+        return self._lead_on(request, self._begin_for(request, user), onward)
 
     def _find(self, shown: str) -> str:
         """The id that a login with this key or token has; "" if it is neither."""
@@ -383,36 +389,51 @@ async def sent_form(request: Request) -> dict[str, str]:
 
 
 def choose_texts(request: Request) -> LoginTexts:
-    """The language that was chosen on the page, or the first one that the browser asks for."""
-    asked = request.cookies.get("language", "") or request.headers.get("accept-language", "")
+    """The language that was chosen here or on the page, or the first one that the browser asks for."""
+    chosen = request.query_params.get("language", "") or request.cookies.get("language", "")
+    asked = chosen or request.headers.get("accept-language", "")
     return CHINESE if asked.strip().lower().startswith("zh") else ENGLISH
 
 
 def form(
-    words: LoginTexts,
-    onward: str,
-    wrong: str = "",
-    status: int = 200,
-    headers: dict[str, str] | None = None,
-    *,
-    by_name: bool = False,
-) -> HTMLResponse:
-    """The form, with what was wrong; `by_name` asks for name and password first, and for a key below them."""
-    said = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
+    words: LoginTexts, onward: str, said: str = "", *, by_name: bool = False, way: str = ""
+) -> tuple[str, str, str]:
+    """Body, button and foot of the form; `by_name` asks for name and password first, and for a key below them. `way` is
+    another way to log in.
+    """
     begin = f'<form method="post" action="{LOGIN}"><input type="hidden" name="next" value="{escape(onward)}">'
     foot = f"<p>{words.hint}<br><code>python -m deepseek_mm keys add NAME</code></p>"
-    key = f'<label for="key">{words.key}</label>{key_field("current-password", "required autofocus")}'
+    key, turn = f'<label for="key">{words.key}</label>', language_link(words, onward)
     if not by_name:
-        return page(words, f"{said}{begin}{key}", words.go, foot, status=status, headers=headers)
+        field = key_field("current-password", "required autofocus")
+        return f"{said}{begin}{key}{field}", words.go, way + foot + turn
     people = (
         f'{said}{begin}<label for="name">{words.name}</label>'
         '<input id="name" name="name" autocomplete="username" required autofocus>'
         f'<label for="password">{words.password}</label>'
         '<input id="password" name="password" type="password" autocomplete="current-password" required>'
     )
-    below = f'<details><summary>{words.with_key}</summary>{begin}<label for="key">{words.key}</label>'
+    below = f"<details><summary>{words.with_key}</summary>{begin}{key}"
     below += f"{key_field('off', 'required')}<button>{words.go}</button></form>{foot}</details>"
-    return page(words, people, words.go, below, status=status, headers=headers)
+    return people, words.go, way + below + turn
+
+
+def passage(words: LoginTexts, onward: str) -> tuple[str, str, str]:
+    """Body, button and foot of the page between the provider's and ours: it leads on by itself, and is ours, so that
+    the login's cookie is sent from there.
+    """
+    place = escape(onward)
+    lead = f'<meta http-equiv="refresh" content="0;url={place}"><p><a href="{place}">{words.onward}</a></p>'
+    return f'{lead}<form method="get" action="{place}">', words.onward, ""
+
+
+def language_link(words: LoginTexts, onward: str) -> str:
+    """The way to this form in the other language, which the page then has too."""
+    other = "zh" if words.language == "en" else "en"
+    if onward.startswith(f"/{words.language}/"):
+        onward = onward.replace(words.language, other, 1)
+    place = f"{LOGIN}?language={other}&next={quote(onward, safe='/')}"
+    return f'<nav><a href="{escape(place)}" hreflang="{other}" lang="{other}">{words.other}</a></nav>'
 
 
 def key_field(complete: str, more: str) -> str:

@@ -17,8 +17,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import PARAMETER, Keys, first_key, needs_keys
+from deepseek_mm.api.credentials import PARAMETER, first_key, needs_keys
 from deepseek_mm.api.lifecycle import GracefulShutdown
 from deepseek_mm.api.limits import RequestLimiter, SlowClientProtocol
 from deepseek_mm.api.logs import configure_logging
@@ -80,25 +81,27 @@ def run_api(
     hush: Callable[[], object],
     tokens: tuple[str, str] = ("", ""),
 ) -> None:
-    """Answer until a signal comes: a first key is shown once, the log is written, and what can go is let go of.
+    """Answer until a signal comes: the log is written, and what can go is let go of.
 
     `note` stands behind the address; `hush` stops the answers under way when the end comes. Of the `tokens` the first
     is to be shown by whoever asks, and stands in the address; the second is the command line's.
     """
-    config, token = api.assistant.config, tokens[0]
-    keys = open_keys(config, say)
-    with configure_logging(config), closing(api), keep_tidy(api.tidy), open_accounts(config, say) as accounts:
-        api.assistant.accounts = accounts
+    config, token, doors = api.assistant.config, tokens[0], api.services.accounts
+    with configure_logging(config), closing(api), keep_tidy(api.tidy):
         api.start()
         api.warm_up()
         say(f"ready: {format_address(sock)}{token_suffix(token)}  ({note})")
-        app = guard_app(api.app, config, keys, accounts=accounts, tokens=tokens)
+        app = guard_app(api.app, config, doors.keys, accounts=doors.accounts, tokens=tokens)
         build_server(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
 
 
-def open_keys(config: Config, say: Callable[[str], None]) -> Keys:
-    """The keys of the library; a first one, where callers need one and there is none, is made and shown once."""
+def open_keys(config: Config, say: Callable[[str], None], accounts: Accounts | None) -> Keys:
+    """The keys of the library; a first one, where callers need one and there is neither one nor anybody who can log in
+    by name, is made and shown once.
+    """
     keys = Keys(config.data)
+    if accounts is not None and accounts.all():
+        return keys
     if made := first_key(keys, config.serve, config.accounts):
         say(f"key (shown this once, to log in with; it may do everything): {made}")
     return keys

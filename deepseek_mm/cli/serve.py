@@ -11,7 +11,7 @@ import signal
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import FrameType
@@ -24,7 +24,7 @@ from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import OK, Command, Desk, add_settings, add_token, config_of, flags_of, settings_of
 
 if TYPE_CHECKING:
-    from deepseek_mm.api.credentials import Key, Keys
+    from deepseek_mm.accounts.keys import Key, Keys
     from deepseek_mm.services.answer_service import AnswerService
 
 
@@ -33,7 +33,7 @@ def run_serve(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.api.app import build_api
     from deepseek_mm.api.credentials import choose_token
     from deepseek_mm.api.local_server import announce_server
-    from deepseek_mm.api.server import lock_library, open_socket, run_api
+    from deepseek_mm.api.server import lock_library, open_accounts, open_keys, open_socket, run_api
     from deepseek_mm.read_only import writable_home
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -51,7 +51,8 @@ def run_serve(args: Namespace, desk: Desk) -> int:
         own_token = stack.enter_context(announce_server(home, sock, config))
         assistant = stack.enter_context(desk.assistant(replace(config, data=home), saved=settings.saved_names))
         assistant.library.start()
-        api = build_api(assistant, file)
+        accounts = stack.enter_context(open_accounts(assistant.config, desk.say))
+        api = build_api(assistant, file, accounts=accounts, keys=open_keys(assistant.config, desk.say, accounts))
         note = "the API is described at /docs; Ctrl-C ends it"
         run_api(api, sock, say=desk.say, note=note, hush=api.tasks.stop, tokens=(token, own_token))
     return OK
@@ -130,12 +131,15 @@ MCP = Command(
 
 def list_keys(keys: "Keys", args: Namespace, desk: Desk) -> int:
     """One key a line, oldest first; a key itself cannot be shown again."""
-    found = [key_shape(key) for key in keys.all()]
+    found = [key_shape(key) for key in (keys.list_of(args.user) if args.user else keys.all())]
     if args.json:
         desk.give({"keys": found})
         return OK
     for row in found:
-        desk.say(f"{row['name']:<20}  {row['made_at'][:16].replace('T', ' ')}  {','.join(row['rights'])}")
+        ends = f"  until {row['ends_at'][:10]}" if "ends_at" in row else ""
+        whose = "  a person's" if "user" in row else ""
+        made_at = row["made_at"][:16].replace("T", " ")
+        desk.say(f"{row['name']:<20}  {made_at}  {','.join(row['rights'])}{ends}{whose}")
     if not found:
         desk.note("no keys. Make one with: python -m deepseek_mm keys add NAME")
     return OK
@@ -146,7 +150,7 @@ def add_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
     from deepseek_mm.accounts.permissions import USUAL
 
     rights = USUAL if args.rights is None else [right.strip() for right in args.rights.split(",") if right.strip()]
-    secret = keys.add(args.name, rights)
+    secret = keys.add(args.name, rights, user=args.user, lasts_days=args.days)
     if args.json:
         desk.give({"name": args.name, "rights": list(rights), "key": secret})
     else:
@@ -157,7 +161,7 @@ def add_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
 
 def remove_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
     """Nobody comes in with it from now on."""
-    keys.remove(args.name)
+    keys.remove(args.name, user=args.user)
     desk.say(f"the key {args.name!r} is removed")
     return OK
 
@@ -165,7 +169,10 @@ def remove_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
 def key_shape(key: "Key") -> dict[str, Any]:
     """As a JSON object, without anything secret."""
     made_at = datetime.fromtimestamp(key.made_s, UTC).isoformat(timespec="seconds")
-    return {"name": key.name, "rights": sorted(key.rights), "made_at": made_at}
+    more = {"user": key.user} if key.user else {}
+    if key.ends_s is not None:
+        more["ends_at"] = datetime.fromtimestamp(key.ends_s, UTC).isoformat(timespec="seconds")
+    return {"name": key.name, "rights": sorted(key.rights), "made_at": made_at, **more}
 
 
 KEY_WORDS = {
@@ -177,10 +184,15 @@ KEY_WORDS = {
 
 def run_keys(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks its name, or has one too many."""
-    from deepseek_mm.api.credentials import Keys
+    from deepseek_mm.accounts.accounts import Accounts
+    from deepseek_mm.accounts.keys import Keys
 
     word = choose_subcommand("keys", args.word, KEY_WORDS, [args.name] if args.name else [])
-    return word.run(Keys(config_of(args, desk).data), args, desk)
+    data = config_of(args, desk).data
+    if args.user:
+        with closing(Accounts(data)) as accounts:
+            args.user = accounts.find_by_name(args.user).id
+    return word.run(Keys(data), args, desk)
 
 
 def add_keys(parser: ArgumentParser) -> None:
@@ -192,6 +204,8 @@ def add_keys(parser: ArgumentParser) -> None:
         metavar="LIST",
         help="what it may do, with commas between: ask,library,settings,page (these if left out), run",
     )
+    parser.add_argument("--user", metavar="NAME", default="", help="of this person's account instead of the house's")
+    parser.add_argument("--days", metavar="N", type=float, default=0, help="how long a new key lasts; else for ever")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)
 

@@ -4,18 +4,20 @@ import getpass
 import sys
 from argparse import ArgumentParser, Namespace
 from contextlib import closing
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.errors import BadQuestion
-from deepseek_mm.terminal import OK, Command, Desk, add_settings, config_of
+from deepseek_mm.terminal import OK, USER_ERROR, Command, Desk, add_settings, config_of
 
 if TYPE_CHECKING:
     from deepseek_mm.accounts.accounts import Accounts
     from deepseek_mm.accounts.records import User
 
 MOST_SHOWN = 50  # entries of what was done
+ACTOR = "command line"  # who did it, in the audit log
 
 
 def list_users(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
@@ -36,14 +38,14 @@ def add_user(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
     """A new account; the password is asked for, or read from standard input."""
     role = args.role or ("member" if accounts.all() else "owner")
     user = accounts.add(args.name, role, read_password(desk))
-    accounts.note(user.name, "account made", target=user.role)
+    accounts.note(ACTOR, "account made", target=f"{user.name} {user.role}")
     return tell(user, args, desk, f"{user.name!r} has an account, as {user.role}")
 
 
 def set_password(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
     """Another password; every browser of this person is logged out."""
     user = accounts.change(accounts.find_by_name(args.name).id, password=read_password(desk))
-    accounts.note(user.name, "password changed")
+    accounts.note(ACTOR, "password changed", target=user.name)
     return tell(user, args, desk, f"{user.name!r} has another password, and is logged out everywhere")
 
 
@@ -52,7 +54,7 @@ def set_role(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
     if not args.role:
         raise BadQuestion(f"no role is named: python -m deepseek_mm users role {args.name} --role member")
     user = accounts.change(accounts.find_by_name(args.name).id, role=args.role)
-    accounts.note(user.name, "role changed", target=user.role)
+    accounts.note(ACTOR, "role changed", target=f"{user.name} {user.role}")
     return tell(user, args, desk, f"{user.name!r} is {user.role} now")
 
 
@@ -68,15 +70,48 @@ def enable(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
 
 def _set_disabled(accounts: "Accounts", args: Namespace, desk: Desk, *, is_disabled: bool) -> int:
     user = accounts.change(accounts.find_by_name(args.name).id, is_disabled=is_disabled)
-    accounts.note(user.name, "account disabled" if is_disabled else "account enabled")
+    accounts.note(ACTOR, "account disabled" if is_disabled else "account enabled", target=user.name)
     return tell(user, args, desk, f"{user.name!r} may {'not ' if is_disabled else ''}come in")
 
 
 def remove_user(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
-    """Forget an account; its keys and logins end with it."""
-    user = accounts.remove(accounts.find_by_name(args.name).id)
-    accounts.note(user.name, "account removed")
+    """Forget an account with its keys and logins; with --delete-data everything that belongs to the person, too."""
+    from deepseek_mm.accounts.keys import Keys
+
+    config, user = config_of(args, desk), accounts.find_by_name(args.name)
+    if args.delete_data:
+        return remove_with_data(accounts, user, args, desk)
+    accounts.remove(user.id)
+    Keys(config.data).remove_all(user.id)
+    accounts.note(ACTOR, "account removed", target=user.name)
     return tell(user, args, desk, f"the account of {user.name!r} is removed")
+
+
+def remove_with_data(accounts: "Accounts", user: "User", args: Namespace, desk: Desk) -> int:
+    """What was deleted, and where any of it still stands."""
+    from deepseek_mm.accounts.keys import Keys
+    from deepseek_mm.accounts.permissions import COMMAND_LINE
+    from deepseek_mm.services.account_erasure import AccountErasure
+    from deepseek_mm.services.account_service import AccountService
+
+    config = config_of(args, desk)
+    with desk.assistant(config, speaks=False) as assistant:
+        erasure = AccountErasure(assistant=assistant)
+        service = AccountService(accounts=accounts, keys=Keys(config.data), erasure=erasure)
+        report = service.remove_person(COMMAND_LINE, user.id, data=True).report
+    assert report is not None, "there is a library to delete from"
+    if args.json:
+        desk.give(user_shape(user) | {"report": asdict(report)})
+        return OK
+    desk.say(
+        f"the account of {user.name!r} is removed, with {report.conversations} conversations, {report.searches} saved "
+        f"searches, {report.tasks} tasks and {report.files} uploads"
+    )
+    for found in report.leftovers:
+        desk.say(f"still there: {found.path}")
+    if not report.leftovers:
+        desk.say(f"a search of all files for {len(report.sought)} things that only they wrote finds nothing")
+    return USER_ERROR if report.leftovers else OK
 
 
 def list_logins(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
@@ -98,7 +133,7 @@ def log_out(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
     """Every browser of this person has to log in again."""
     user = accounts.find_by_name(args.name)
     num = accounts.end_logins(user.id)
-    accounts.note(user.name, "logged out everywhere")
+    accounts.note(ACTOR, "logged out everywhere", target=user.name)
     return tell(user, args, desk, f"{user.name!r} is logged out of {num} browser{'' if num == 1 else 's'}")
 
 
@@ -156,7 +191,7 @@ USER_WORDS = {
     "disable": Subcommand(help="let somebody in no more, and keep what is theirs", takes="NAME", run=disable),
     "enable": Subcommand(help="let them in again", takes="NAME", run=enable),
     "remove": Subcommand(help="forget an account", takes="NAME", run=remove_user),
-    "audit": Subcommand(help="who did what and when, of NAME or of everybody", takes="[NAME]", run=show_audit),
+    "audit": Subcommand(help="what was done and by whom: by NAME or to them, or all", takes="[NAME]", run=show_audit),
 }
 
 
@@ -176,6 +211,7 @@ def add_users(parser: ArgumentParser) -> None:
     parser.add_argument("word", metavar="WORD", choices=tuple(USER_WORDS), help=describe_subcommands(USER_WORDS))
     parser.add_argument("name", metavar="NAME", nargs="?", default="", help="of the person, such as: Anna")
     parser.add_argument("--role", metavar="ROLE", help="owner, member or guest")
+    parser.add_argument("--delete-data", action="store_true", help="with remove: all that is theirs, and prove it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)
 

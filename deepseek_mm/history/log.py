@@ -22,11 +22,11 @@ from sqlalchemy.orm import Session
 from deepseek_mm.dates import Ages
 from deepseek_mm.history import queries, records
 from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
-from deepseek_mm.history.records import Conversation, Corrected, Rating, Saved, Turn, answer_to_rows
+from deepseek_mm.history.records import Conversation, Corrected, ErasedHistory, Rating, Saved, Turn, answer_to_rows
 from deepseek_mm.history.tables import (
     COUNTED,
-    CitationRow,
     ConversationRow,
+    SavedRow,
     TurnRow,
     add_inside,
     add_moments,
@@ -37,7 +37,7 @@ from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
 from deepseek_mm.types import Answer, Question, Request
-from index.region import UPLOADS, MovedFile
+from index.region import MovedFile
 
 HISTORY = Schema(
     create=create_tables,
@@ -187,9 +187,26 @@ class History(DatabaseOwner):
                 writing.execute(
                     delete(ConversationRow).where(ConversationRow.id == each, ConversationRow.deleted_at == at)
                 )
-            for words in ("turn_words", "title_words"):  # FTS5 keeps removed words until it merges its parts
-                writing.execute(text(f"INSERT INTO {words} ({words}) VALUES ('optimize')"))
+            forget_words(writing)
         self._database.cut_log()
+
+    def erase(self, session: str) -> ErasedHistory:
+        """Delete everything of this session for good, at once, so that no byte of it remains; what that was."""
+        digest = hash_of(session)
+        mine = select(ConversationRow.id).where(ConversationRow.session_hash == digest)
+        with self._database.writing() as writing:
+            uploads, questions = queries.uploads_of(writing, mine), queries.own_questions(writing, mine)
+            turns = writing.scalar(select(func.count(TurnRow.id)).where(TurnRow.conversation_id.in_(mine))) or 0
+            gone = delete(ConversationRow).where(ConversationRow.session_hash == digest).returning(ConversationRow.id)
+            conversations = len(writing.scalars(gone).all())
+            saved = delete(SavedRow).where(SavedRow.session_hash == digest).returning(SavedRow.id)
+            searches = len(writing.scalars(saved).all())
+            forget_words(writing)
+        self._database.cut_log()
+        return ErasedHistory(
+            session_hash=digest, conversations=conversations, turns=turns, searches=searches,
+            uploads=frozenset(uploads), questions=tuple(questions),
+        )  # fmt: skip
 
     def branch(self, conversation: int, *, before: int, session: str) -> int | None:
         """A new conversation with copies of the turns whose id is below `before`, or None if there is none.
@@ -280,12 +297,8 @@ class History(DatabaseOwner):
 
     def uploads(self) -> set[str]:
         """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""
-        named = select(TurnRow.image_path).where(TurnRow.image_path != "")
-        cited = select(CitationRow.path).where(CitationRow.collection == UPLOADS)
         with self._database.reading() as reading:
-            further = reading.scalars(select(TurnRow.more).where(TurnRow.more != []))
-            paths = {path for pictures in further for _, path in pictures if path}
-            return paths | set(reading.scalars(named)) | set(reading.scalars(cited))
+            return queries.uploads_of(reading)
 
     def _thread(self, session: Session, question: Question, now: datetime) -> int:
         """The conversation that the question goes on with, or a new one."""
@@ -307,3 +320,9 @@ class History(DatabaseOwner):
             theirs = (TurnRow.owner_pid == owner.pid) & (TurnRow.owner_started == owner.started)
             with self._database.writing() as session:
                 session.execute(update(TurnRow).where(theirs, TurnRow.state == "running").values(state="stopped"))
+
+
+def forget_words(session: Session) -> None:
+    """Let the index of words forget what was deleted: FTS5 keeps removed words until it merges its parts."""
+    for words in ("turn_words", "title_words"):
+        session.execute(text(f"INSERT INTO {words} ({words}) VALUES ('optimize')"))

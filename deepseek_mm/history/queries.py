@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import BadFeedback, BadQuestion, NothingThere
 from deepseek_mm.history.records import RATINGS, Corrected, Rating, Saved, correction_row
-from deepseek_mm.history.tables import ConversationRow, CorrectionRow, SavedRow, TurnRow
+from deepseek_mm.history.tables import CitationRow, ConversationRow, CorrectionRow, SavedRow, TurnRow
 from deepseek_mm.storage.schema import convert
 from index.region import UPLOADS, MovedFile
 
@@ -210,6 +210,29 @@ MOVE_ASKED = text("""
         SELECT json_extract(value, '$[0]') AS old, json_extract(value, '$[1]') AS new FROM json_each(:moves))
     UPDATE turns SET image_path = moves.new FROM moves WHERE turns.image_path = moves.old
 """)
+
+
+def uploads_of(session: Session, conversations: Select[Any] | None = None) -> set[str]:
+    """The path of every upload that a turn names, of all or of these conversations."""
+    turns = select(TurnRow.id) if conversations is None else turns_of(conversations)
+    named = select(TurnRow.image_path).where(TurnRow.image_path != "", TurnRow.id.in_(turns))
+    cited = select(CitationRow.path).where(CitationRow.collection == UPLOADS, CitationRow.turn_id.in_(turns))
+    further = session.scalars(select(TurnRow.more).where(TurnRow.more != [], TurnRow.id.in_(turns)))
+    paths = {path for pictures in further for _, path in pictures if path}
+    return paths | set(session.scalars(named)) | set(session.scalars(cited))
+
+
+def own_questions(session: Session, conversations: Select[Any]) -> list[str]:
+    """Questions that were asked in these conversations and in no other, the longest first."""
+    mine = turns_of(conversations)
+    others = select(TurnRow.question).where(TurnRow.conversation_id.not_in(conversations))
+    query = select(TurnRow.question).where(TurnRow.id.in_(mine), TurnRow.question.not_in(others)).distinct()
+    return [*session.scalars(query.order_by(func.length(TurnRow.question).desc()))]
+
+
+def turns_of(conversations: Select[Any]) -> Select[Any]:
+    """Ids of the turns of these conversations."""
+    return select(TurnRow.id).where(TurnRow.conversation_id.in_(conversations))
 
 
 def move_files(session: Session, moves: Sequence[MovedFile]) -> None:

@@ -87,6 +87,18 @@ class Saved:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ErasedHistory:
+    """What was deleted of one session."""
+
+    session_hash: str
+    conversations: int
+    turns: int
+    searches: int
+    uploads: frozenset[str]  # paths of pictures that its turns named
+    questions: tuple[str, ...]  # that nobody else has asked, the longest first
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AnswerRows:
     """An answer as columns of its turn and of the rows that hang on it. Numbers may come from numpy; here are plain
     ones.

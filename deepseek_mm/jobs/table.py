@@ -202,6 +202,12 @@ class Jobs(DatabaseOwner):
             ended = JobRow.id.in_(job_ids) & JobRow.state.in_(ENDED)
             return len(session.scalars(delete(JobRow).where(ended).returning(JobRow.id)).all())
 
+    def erase(self, job_ids: Sequence[int]) -> None:
+        """Remove these jobs, whatever their state, so that no byte of them remains."""
+        with self._database.writing() as session:
+            session.execute(delete(JobRow).where(JobRow.id.in_(job_ids)))
+        self._database.cut_log()
+
     def put_aside(self, row: SetAside) -> None:
         """Note that a file is passed over; of a path the last note counts."""
         with self._database.writing() as session:

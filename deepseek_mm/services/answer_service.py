@@ -24,6 +24,7 @@ import numpy as np
 from PIL.Image import Image
 
 from deepseek_mm.accounts.permissions import Caller, check_run, iterate_as, requires_by_default
+from deepseek_mm.accounts.quotas import Quotas
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Batcher, BatchKind, Heard
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
@@ -291,11 +292,12 @@ class AnswerService:
     """Answers questions, describes pictures and embeds for callers; what several want at a time is done together."""
 
     engine: AnswerEngine
+    quotas: Quotas = Quotas()
 
     @classmethod
-    def of(cls, assistant: Assistant, *, heard: Heard = ignore_batch) -> Self:
-        """In front of this assistant; `heard` is told of every batch."""
-        return cls(engine=AnswerEngine(assistant, heard=heard))
+    def of(cls, assistant: Assistant, *, heard: Heard = ignore_batch, quotas: Quotas | None = None) -> Self:
+        """In front of this assistant; `heard` is told of every batch, and `quotas` of every question."""
+        return cls(engine=AnswerEngine(assistant, heard=heard), quotas=quotas or Quotas())
 
     def ask(self, caller: Caller, question: Question, *, stop: Event | None = None) -> Answer:
         """The finished answer, or as far as it came when `stop` was set. Raises what `Assistant.ask` raises."""
@@ -366,7 +368,10 @@ class AnswerService:
         return await self.engine.embed_soon(kind, items)
 
     def _own(self, caller: Caller, question: Question) -> Question:
-        """The question as this caller's own. Forbidden if it wants a program run that the caller may not have run."""
+        """The question as this caller's own, and counted. Forbidden if it wants a program run that the caller may not
+        have run; Busy if they have asked as much today as they may.
+        """
         if question.run:
             check_run(self.engine.assistant.config.sandbox, caller)
+        self.quotas.count_asks(caller)
         return replace(question, session=caller.session)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from deepseek_mm.accounts.permissions import Caller, require_right, requires_by_default
+from deepseek_mm.accounts.quotas import Quotas
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import Conflict, DeepSeekMMError, explain
 from deepseek_mm.runtime.memory_tuning import give_back
@@ -160,11 +161,12 @@ class ReplayService:
     replay: ConversationReplay
     limits: BundleLimits = BundleLimits()
     clock: Callable[[], float] = time.time
+    quotas: Quotas = Quotas()
 
     @classmethod
-    def of(cls, assistant: Assistant, history: HistoryService) -> Self:
-        """Over this assistant and its history."""
-        return cls(history=history, replay=ConversationReplay(assistant=assistant))
+    def of(cls, assistant: Assistant, history: HistoryService, quotas: Quotas | None = None) -> Self:
+        """Over this assistant and its history; `quotas` count every question that is answered again."""
+        return cls(history=history, replay=ConversationReplay(assistant=assistant), quotas=quotas or Quotas())
 
     def take_in(self, caller: Caller, data: bytes) -> int:
         """A conversation out of an export as JSON or a bundle, which is kept for a while: its new id. BadFile."""
@@ -186,6 +188,7 @@ class ReplayService:
         facts = self._describe(caller, bundle, conversation, over)
         if facts.place == "bundle":
             require_right(caller, "library")
+        self.quotas.count_asks(caller, facts.num_turns)
         return self.replay.begin(conversation, bundle, facts, caller.session)
 
     def find_replay(self, caller: Caller) -> ReplayState:

@@ -11,16 +11,21 @@ from pathlib import Path
 from threading import Event
 from typing import Self
 
+from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.accounts.permissions import Caller, check_run, requires, requires_by_default
+from deepseek_mm.accounts.quotas import Quotas
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Heard
-from deepseek_mm.config import Config, SandboxConfig
+from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import Forbidden
 from deepseek_mm.jobs import Job
 from deepseek_mm.learning import LEARN, Learning, Version
 from deepseek_mm.learning.reliability import Reliability, measure_reliability
 from deepseek_mm.sandbox.records import Language, Protection, Ran
 from deepseek_mm.sandbox.run import Sandbox, open_sandbox
+from deepseek_mm.services.account_erasure import AccountErasure
+from deepseek_mm.services.account_service import AccountService
 from deepseek_mm.services.answer_service import AnswerService, ignore_batch
 from deepseek_mm.services.collection_service import CollectionService
 from deepseek_mm.services.history_service import HistoryService
@@ -44,11 +49,12 @@ class ProgramService:
 
     config: SandboxConfig
     sandbox: Sandbox
+    assistant: Assistant
 
     @classmethod
-    def of(cls, config: Config) -> Self:
+    def of(cls, assistant: Assistant) -> Self:
         """Over the sandbox of this app."""
-        return cls(config=config.sandbox, sandbox=open_sandbox(config))
+        return cls(config=assistant.config.sandbox, sandbox=open_sandbox(assistant.config), assistant=assistant)
 
     @requires("ask")
     def list_protections(self, caller: Caller) -> list[Protection]:
@@ -184,20 +190,32 @@ class Services:
     rules: RulesService
     starters: StarterService
     programs: ProgramService
+    accounts: AccountService
 
 
 def build_services(
-    assistant: Assistant, file: SettingsFile, *, heard: Heard = ignore_batch, photos: Path | None = None
+    assistant: Assistant,
+    file: SettingsFile,
+    *,
+    heard: Heard = ignore_batch,
+    photos: Path | None = None,
+    accounts: Accounts | None = None,
+    keys: Keys | None = None,
 ) -> Services:
     """Over this assistant; changed settings go into `file`, and `heard` is told of every batch of questions.
 
-    `photos` is a folder of the program's own photos that an empty library can begin with.
+    `photos` is a folder of the program's own photos that an empty library can begin with; `accounts`, with the `keys`
+    of the library, those of people who log in.
     """
-    answers = AnswerService.of(assistant, heard=heard)
+    if accounts is not None:
+        assistant.accounts = accounts
+    quotas = Quotas(accounts=accounts, limits=assistant.config.accounts)
+    answers = AnswerService.of(assistant, heard=heard, quotas=quotas)
     if assistant.hub_permission is not None:
         assistant.hub_permission.follow(file)
     stop_answers = partial(answers.engine.stop_pages, wait_s=WRITTEN_S)
     models, history = ModelService(assistant=assistant, file=file), HistoryService(assistant=assistant)
+    erasure = AccountErasure(assistant=assistant, engine=answers.engine)
     settings = SettingsService(assistant=assistant, file=file)
     exchange = ModelExchangeService.of(assistant, file, models)
     return Services(
@@ -214,9 +232,10 @@ def build_services(
         spaces=SpaceService(assistant=assistant, file=file),
         history=history,
         inspection=InspectionService(assistant=assistant, history=history),
-        replay=ReplayService.of(assistant, history),
+        replay=ReplayService.of(assistant, history, quotas),
         learning=LearningService(assistant=assistant),
         rules=RulesService(assistant=assistant),
         starters=StarterService(assistant=assistant),
-        programs=ProgramService.of(assistant.config),
+        programs=ProgramService.of(assistant),
+        accounts=AccountService(accounts=accounts, keys=keys, quotas=quotas, erasure=erasure),
     )

@@ -221,7 +221,8 @@ class GuardedBlocks(gr.Blocks):
             raise NotAllowed(self.words.page_not_yours)
         lacking = {"page", *rights_needed(event, more.get("event_data"))} - caller.rights
         if lacking:
-            raise NotAllowed(self.words.not_allowed.format(name=caller.name, right=", ".join(sorted(lacking))))
+            said = self.words.not_allowed_person if caller.user else self.words.not_allowed
+            raise NotAllowed(said.format(name=caller.name, right=", ".join(sorted(lacking))))
 
     def _refusal(self, event: BlockFunction, error: DeepSeekMMError) -> gr.Error:
         """The sentence; shown only to somebody who pressed something."""

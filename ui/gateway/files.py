@@ -128,6 +128,14 @@ class FileRegistry:
         self._size_bytes(file.path)
         return file
 
+    def forget_owner(self, owner: str) -> int:
+        """Remove every file of every browser of this caller; returns how many there were."""
+        with self._lock:
+            mine = [session for session in self._sessions if session.partition(" ")[0] == owner]
+            gone = [file for session in mine for file, _ in self._sessions.pop(session).files.values()]
+        remove(gone)
+        return sum(file.is_upload for file in gone)
+
     def _drop_idle(self) -> Iterator[PageFile]:
         """Whatever nobody has used for long."""
         until_s = self._now_s() - self.limits.idle_s

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepseek_mm import DeepSeekMMError, caller_in
+from deepseek_mm import Busy, Caller, DeepSeekMMError, caller_in
 from ui.gateway.events import VISITOR, PageOwners, Visitor
 from ui.gateway.files import FileRegistry, NoSuchFile
 from ui.words import UiTexts
@@ -55,6 +55,7 @@ class Gateway:
     words: UiTexts
     max_file_bytes: int
     tiles: Callable[[Request, Visitor], Response]
+    count_upload: Callable[[Caller, int], None] = lambda caller, num_bytes: None  # raises Busy where it is too much
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let Gradio answer."""
@@ -142,6 +143,7 @@ class Gateway:
         )
 
         def register() -> list[str]:
+            self.count_upload(visitor.caller, sum(Path(path).stat().st_size for path in paths))
             for rest in (path for path in folder.iterdir() if path.is_file()):
                 rest.unlink()  # of fields that are no upload
             return [self.files.add(visitor.session, Path(path), is_upload=True).id for path in paths]
@@ -155,6 +157,9 @@ class Gateway:
             return PlainTextResponse(self.words.say(error.message), status)
         if isinstance(error, HTTPException):
             return PlainTextResponse(self.words.say(str(error.detail)), error.status_code)
+        if isinstance(error, Busy):
+            retry = {"Retry-After": str(error.retry_after_s)}
+            return PlainTextResponse(self.words.say(str(error)), 429, headers=retry)
         if isinstance(error, TypeError) and "GradioUploadFile" in str(error):  # how Gradio refuses a text as a file
             return PlainTextResponse(self.words.say(NO_FILE), 400)
         return None

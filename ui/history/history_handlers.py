@@ -36,6 +36,7 @@ class ConversationList:
     total: int = 0  # how many there are, shown or not
     text: str = ""  # that they were searched for
     notice: str = ""
+    is_of_person: bool = False  # with an account: the same on every device
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +74,9 @@ class HistoryHandlers(Handlers):
         try:
             owner, history = edges.owner(caller, kept, self.words), self.services.history
             rows = history.list_conversations(owner, limit=limit, text=text)
-            return ConversationList(rows=tuple(rows), total=history.count_conversations(owner, text), text=text.strip())
+            total = history.count_conversations(owner, text)
+            is_person = bool(caller.user)
+            return ConversationList(rows=tuple(rows), total=total, text=text.strip(), is_of_person=is_person)
         except Exception as error:  # noqa: BLE001 - the page's edge: every error ends as a sentence
             return ConversationList(notice=edges.sentence(error, self.words))
 

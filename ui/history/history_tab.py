@@ -152,9 +152,8 @@ def _nothing(listing: ConversationList, words: UiTexts) -> str:
         return ""
     if listing.text:
         return f'<div class="nothing">{hint(words.past_not_found)}{button("all", "", words.past_all)}</div>'
-    return (
-        f'<div class="nothing">{hint(words.history_none)}{button("ask", "", words.history_ask, look="small go")}</div>'
-    )
+    none = words.history_none_person if listing.is_of_person else words.history_none
+    return f'<div class="nothing">{hint(none)}{button("ask", "", words.history_ask, look="small go")}</div>'
 
 
 # Each press is handled, one after the other: Gradio's "always_last" would repeat the first press in place of the last.

@@ -43,7 +43,13 @@ document.addEventListener("click", (event) => {
   if (copy) take(copy);
   const to = event.target.closest?.("[data-open-tab]");
   if (to) openTab(to.dataset.openTab);
+  if (event.target.closest?.("[data-log-out]")) logOut();
 });
+
+// A form would be sent without saying where it comes from (Referrer-Policy), and be refused; a fetch says it.
+async function logOut() {
+  try { await fetch("/logout", { method: "POST", redirect: "manual" }); } finally { location.assign("/login"); }
+}
 
 // A button that copies a text says so for a moment.
 async function take(button) {

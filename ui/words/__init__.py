@@ -6,6 +6,7 @@ What comes from files, labels, questions or the model never stands here, and is 
 from collections.abc import Iterable
 
 from deepseek_mm import translate_name
+from ui.words.accounts import AccountWords
 from ui.words.ask import AskWords, CodeWords, OfCode, RequestWords
 from ui.words.inspection import InspectionWords
 from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
@@ -54,6 +55,7 @@ class UiTexts(
     ModelWords,
     ServerWords,
     ViewerWords,
+    AccountWords,
 ):
     """The table, read in one language."""
 

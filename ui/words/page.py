@@ -54,7 +54,12 @@ class PageWords:
         "The key “{name}” may not do this: it lacks the right {right}. Whoever runs this server can make another.",
         "密钥“{name}”不能这样做：缺少权限 {right}。服务器管理者可以另建一个具有该权限的密钥。",
     )
+    not_allowed_person = Translation(
+        "You may not do this, {name}: you lack the right {right}. Ask an owner of this house.",
+        "{name}，你不能这样做：缺少权限 {right}。请联系所有者。",
+    )
     key_may_not = Translation("This key may not {what}.", "此密钥不能{what}。")
+    you_may_not = Translation("You may not {what}. Ask an owner of this house.", "你不能{what}。请联系所有者。")
     may_ask = Translation("ask or search", "提问或搜索")
     may_library = Translation("change the library", "更改图库")
     may_settings = Translation("see or change settings", "查看或更改设置")
@@ -87,6 +92,10 @@ class HistoryWords:
     history_none = Translation(
         "No conversation yet. What you ask is kept here, for this browser only.",
         "还没有对话。你提出的问题会保存在这里，只有此浏览器能看到。",
+    )
+    history_none_person = Translation(
+        "No conversation yet. What you ask is kept here: it is yours on every device, and nobody else sees it here.",
+        "还没有对话。你提出的问题会保存在这里：在你的每台设备上都能看到，别人在这里看不到。",
     )
     history_ask = Translation("Ask the first question", "提出第一个问题")
     past_find = Translation("Search your conversations", "搜索你的对话")

@@ -104,7 +104,6 @@ class SettingsWords:
     reliability_share = Translation(
         "{right:.0f} % ({low:.0f} to {high:.0f})", "{right:.0f} %（{low:.0f} 到 {high:.0f}）"
     )
-    set_login = Translation("Who is logged in; log out", "登录信息与退出")
 
     set_models = Translation("Language model and encoder", "语言模型与编码器")
     set_models_hint = Translation(
