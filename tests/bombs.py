@@ -5,6 +5,12 @@ import struct
 import zipfile
 import zlib
 
+NESTED = {  # name of a file -> what nests in it as nobody writes it
+    "a.json": "[", "b.json": '{"a":', "a.py": "(", "b.py": "-", "c.py": "if a:", "a.js": "{", "b.js": "[,", "a.go": "{",
+    "a.rs": "{", "a.c": "{", "a.yaml": "[", "b.yaml": "- ", "c.yaml": "? ", "a.sh": "(", "b.sh": "`", "c.sh": "$(",
+    "a.toml": "[", "a.css": "a{", "a.ts": "[", "a.java": "f(", "a.sql": "(", "a.ipynb": "[",
+}  # fmt: skip
+
 
 def pdf_bomb(times: int) -> bytes:
     """A PDF of one page whose content grows a thousandfold, to lines drawn so many times."""

@@ -44,6 +44,7 @@ FLOORS = (
     ("deepseek_mm.config", "deepseek_mm.storage", "deepseek_mm.batcher"),
     (
         "deepseek_mm.errors",
+        "deepseek_mm.addresses",
         "deepseek_mm.chance",
         "deepseek_mm.dates",
         "deepseek_mm.deltas",

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from bombs import docx_bomb, pdf_bomb, png_bomb
+from bombs import NESTED, docx_bomb, pdf_bomb, png_bomb
 from made_files import CONFIG, docx_bytes, read, refusal, written, zip_bytes
 
 from deepseek_mm.errors import BadFile, Cancelled, LimitReached
@@ -21,11 +21,6 @@ from deepseek_mm.parse.workers import wire
 
 SMALL = replace(CONFIG, worker_memory_mb=200)
 PATIENT = replace(CONFIG, worker_seconds=45)  # far more than a linear walk needs, far less than a quadratic one
-NESTED = {
-    "a.json": "[", "b.json": '{"a":', "a.py": "(", "b.py": "-", "c.py": "if a:", "a.js": "{", "b.js": "[,", "a.go": "{",
-    "a.rs": "{", "a.c": "{", "a.yaml": "[", "b.yaml": "- ", "c.yaml": "? ", "a.sh": "(", "b.sh": "`", "c.sh": "$(",
-    "a.toml": "[", "a.css": "a{", "a.ts": "[", "a.java": "f(", "a.sql": "(", "a.ipynb": "[",
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NESTED)

@@ -15,7 +15,7 @@ DECODERS = (
 PARSE = "deepseek_mm.parse"
 READERS = (
     "picture", "picture_texts", "pdf", "page_tables", "markup", "zip_parts", "office", "spreadsheet", "epub", "mail",
-    "text", "code", "video", "raw", "xmp.packet", "xmp.editor", "workers.loop",
+    "text", "word", "code", "video", "raw", "xmp.packet", "xmp.editor", "workers.loop",
 )  # fmt: skip
 INSIDE = tuple(f"{PARSE}.{name}" for name in READERS)
 LABORATORY = tuple(f"deepseek_mm.{name}" for name in ("benchmarks", "training", "evaluation", "experiments"))

@@ -1,8 +1,5 @@
 """Fetches pictures and pages from public addresses that somebody names.
 
-An address is public if it is reached from anywhere and is nobody's own network. It can hide another one inside it (IPv4
-in IPv6, translated or tunnelled): then the inner one is judged, or the outer one refused where nobody needs it today.
-
 The name is resolved once, every address of it must be public, and the connection goes to an address that was checked,
 so a name that means something else a moment later (DNS rebinding) changes nothing. TLS and the Host header still speak
 of the name. Each redirect is a new address and is checked as the first one was. What comes is limited in bytes, in
@@ -12,12 +9,10 @@ not asked for and not taken. No cookies, no credentials, no proxy.
 What a page embeds is not fetched. A page says in its first line where it was saved from, as browsers write it.
 """
 
-import ipaddress
 import mimetypes
 import posixpath
 import queue
 import re
-import socket
 import ssl
 import threading
 import time
@@ -28,50 +23,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpcore
 
+from deepseek_mm.addresses import is_public, resolve_here
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadFile, BadPicture, DeepSeekMMError, Forbidden, TooLarge
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-NOT_PUBLIC: tuple[Network, ...] = tuple(  # beside those that Python's own lists know
-    ipaddress.ip_network(each)
-    for each in (
-        "100.64.0.0/10",  # of carriers (RFC 6598); Alibaba's metadata too
-        "168.63.129.16/32",  # Azure's metadata: public by its number only
-        "192.0.0.0/24",  # of protocols (RFC 6890); Oracle's metadata too
-        "192.88.99.0/24",  # relays of 6to4 (RFC 7526)
-        "2001::/23",  # of protocols, Teredo among them (RFC 4380)
-        "2002::/16",  # 6to4 (RFC 3056)
-        "3fff::/20",  # for documents (RFC 9637)
-    )
-)
-GLOBAL_6 = ipaddress.IPv6Network("2000::/3")  # all that is given out of IPv6
-TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # NAT64 (RFC 6052): the last 32 bits are an IPv4 address
-ISATAP = (0x00005EFE, 0x02005EFE)  # bits 64 to 95 of an address that holds an IPv4 one (RFC 5214)
-
-
-def is_public(text: str) -> bool:
-    """Whether anything may be fetched from this address; also False if it is none."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = inside(address)
-        if inner is not None:
-            return is_public(str(inner))
-        if address not in GLOBAL_6 or (int(address) >> 32) & 0xFFFFFFFF in ISATAP:
-            return False
-    if address.is_multicast or address.is_reserved or not address.is_global:
-        return False
-    return not any(address in network for network in NOT_PUBLIC if network.version == address.version)
-
-
-def inside(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that it stands for, mapped or translated."""
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in TRANSLATED else None
-
 
 PORTS = {"http": 80, "https": 443}
 MOST_REDIRECTS = 3
@@ -113,12 +67,6 @@ class FetchTarget:
     def origin(self) -> str:
         """For a message: where, not what."""
         return f"{self.scheme}://{self.host}"[:SHOWN_CHARS]
-
-
-def resolve_here(host: str, port: int) -> Sequence[str]:
-    """Every address the system knows for a name."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(row[4][0]) for row in found))
 
 
 def connect_there(address: str, port: int, timeout_s: float) -> httpcore.NetworkStream:

@@ -20,10 +20,12 @@ from urllib.parse import quote
 import httpx
 from huggingface_hub import constants
 
+from deepseek_mm.addresses import is_this_machine
 from deepseek_mm.config import HubConfig
 from deepseek_mm.errors import Forbidden, NothingThere, ServerError
 from deepseek_mm.hub import HubFile
-from deepseek_mm.models.hub_token import hub_address, is_loopback, read_token
+from deepseek_mm.models.hub_token import hub_address, read_token
+from deepseek_mm.models.pinned_transport import PinnedTransport
 from deepseek_mm.storage.files import parse_json
 
 AGENT = "deepseek-mm"  # and nothing about the machine
@@ -78,14 +80,16 @@ class HubClient:
         for logger in ADDRESSES_LOGGED:
             logging.getLogger(logger).setLevel(logging.WARNING)
         self.address = hub_address(environ)
+        self._transport = PinnedTransport(httpx.URL(self.address))
         token = read_token(environ, self.address)
         self._http = httpx.Client(
             headers={"User-Agent": AGENT, "Accept-Encoding": "identity"}
             | ({"Authorization": f"Bearer {token}"} if token else {}),
             timeout=httpx.Timeout(config.silence_s, connect=config.connect_s),
             follow_redirects=True,
-            trust_env=not is_loopback(self.address),
-            event_hooks={"request": [self._check_encrypted]},
+            trust_env=not is_this_machine(httpx.URL(self.address).host),
+            event_hooks={"request": [self._check_encrypted, self._transport.check_literal]},
+            transport=self._transport,
         )
 
     def close(self) -> None:

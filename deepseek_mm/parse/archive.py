@@ -31,6 +31,7 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what others do to a few 
 NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst")
 MOST_GROWTH = 200  # times; real files shrink to a hundredth at most
 SMALL_BYTES = 1_000_000  # a member below this may shrink as it likes: an empty page of a picture does
+LARGE_BYTES = 100_000_000  # the same of a whole archive
 LOCAL_HEADER = struct.Struct("<26xHH")  # lengths of the name and of the extra field, which the packed bytes follow
 LATEST_NS = 2**63 - 1
 DRIVE = re.compile(r"[A-Za-z]:")
@@ -73,6 +74,12 @@ def list_members(archive: str, config: ParseConfig, *, wanted: Callable[[str], b
         raise BadFile(
             f"{archive} would unpack to {unpacked:,} bytes, and parse.max_unpacked_bytes allows "
             f"{config.max_unpacked_bytes:,}. Unpack it yourself, or raise parse.max_unpacked_bytes"
+        )
+    packed = os.stat(archive).st_size
+    if unpacked > LARGE_BYTES and unpacked > MOST_GROWTH * packed:
+        raise BadFile(
+            f"{archive} would grow {unpacked / max(packed, 1):,.0f} times to {unpacked:,} bytes, as only a bomb does. "
+            "Unpack the archive yourself if you trust it"
         )
     paths = {name: archive + MARK + name for name in names}
     failed += [(paths[name], f"{paths[name]} {reason}") for name, reason in reasons.items() if reason]

@@ -29,6 +29,7 @@ from index import Source
 from index.region import VIDEO_FORMATS
 
 HEAD_BYTES = 4096  # enough to see what a file is
+LETTER_BYTES = 4  # of the longest letter, in any encoding
 SHOWN_BYTES = 16  # of them in a message
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc and .xls begin, and .docx and .xlsx with a password
 BEFORE = {"docx": ".doc", "pptx": ".ppt", "xlsx": ".xls"}  # the old kind of such a file
@@ -36,8 +37,9 @@ INDEX = "python -m deepseek_mm index"
 
 
 def open_file(path: str | os.PathLike[str], config: ParseConfig, *, hashed: bool = True) -> File:
-    """The file's bytes, or those of an archive's member; of a video its first ones. BadFile or NothingThere says why
-    not, and what to do. Without `hashed` a video has no digest: it is not read to its end.
+    """The file's bytes, or those of an archive's member; of a video, or of a text that is longer than is read, the
+    first ones. BadFile or NothingThere says why not. Without `hashed` such a file has no digest, and is not read to
+    its end.
     """
     name = absolute(path)
     inside = in_archive(name)
@@ -45,7 +47,7 @@ def open_file(path: str | os.PathLike[str], config: ParseConfig, *, hashed: bool
         with plain_file(name) as (stream, modified_ns):
             size = os.fstat(stream.fileno()).st_size
             data, form = read_limited(stream, name, config, size_bytes=size)
-            if form.name in VIDEO_FORMATS:
+            if len(data) < size:
                 digest = digest_of(stream) if hashed else ""
                 return File(path=name, data=data, digest=digest, size_bytes=size, modified_ns=modified_ns, format=form)
     else:
@@ -161,7 +163,7 @@ def read_limited(
     stream: IO[bytes] | ZipExtFile, name: str, config: ParseConfig, *, size_bytes: int
 ) -> tuple[bytes, Format]:
     """All bytes of a file of a known kind within the limit; of a larger one, as far as its size is known, no more than
-    its head is read, and of a video whose size is known neither.
+    its head is read, of a video whose size is known neither, and of a text as much as can hold the letters that count.
     """
     head = stream.read(HEAD_BYTES)
     if not head:
@@ -179,6 +181,8 @@ def read_limited(
             )
         return head, form
     most = config.max_bytes
+    if is_text(form) and config.max_chars * LETTER_BYTES < size_bytes <= most:
+        return head + stream.read(config.max_chars * LETTER_BYTES - len(head)), form
     data = head + stream.read(most + 1 - len(head)) if max(len(head), size_bytes) <= most else head
     if max(len(data), size_bytes) > most:
         raise BadFile(
@@ -186,6 +190,11 @@ def read_limited(
             "Make the file smaller, or raise parse.max_bytes"
         )
     return data, form
+
+
+def is_text(form: Format) -> bool:
+    """Whether its beginning can be read without its end."""
+    return form.name in ("text", "markdown") or (form.kind == "code" and form.name != "notebook")
 
 
 def unknown(name: str, head: bytes) -> BadFile:

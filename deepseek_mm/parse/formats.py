@@ -73,7 +73,7 @@ class File:
     """A file's bytes and what they are; nothing is decoded."""
 
     path: str  # absolute; a file in an archive is "/abs/archive.zip!/inner/name.jpg"
-    data: bytes  # of a video that is no member of an archive the first ones: it may be larger than memory
+    data: bytes  # of a video or a long text that is no member of an archive the first ones alone
     digest: str  # SHA-256 of the whole file, hexadecimal; empty where nobody wants it
     size_bytes: int
     modified_ns: int  # of the archive for a file in one

@@ -22,6 +22,7 @@ from datetime import datetime
 START = b"\xff\xd8"
 START_OF_SCAN = 0xDA
 END = b"\xff\xd9"
+PADDING = re.compile(rb"\xff+")
 EXIF_SEGMENT = 0xE1
 EXIF_NAME = b"Exif\0\0"
 ICC_SEGMENT = 0xE2
@@ -35,8 +36,8 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     at = len(START)
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
-        if marker == 0xFF:  # padding
-            at += 1
+        if marker == 0xFF:
+            at = PADDING.match(data, at).end() - 1  # type: ignore[union-attr]  # it matches itself
             continue
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         yield marker, at, min(end, len(data))
@@ -77,6 +78,12 @@ def without_notes(data: bytes) -> bytes:
         if marker != START_OF_SCAN and (marker not in NOTES or marker in NEEDED_NOTES):
             kept.append(data[start:end])
     return b"".join([*kept, data[rest:]])
+
+
+def without_padding(data: bytes) -> bytes:
+    """The same JPEG without the bytes that only fill it up before its first scan; readers take them one by one."""
+    rows = list(segments(data))
+    return b"".join([START, *(data[start:end] for _, start, end in rows[:-1]), data[rows[-1][1] :]]) if rows else data
 
 
 NAME = b"Exif\0\0"

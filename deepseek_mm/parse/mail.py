@@ -20,7 +20,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.formats import BY_NAME, Contents, File, Format, Piece, format_of
 from deepseek_mm.parse.markup import page_text, text_of
-from deepseek_mm.parse.text import letters, passages
+from deepseek_mm.parse.text import find_encoding, letters, passages
 from index import Symbol
 
 Reader = Callable[[File, ParseConfig], Contents]
@@ -239,7 +239,7 @@ def read_body(part: Message) -> str:
 def decode_body(part: Message, data: bytes) -> str:
     """Bytes in the encoding that the mail names, or else in the one that they look like."""
     try:
-        return data.decode(part.get_content_charset() or "utf-8").replace("\0", "")
+        return data.decode(find_encoding(part.get_content_charset() or "utf-8")).replace("\0", "")
     except (LookupError, UnicodeError):
         return letters(data, name="the mail") if data.strip() else ""
 

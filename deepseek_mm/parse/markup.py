@@ -1,30 +1,20 @@
-"""Web pages, Word documents and rich text (RTF) as text with headings as in Markdown.
+"""Web pages and rich text (RTF) as text with headings as in Markdown.
 
 Scripts, styles and what only steers (menus, forms, hidden parts) are left out. The lines of the file are of no use to a
 reader, so passages of a page have none.
 """
 
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 
-from docx.document import Document as Opened
-from docx.opc.constants import CONTENT_TYPE
-from docx.opc.exceptions import OpcError
-from docx.opc.part import PartFactory
-from docx.package import Package
-from docx.parts.document import DocumentPart
-from docx.table import Table, _Row
-from docx.text.paragraph import Paragraph
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 from striprtf.striprtf import rtf_to_text
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.formats import Contents, File
-from deepseek_mm.parse.text import decode_text, passages, shorten_text
-from deepseek_mm.parse.zip_parts import TROUBLE, UNRUN, check_growth
+from deepseek_mm.parse.text import decode_text, find_encoding, passages, shorten_text
 
 STYLES = ("display:none", "display: none", "visibility:hidden", "visibility: hidden")  # that hide what is written
 UNSEEN = "script, style, noscript, template, head > :not(title), nav, svg, iframe, button, select, textarea, [hidden], "
@@ -37,6 +27,12 @@ BETWEEN_CELLS = " | "
 IN_LAYOUTS = "h1, h2, h3, h4, h5, h6, ul, ol, pre, form"  # that no table of data holds
 LONGEST_CELL = 400  # letters
 MOST_SPANNED = 50  # rows or columns that one cell of a web page may cover
+MOST_COVERED = 20_000  # cells of one table that others cover
+MOST_TAGS = 300_000  # of a page of which a tree is made
+MOST_ATTRIBUTES = 500  # of one tag
+LONG_TAG = re.compile(r"<[A-Za-z][^<>]{2000,}")
+NAMED_VALUE = re.compile(r"\s[^\s=\"'/>]{1,40}(?=[\s=/>])")
+EMBEDDED = re.compile(rb"data:[\w/+.;=-]{1,80},[A-Za-z0-9+/=%]{1000,}")  # pictures and fonts within the page
 KEPT = str.maketrans("\n ", "\x01\x02")  # how the blanks of a listing pass for letters while all others are evened out
 FREED = str.maketrans("\x01\x02", "\n ")
 CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
@@ -44,6 +40,7 @@ MOST_DEEP = 500  # elements inside one another
 TAG = re.compile(r"<[^<>]*>")
 COMMENT = "<!--"
 MARK = re.compile(r"<(/?)([A-Za-z][^\s/>]{0,40})|<!--")
+UNREAD = re.compile(r"<(script|style)\b|<!--", re.IGNORECASE)
 RAW = ("script", "style", "textarea", "title")  # in which a tag is no tag
 CLOSED = frozenset((  # elements that are empty, or that the next one of their kind ends
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
@@ -55,7 +52,7 @@ HEAD_BYTES = 1024  # a page must name its encoding within them
 
 def read_html(file: File, config: ParseConfig) -> Contents:
     """A web page in passages."""
-    seen = text_of(page_text(file.data, name=file.path))
+    seen = text_of(page_text(EMBEDDED.sub(b"", file.data), name=file.path))
     if not seen:
         raise BadFile(f"{file.path} shows no text: it may be made by scripts. Save the page as PDF instead")
     text, note = shorten_text(seen, config)
@@ -67,16 +64,17 @@ def page_text(data: bytes, *, name: str) -> str:
     named = CHARSET.search(data[:HEAD_BYTES])
     try:
         if named is not None:
-            return data.decode(named[1].decode("ascii"))
-    except (LookupError, UnicodeDecodeError):
+            return data.decode(find_encoding(named[1].decode("ascii")))
+    except (LookupError, UnicodeError):
         pass
     return decode_text(data, name=name)
 
 
 def text_of(html: str) -> str:
     """What a reader sees, blocks apart by an empty line; of a page that nests as nobody does all that stands there."""
-    if is_too_deep(html):
-        return BREAK.join(" ".join(part.split()) for part in TAG.sub(BREAK, html).split(BREAK) if part.strip())
+    if is_tangled(html):
+        words = TAG.sub(BREAK, "".join(drop_raw(html)))
+        return BREAK.join(" ".join(part.split()) for part in words.split(BREAK) if part.strip())
     tree = LexborHTMLParser(html.translate(dict.fromkeys(FREED)))
     for node in tree.css(UNSEEN):
         node.decompose()
@@ -95,6 +93,26 @@ def text_of(html: str) -> str:
     return BREAK.join(block for block in blocks if block.strip("# ")).translate(FREED)
 
 
+def is_tangled(html: str) -> bool:
+    """Whether a tree of the page would cost the square of what there is, or hundreds of times its memory."""
+    if html.count("<") > MOST_TAGS:
+        return True
+    counts = (len(NAMED_VALUE.findall(tag[0])) for tag in LONG_TAG.finditer(html))
+    return any(count > MOST_ATTRIBUTES for count in counts) or is_too_deep(html)
+
+
+def drop_raw(html: str) -> Iterator[str]:
+    """The page in parts, without its scripts, styles and comments."""
+    at = 0
+    while (begin := UNREAD.search(html, at)) is not None:
+        yield html[at : begin.start()]
+        end = html.find("-->" if begin[0] == COMMENT else f"</{begin[1].lower()}", begin.end())
+        if end < 0:
+            return
+        at = end
+    yield html[at:]
+
+
 def is_data(table: LexborNode) -> bool:
     """Whether a table holds rows of cells rather than the parts of a page."""
     if len(table.css("table")) > 1 or table.css_first(IN_LAYOUTS) is not None:
@@ -106,18 +124,24 @@ def is_data(table: LexborNode) -> bool:
 def page_rows(table: LexborNode) -> list[str]:
     """The rows of a table; of a cell that spans columns the others are empty, one that spans rows is said in each."""
     grid: dict[tuple[int, int], str] = {}
+    widths: Counter[int] = Counter()
     lines = table.css("tr")
+    spare = MOST_COVERED  # cells that others may cover
     for at, row in enumerate(lines):
         column = 0
         for node in row.css("td, th"):
             while (at, column) in grid:
                 column += 1
             words, across = plain_cell(node.text(separator=" ")), span_of(node, "colspan")
-            for down in range(min(span_of(node, "rowspan"), len(lines) - at)):
+            below = min(span_of(node, "rowspan"), len(lines) - at)
+            spare -= across * below - 1
+            if spare < 0:
+                across = below = 1
+            for down in range(below):
                 grid |= {(at + down, column + n): "" if n else words for n in range(across)}
+                widths[at + down] = max(widths[at + down], column + across)
             column += across
-    widths = [max((column + 1 for line, column in grid if line == at), default=0) for at in range(len(lines))]
-    rows = [BETWEEN_CELLS.join(grid.get((at, n), "") for n in range(width)) for at, width in enumerate(widths)]
+    rows = [BETWEEN_CELLS.join(grid.get((at, n), "") for n in range(widths[at])) for at in range(len(lines))]
     return [row.rstrip() for row in rows if row.strip(" |")]
 
 
@@ -147,68 +171,6 @@ def is_too_deep(html: str) -> bool:
             if deep > MOST_DEEP:
                 return True
     return False
-
-
-DEEPEST = 6  # headings
-WORD = "application/vnd.ms-word.document.macroEnabled.main+xml"
-TEMPLATES = (
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
-    "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
-)
-LIKE_WORD = (CONTENT_TYPE.WML_DOCUMENT_MAIN, WORD, *TEMPLATES)  # what the main part of a document may call itself
-PartFactory.part_type_for.update(dict.fromkeys(LIKE_WORD, DocumentPart))
-MACROS = "/vbaProject"  # the kind of the part that holds them
-
-
-def read_docx(file: File, config: ParseConfig) -> Contents:
-    """A Word document in passages."""
-    try:
-        check_growth(file, config)
-        part = Package.open(io.BytesIO(file.data)).main_document_part
-        if not isinstance(part, DocumentPart):
-            raise ValueError(f"its content is {part.content_type}")
-        words = "\n\n".join(block for block in blocks(part.document) if block.strip("# "))
-        has_macros = "macroEnabled" in part.content_type or any(
-            link.reltype.endswith(MACROS) for link in part.rels.values()
-        )
-    except BadFile:
-        raise
-    except (*TROUBLE, OpcError) as error:
-        raise BadFile(f"{file.path} is no Word document, or it is damaged: {error}. Save it again in Word") from error
-    if not words:
-        raise BadFile(f"{file.path} holds no text. Save it as PDF to have its pictures read")
-    text, cut = shorten_text(words, config)
-    note = " ".join(filter(None, (UNRUN if has_macros else "", cut)))
-    return Contents(pieces=passages(text, config, numbered=False), note=note)
-
-
-def blocks(document: Opened) -> Iterator[str]:
-    """Paragraphs and tables in the order that they are read."""
-    for block in document.iter_inner_content():
-        yield heading(block) + block.text.strip() if isinstance(block, Paragraph) else table_text(block)
-
-
-def heading(paragraph: Paragraph) -> str:
-    """The number signs of a heading, or nothing."""
-    name = (paragraph.style.name or "") if paragraph.style is not None else ""
-    if name == "Title":
-        return "# "
-    level = name.removeprefix("Heading ")
-    return "#" * min(int(level), DEEPEST) + " " if level != name and level.isdigit() else ""
-
-
-def table_text(table: Table) -> str:
-    """One line for each row; of a cell that spans columns the others are empty, one that spans rows is said in each."""
-    return "\n".join(line for row in table.rows if (line := row_text(row)).strip(" |"))
-
-
-def row_text(row: _Row) -> str:
-    """The cells of a row, those that it leaves out before and after as empty ones."""
-    cells, before = [""] * row.grid_cols_before, None
-    for cell in row.cells:
-        cells.append("" if cell._tc is before else plain_cell(cell.text))
-        before = cell._tc
-    return BETWEEN_CELLS.join([*cells, *[""] * row.grid_cols_after]).rstrip()
 
 
 def plain_cell(text: str) -> str:

@@ -16,7 +16,7 @@ Every kind of picture file has an opener, which reads the header only. Where dec
 import io
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,40 +39,87 @@ from deepseek_mm.parse.formats import LONG_SIDE_PX, Contents, File, Piece
 from deepseek_mm.parse.image_metadata import Camera, read_exif
 
 MODES = ("RGB", "L", "CMYK", "LAB")  # that a profile may be for
+CLEAR = ("RGBA", "LA", "PA", "RGBa")
+WIDE = ("I", "F")  # grey with more than 16 bits
+Levels = tuple[float, float]
+BAND_PX = 1_000_000  # pixels that are converted at a time
+SMALL_PX = 10_000_000  # pixels of a picture that is converted as a whole
+HUGE_PX = 50_000_000  # pixels beyond which nothing is left for a copy at twice the size that is wanted
+MOST_PASSES = 100  # of a JPEG that comes in passes over the whole picture; programs write some ten
+MOST_PASSES_USUAL = 12  # of these, however large it is
+MOST_PASS_PX = 1_000_000_000  # pixels of all passes beyond that
+START_OF_PASS = b"\xff\xda"
+MOST_HELD_BYTES = 400_000_000  # of a JPEG in passes, all of which is held until the last one
 INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC  # white stays white
 
 
 def small_rgb(image: Image, icc: bytes = b"") -> Image:
     """The picture in sRGB: 16 bits become 8, and what is transparent shows white."""
-    colours = eight_bits(image)
-    clear = "transparency" in image.info or colours.mode in ("RGBA", "LA", "PA", "RGBa")
-    small, alpha = reduce_size(colours, clear=clear)
+    small, alpha = reduce_size(image, clear="transparency" in image.info or image.mode in CLEAR)
     rgb = to_srgb(small, icc)
     if alpha is None:
         return rgb
     return PILImage.composite(rgb, PILImage.new("RGB", rgb.size, "white"), alpha)
 
 
-def eight_bits(image: Image) -> Image:
+def eight_bits(image: Image, levels: Levels) -> Image:
     """Grey with more than 8 bits as 8: of 16 the upper half, of any other from the lowest value to the highest."""
     if image.mode.startswith("I;16"):
         return PILImage.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode not in ("I", "F"):
+    if image.mode not in WIDE:
         return image
-    values = np.nan_to_num(np.asarray(image, np.float64))
-    low, high = values.min(), values.max()
+    values, (low, high) = np.nan_to_num(np.asarray(image, np.float64)), levels
     return PILImage.fromarray(((values - low) * (255 / max(high - low, 1e-30))).round().astype(np.uint8))
+
+
+def find_levels(image: Image) -> Levels:
+    """The lowest and the highest value of grey with more than 16 bits."""
+    if image.mode not in WIDE:
+        return 0.0, 0.0
+    values = (np.nan_to_num(np.asarray(band, np.float64)) for _, band in bands(image))
+    lows, highs = zip(*((float(each.min()), float(each.max())) for each in values), strict=True)
+    return min(lows), max(highs)
 
 
 def reduce_size(image: Image, *, clear: bool) -> tuple[Image, Image | None]:
     """The reduced picture in a mode that a profile can be for, and how opaque it is.
 
-    What is transparent often has some hidden colour, so a clear picture is reduced with its alpha.
+    What is transparent often has some hidden colour, so a clear picture is reduced with its alpha. A large picture is
+    reduced band by band, since a second one of its size would need as much memory again.
     """
-    if clear or image.mode not in MODES:
-        image = image.convert("RGBA" if clear else "RGB")
-    image.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX))
-    return (image.convert("RGB"), image.getchannel("A")) if clear else (image, None)
+    levels = find_levels(image)
+
+    def convert(part: Image) -> Image:
+        part = eight_bits(part, levels)
+        return part.convert("RGBA" if clear else "RGB") if clear or part.mode not in MODES else part
+
+    if image.width * image.height <= SMALL_PX:
+        small = convert(image)
+    else:
+        small = reduce_bands(image, convert, is_tight=clear or image.width * image.height > HUGE_PX)
+    small.thumbnail((LONG_SIDE_PX, LONG_SIDE_PX))
+    return (small.convert("RGB"), small.getchannel("A")) if clear else (small, None)
+
+
+def reduce_bands(image: Image, convert: Callable[[Image], Image], *, is_tight: bool) -> Image:
+    """The picture at twice the size that it is to have, or at that size where it `is_tight`, each band converted."""
+    share = LONG_SIDE_PX * (1 if is_tight else 2) / max(image.size)
+    factors = tuple(max(1, int(side / max(1, side * share))) for side in image.size)
+    small: Image | None = None
+    for top, band in bands(image, factors[1]):
+        part = convert(band).reduce((factors[0], factors[1]))
+        if small is None:
+            small = PILImage.new(part.mode, (part.width, -(-image.height // factors[1])))
+        small.paste(part, (0, top // factors[1]))
+    assert small is not None, "a picture has rows"
+    return small
+
+
+def bands(image: Image, step: int = 1) -> Iterator[tuple[int, Image]]:
+    """Bands of about a million pixels with the row that each begins at, whose numbers `step` divides."""
+    rows = max(1, BAND_PX // image.width // step) * step
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def to_srgb(image: Image, icc: bytes) -> Image:
@@ -174,7 +221,8 @@ def decode_pixels(image: ImageFile, draft_px: int) -> Image:
     image.draft(None, (draft_px, draft_px))
     image.load()
     if isinstance(image, JpegImageFile) and image.mode == "CMYK" and "adobe" not in image.info:
-        return ImageChops.invert(image)  # Pillow reads all inks as Adobe writes them: turned around
+        for top, band in bands(image):  # Pillow reads all inks as Adobe writes them: turned around
+            image.paste(ImageChops.invert(band), (0, top))
     return image
 
 
@@ -183,12 +231,47 @@ def open_jpeg(data: bytes) -> OpenedPicture:
     if not image_metadata.is_whole(data):
         raise ValueError("the end of the picture is missing")
     image = JpegImageFile(io.BytesIO(image_metadata.without_notes(data)))
+    check_passes(image, data.count(START_OF_PASS))
     return OpenedPicture(image=image, exif=image_metadata.exif_of(data), icc=image_metadata.icc_of(data))
+
+
+def check_passes(image: JpegImageFile, passes: int) -> None:
+    """ValueError for a JPEG that is made to take for ever, or more memory than its pixels."""
+    pixels, parts = image.width * image.height, [(part[1], part[2]) for part in image.layer]
+    if passes <= 1:
+        return
+    if passes > MOST_PASSES or passes * pixels > max(MOST_PASS_PX, MOST_PASSES_USUAL * pixels):
+        raise ValueError(f"it goes over its pixels {passes:,} times, as no program writes it")
+    widest, tallest = (max(sides) for sides in zip(*parts, strict=True))
+    held = sum(2 * pixels * across * down // (widest * tallest) for across, down in parts)
+    if held > MOST_HELD_BYTES:
+        raise ValueError(f"it comes in passes, all of which would need {held // 1_000_000:,} MB. Save it without them")
 
 
 def open_tiff(data: bytes) -> OpenedPicture:
     """A TIFF file. The camera's notes are a TIFF file themselves: here they are the file."""
     return replace(with_notes(Tiff(io.BytesIO(data))), exif=data, turned=True)
+
+
+def open_webp(data: bytes) -> OpenedPicture:
+    """A WebP file. MemoryError for one whose canvases alone, of which its decoder has several, are beyond the limit."""
+    try:
+        return with_notes(WebPImageFile(io.BytesIO(data)))
+    except (OSError, RuntimeError):
+        if webp_pixels(data) > WEBP_PX:
+            raise MemoryError from None
+        raise
+
+
+def webp_pixels(data: bytes) -> int:
+    """How many pixels a WebP says that it has (RFC 9649, section 2.5 to 2.7); 0 if it does not say so."""
+    form, at = data[12:16], {b"VP8X": 24, b"VP8 ": 26, b"VP8L": 21}.get(data[12:16], 0)
+    if form == b"VP8X":
+        return (1 + int.from_bytes(data[at : at + 3], "little")) * (1 + int.from_bytes(data[at + 3 : at + 6], "little"))
+    sides = int.from_bytes(data[at : at + 4], "little") if at else 0
+    if form == b"VP8L":
+        return (1 + (sides & WEBP_SIDE)) * (1 + (sides >> 14 & WEBP_SIDE))
+    return (sides & WEBP_SIDE) * (sides >> 16 & WEBP_SIDE)
 
 
 def open_heif(data: bytes) -> OpenedPicture:
@@ -211,6 +294,10 @@ def with_notes(image: ImageFile) -> OpenedPicture:
     return OpenedPicture(image=image, exif=bytes(exif or b""), icc=bytes(icc or b""))
 
 
+WEBP_PX = 15_000_000  # pixels from which a decoder that cannot be made lacks memory rather than sense
+WEBP_SIDE = 0x3FFF  # bits of a side
+
+
 class Tiff(TiffImageFile):
     """Pillow's TIFF reader without its own limit on the size, which knows nothing of ours."""
 
@@ -229,7 +316,7 @@ def opener_of(plugin: Callable[[io.BytesIO], ImageFile]) -> Opener:
 OPENERS: dict[str, Opener] = {  # by the name of the format
     "jpeg": open_jpeg,
     "png": opener_of(PngImageFile),
-    "webp": opener_of(WebPImageFile),
+    "webp": open_webp,
     "gif": opener_of(GifImageFile),
     "bmp": opener_of(BmpImageFile),
     "tiff": open_tiff,

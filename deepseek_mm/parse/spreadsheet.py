@@ -24,6 +24,7 @@ from deepseek_mm.parse.zip_parts import UNRUN, check_growth
 
 MACROS = "xl/vbaProject.bin"
 MOST_COLUMNS = 200  # of a sheet that are read
+MOST_ROWS = 1_048_576  # that a sheet has; a file may name any number
 CHUNK_BYTES = 1 << 20
 MERGED = re.compile(rb'<mergeCell[^>]*\sref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
 MOST_MERGED = 10_000  # rows that repeat a cell above them
@@ -151,7 +152,8 @@ def sheet_rows(
     """The rows that have anything, as lines of cells."""
     origins = dict.fromkeys(above.values(), "")
     written = twin_rows(twin)
-    for at, row in enumerate(sheet.iter_rows(), start=1):  # a limit on columns would make empty rows as wide
+    rows = sheet.iter_rows(max_row=MOST_ROWS)  # a limit on columns would make empty rows as wide
+    for at, row in enumerate(rows, start=1):
         formulas = next(written, ())
         cells = [show_cell(cell) for cell in row[:MOST_COLUMNS]]
         for n, formula in enumerate(formulas):
@@ -173,7 +175,7 @@ def twin_rows(twin: Any) -> Iterator[tuple[Any, ...]]:
     if twin is None:
         return iter(())
     twin.reset_dimensions()
-    rows: Iterator[tuple[Any, ...]] = twin.iter_rows(values_only=True)
+    rows: Iterator[tuple[Any, ...]] = twin.iter_rows(values_only=True, max_row=MOST_ROWS)
     return rows
 
 

@@ -12,6 +12,7 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, pairwise
 
 from charset_normalizer import from_bytes
 
@@ -84,7 +85,7 @@ def break_line(line: TextLine, most: int) -> Iterator[TextLine]:
         stop = next((found[-1] for found in ends if found), start + most)
         yield replace(line, text=line.text[start:stop].rstrip())
         start = stop
-    yield replace(line, text=line.text[start:])
+    yield replace(line, text=line.text[start:]) if start else line
 
 
 MARKS = (  # the longer ones first: UTF-32's begins with UTF-16's
@@ -101,15 +102,35 @@ LEAST_ZEROS = 0.03  # of the letters of UTF-16: commas and line ends at the leas
 MOST_CONTROLS = 0.005  # of all bytes
 HEADING = re.compile(r"#{1,6}\s+\S")
 UNDERLINE = re.compile(r"(=|-|~|\^){3,}\s*$")
+UNDERLINING = tuple("=-~^")
 UNDERLINES = {"=": 1, "-": 2}  # levels; others lie below
 FENCE = re.compile(r"\s*(```|~~~)")
+NO_LETTERS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem", "utf_7")
 Title = tuple[int, str]  # level of a heading and its words
 
 
 def read_text(file: File, config: ParseConfig) -> Contents:
     """Plain text and Markdown, in passages."""
-    text, note = shorten_text(decode_text(file.data, name=file.path), config)
+    text, note = shorten_file(file, config)
     return Contents(pieces=passages(text, config), note=note)
+
+
+def shorten_file(file: File, config: ParseConfig) -> tuple[str, str]:
+    """As many letters of a file as are read, and a note if that is not all; of a large file only the first bytes are
+    here.
+    """
+    text, note = shorten_text(decode_text(file.data, name=file.path), config)
+    return text, note if file.is_in_memory else f"Only the first {len(text):,} letters are read (parse.max_chars)."
+
+
+def find_encoding(name: str) -> str:
+    """The name of an encoding of letters as Python has it. LookupError for any other, and for one that costs the square
+    of what it decodes.
+    """
+    found = codecs.lookup(name[:40])
+    if not found._is_text_encoding or found.name.replace("-", "_") in NO_LETTERS:
+        raise LookupError(f"{name[:40]!r} is no encoding of a text")
+    return found.name
 
 
 def decode_text(data: bytes, *, name: str) -> str:
@@ -194,10 +215,16 @@ def part_passages(parts: Iterable[str], config: ParseConfig, *, goes_on: bool = 
 
 def passages(text: str, config: ParseConfig, *, numbered: bool = True) -> Iterator[Piece]:
     """The text's passages, with their sections, and the lines that they stand on if the text is the file's own."""
-    blocks = list(paragraphs(text))
-    titles = {block.lines[0].number: title_of(block) for block in blocks if block.opens}
+    titles: dict[int, Title] = {}  # of the lines that were read so far
+
+    def note_titles() -> Iterator[Paragraph]:
+        for block in paragraphs(text):
+            if block.opens:
+                titles[block.lines[0].number] = title_of(block)
+            yield block
+
     above: tuple[Title, ...] = ()
-    for passage in pack(blocks, config.chunk_chars):
+    for passage in pack(note_titles(), config.chunk_chars):
         first, last = passage[0][0].number, passage[-1][-1].number
         for level, name in (titles[line.number] for part in passage for line in part if line.number in titles):
             above = (*(title for title in above if title[0] < level), (level, name))
@@ -227,22 +254,33 @@ def join_passage(passage: Passage) -> str:
 
 def paragraphs(text: str) -> Iterator[Paragraph]:
     """Lines between empty ones; a heading begins a paragraph. Between fences is code, which has no headings."""
-    lines = [TextLine(text=line.rstrip(), number=number) for number, line in enumerate(text.split("\n"), 1)]
     block: list[TextLine] = []
     opens = fenced = False
-    for at, line in enumerate(lines):
-        starts = not fenced and is_heading(line.text, lines[at + 1].text if at + 1 < len(lines) else "")
-        if block and (starts or not line.text):
+    for number, (line, following) in enumerate(pairwise(chain(split_lines(text), ("",))), 1):
+        starts = not fenced and is_heading(line, following)
+        if block and (starts or not line):
             yield Paragraph(lines=tuple(block), opens=opens)
             block, opens = [], False
-        fenced ^= bool(FENCE.match(line.text))
+        fenced ^= bool(FENCE.match(line))
         opens |= starts
-        block += [line] if line.text else []
+        block += [TextLine(text=line, number=number)] if line else []
     if block:
         yield Paragraph(lines=tuple(block), opens=opens)
 
 
+def split_lines(text: str) -> Iterator[str]:
+    """The lines without blanks at their ends, one after the other: of some million a list would be large."""
+    start = 0
+    while (end := text.find("\n", start)) >= 0:
+        yield text[start:end].rstrip()
+        start = end + 1
+    yield text[start:].rstrip()
+
+
 def is_heading(line: str, following: str) -> bool:
     """A line with number signs before it, or underlined."""
-    underlined = bool(UNDERLINE.match(following)) and 0 < len(line.strip()) <= len(following.strip()) + 3
-    return bool(HEADING.match(line)) or (underlined and not UNDERLINE.match(line))
+    if line[:1] == "#" and HEADING.match(line):
+        return True
+    if following[:1] not in UNDERLINING or not UNDERLINE.match(following):
+        return False
+    return 0 < len(line.strip()) <= len(following.strip()) + 3 and not UNDERLINE.match(line)

@@ -57,6 +57,13 @@ class ZipParts:
             raise zipfile.BadZipFile(f"{name} holds no XML")
         return root
 
+    def read_plain_xml(self, name: str) -> "etree._Element":
+        """The same of a part that defines no words of its own, as no program that writes documents does."""
+        root = self.read_xml(name)
+        if root.getroottree().docinfo.internalDTD is not None:
+            raise zipfile.BadZipFile(f"{name} defines words by other words")
+        return root
+
 
 @contextmanager
 def open_parts(file: File, config: ParseConfig) -> Iterator[ZipParts]:
@@ -100,9 +107,11 @@ def list_parts(parts: ZipParts, part: str, element: str) -> list[tuple[str, str]
 
 
 def read_links(parts: ZipParts, part: str) -> dict[str, tuple[str, str]]:
-    """id -> (the last word of its kind, the part it leads to) of what a part is related to inside the document."""
+    """id -> (the last word of its kind, the part it leads to) of what a part is related to inside the document; of the
+    document itself where no part is named.
+    """
     folder, _, name = part.rpartition("/")
-    listed = f"{folder}/_rels/{name}.rels"
+    listed = f"{folder}/_rels/{name}.rels".lstrip("/")
     if listed not in parts.names:
         return {}
     links = [each for each in parts.read_xml(listed) if each.get("TargetMode") != "External"]

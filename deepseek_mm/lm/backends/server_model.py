@@ -17,12 +17,14 @@ import queue
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 from PIL.Image import Image
 
+from deepseek_mm.addresses import is_this_machine
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
 from deepseek_mm.lm.generator import Piece, drain, skip_thoughts
@@ -144,7 +146,7 @@ def _brief(text: str, limit: int = 200) -> str:
 
 CONNECT_S = 10.0  # a server that does not even pick up in this time is not there
 EXAMPLE = "Write --llm like http://127.0.0.1:8000/v1"
-HERE = ("127.0.0.1", "localhost", "::1")  # reached directly, whatever proxy the environment names
+PLAIN = "identity"  # how bytes come that are not packed: packed ones could unpack without end
 
 
 class OpenAIServer:
@@ -160,7 +162,11 @@ class OpenAIServer:
     def models(self) -> list[str]:
         """Names of the models on offer, at least one."""
         try:
-            status, text = self._list_models()
+            with ThreadPoolExecutor(1) as beside:  # whoever asks may be in an event loop
+                listing = asyncio.wait_for(self._list_models(), self._config.timeout_s)
+                status, text = beside.submit(asyncio.run, listing).result()
+        except TimeoutError:  # of all of it: a server that drips gains nothing by dripping
+            raise self.too_slow() from None
         except (httpx.HTTPError, OSError) as error:
             raise self._unreachable(error) from error
         if not httpx.codes.is_success(status):
@@ -170,16 +176,10 @@ class OpenAIServer:
             return names
         raise ServerError(f"{self.address} offers no model. Load one there, or name it with --model NAME")
 
-    def _list_models(self) -> tuple[int, str]:
+    async def _list_models(self) -> tuple[int, str]:
         """Status and text of the list of models."""
-        with (
-            httpx.Client(**self._options()) as client,
-            client.stream("GET", "models", timeout=self._config.timeout_s) as reply,
-        ):
-            data = bytearray()
-            for piece in reply.iter_bytes():
-                data += self._check_size(len(data), piece)
-            return reply.status_code, data.decode(errors="replace")
+        async with httpx.AsyncClient(**self._options()) as client, client.stream("GET", "models") as reply:
+            return reply.status_code, await self._read_text(self._check_plain(reply))
 
     async def complete(self, body: dict[str, Any]) -> AsyncIterator[str]:
         """The pieces of the answer to `body`; an empty piece is a sign of life."""
@@ -189,7 +189,7 @@ class OpenAIServer:
                 httpx.AsyncClient(**options) as client,
                 client.stream("POST", "chat/completions", json=body) as reply,
             ):
-                await self._check(reply)
+                await self._check(self._check_plain(reply))
                 async for piece in self._pieces(reply):
                     begun = True
                     yield piece
@@ -216,14 +216,14 @@ class OpenAIServer:
     async def _read_text(self, reply: httpx.Response) -> str:
         """All of a reply."""
         data = bytearray()
-        async for piece in reply.aiter_bytes():
+        async for piece in reply.aiter_raw():
             data += self._check_size(len(data), piece)
         return data.decode(errors="replace")
 
     async def _read_lines(self, reply: httpx.Response) -> AsyncIterator[str]:
         """Line by line."""
         read, rest = 0, bytearray()
-        async for piece in reply.aiter_bytes():
+        async for piece in reply.aiter_raw():
             rest += self._check_size(read, piece)
             read += len(piece)
             *lines, rest = rest.split(b"\n")
@@ -235,6 +235,13 @@ class OpenAIServer:
         if read + len(piece) > MOST_BYTES:
             raise self._broken(f"it is longer than {MOST_BYTES:,} bytes")
         return piece
+
+    def _check_plain(self, reply: httpx.Response) -> httpx.Response:
+        """The reply, unless it is packed, which was not asked for."""
+        coding = reply.headers.get("content-encoding", PLAIN).lower()
+        if coding != PLAIN:
+            raise ServerError(f"{self.address} sends its answer packed ({coding[:20]!r}). Switch that off there")
+        return reply
 
     async def _check(self, reply: httpx.Response) -> None:
         if reply.is_success:
@@ -285,9 +292,9 @@ class OpenAIServer:
         """Of a client. Waiting for the next word is not limited here: whoever waits does that."""
         return {
             "base_url": self._url,
-            "headers": {"Authorization": f"Bearer {self._key}"} if self._key else {},
+            "headers": {"Accept-Encoding": PLAIN} | ({"Authorization": f"Bearer {self._key}"} if self._key else {}),
             "timeout": httpx.Timeout(None, connect=min(self._config.timeout_s, CONNECT_S)),
-            "trust_env": self._url.host not in HERE,
+            "trust_env": not is_this_machine(self._url.host),  # else directly, whatever proxy the environment names
             "follow_redirects": False,  # another address would be asked, with all that was sent here
         }
 

@@ -25,7 +25,7 @@ from deepseek_mm.errors import BadFile, MissingPackage
 from deepseek_mm.parse.code.languages import grammar_of
 from deepseek_mm.parse.code.outline import Definition, Outline, Tangled, outline_of
 from deepseek_mm.parse.formats import Contents, File, Piece
-from deepseek_mm.parse.text import TextLine, break_line, decode_text, passages, shorten_text
+from deepseek_mm.parse.text import TextLine, break_line, decode_text, passages, shorten_file, shorten_text
 from index import Symbol
 from index.region import FOR_FOLDERS
 
@@ -184,7 +184,7 @@ MOST_PARSED = 1_000_000  # letters; a longer file is data rather than code, and 
 
 def read_code(file: File, config: ParseConfig) -> Contents:
     """Functions, classes and the rest, with their lines, names and calls."""
-    text, note = shorten_text(decode_text(file.data, name=file.path), config)
+    text, note = shorten_file(file, config)
     try:
         pieces = split(text, file.format.name, name=module_name(file.path), most=config.code_chars)
     except MissingPackage as missing:
@@ -220,6 +220,7 @@ def module_name(path: str) -> str:
 
 
 LANGUAGE = "python"  # where a notebook does not say
+MOST_MISSES = 100  # cells that are not found where they should be written; each costs a look at the whole file
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -258,13 +259,15 @@ def cells_of(content: dict[str, Any], text: str) -> Iterator[Cell]:
     cells = content.get("cells")
     if cells is None:
         cells = [cell for sheet in content["worksheets"] for cell in sheet["cells"]] if "worksheets" in content else []
-    at = 0
+    at = rows = misses = 0
     for number, cell in enumerate(cells, 1):
         source = cell.get("source", cell.get("input", ""))
         lines = source.splitlines(keepends=True) if isinstance(source, str) else list(map(str, source))
-        found = place_of(lines, text, at)
-        at = found if found >= 0 else at
-        before = text.count("\n", 0, found) if found >= 0 and not isinstance(source, str) else -1
+        found = place_of(lines, text, at) if misses < MOST_MISSES else -1
+        misses += found < 0
+        if found >= 0:
+            rows, at = rows + text.count("\n", at, found), found
+        before = rows if found >= 0 and not isinstance(source, str) else -1
         yield Cell(name=f"cell {number}", is_code=cell["cell_type"] == "code", text="".join(lines), before=before)
 
 
@@ -272,7 +275,8 @@ def place_of(lines: list[str], text: str, start: int) -> int:
     """Where a cell's first line is written in the file, at or after `start`; -1 where it is not found."""
     if not lines:
         return -1
-    return max(text.find(json.dumps(lines[0], ensure_ascii=plain), start) for plain in (False, True))
+    found = text.find(json.dumps(lines[0], ensure_ascii=False), start)
+    return found if found >= 0 or lines[0].isascii() else text.find(json.dumps(lines[0]), start)
 
 
 def pieces_of_cells(cells: list[Cell], language: str, config: ParseConfig) -> Iterator[Piece]:

@@ -5,7 +5,6 @@ worker that dies by itself.
 """
 
 import os
-import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict
@@ -128,7 +127,7 @@ class FileRequest:
         """The first reply about a file."""
         request = {"do": do, "path": file.path, "format": file.format.name, "size": file.size_bytes}
         request |= {"config": asdict(self._config)} | more
-        if not file.is_in_memory:
+        if file.format.name in VIDEO_FORMATS and not file.is_in_memory:
             with open_anew(file.path) as stream:
                 return self.ask(request, files=[stream.fileno()])
         descriptor = unnamed_file()
@@ -142,7 +141,7 @@ class FileRequest:
 
     def ask(self, request: dict[str, Any], *, files: Sequence[int] = ()) -> WorkerReply:
         """One step. BadFile, LimitReached or Cancelled."""
-        config, start_s = self._config, time.monotonic()
+        config, start_s = self._config, self._worker.cpu_seconds()
         seconds = min(config.worker_seconds, max(0.0, config.worker_file_seconds - self._spent_s))
         try:
             reply = self._worker.ask(request, files=files, seconds=seconds, stopping=self._stopping)
@@ -152,7 +151,7 @@ class FileRequest:
             raise LimitReached(self._explain_death(death)) from None
         except Nonsense as error:
             raise LimitReached(f"{self._path} has taken over the program that reads it ({error}). {AGAIN}") from None
-        self._spent_s += time.monotonic() - start_s
+        self._spent_s += max(0.0, self._worker.cpu_seconds() - start_s)
         self._said_bytes += reply.size_bytes
         self._check(reply)
         return reply

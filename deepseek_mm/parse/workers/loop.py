@@ -30,7 +30,7 @@ from deepseek_mm.parse.code.pieces import read_code, read_notebook
 from deepseek_mm.parse.epub import read_epub
 from deepseek_mm.parse.formats import BY_NAME, FORMATS, RAWS, Contents, File, Piece
 from deepseek_mm.parse.mail import MailReader, Reader
-from deepseek_mm.parse.markup import read_docx, read_html, read_rtf
+from deepseek_mm.parse.markup import read_html, read_rtf
 from deepseek_mm.parse.office import read_odt, read_pptx
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page, read_pdf_texts
 from deepseek_mm.parse.picture_texts import camera_in, descriptions_in, facts_in, turn_in
@@ -38,6 +38,7 @@ from deepseek_mm.parse.raw import notes_in, read_raw
 from deepseek_mm.parse.spreadsheet import read_xlsx
 from deepseek_mm.parse.text import decode_text, read_text
 from deepseek_mm.parse.video import CONTAINERS, read_moment, read_texts, read_video
+from deepseek_mm.parse.word import read_docx
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
     Nonsense,
@@ -227,8 +228,9 @@ class FileParser:
             return self._done_with_video(request, config)
         file = self._file(request)
         if request["do"] == "texts":
-            words = "\n".join([camera_in(file.data), *descriptions_in(file.data)])
-            return {"words": words, "facts": facts_row(facts_in(file.data)), "turn": turn_in(file.data)}
+            data = image_metadata.without_padding(file.data) if file.format.name == "jpeg" else file.data
+            words = "\n".join([camera_in(data), *descriptions_in(data)])
+            return {"words": words, "facts": facts_row(facts_in(data)), "turn": turn_in(data)}
         if request["do"] == "edit sidecar":
             return {"words": edit_packet(file.data, facts_of(request["facts"]), name=file.path)}
         if request["do"] == "sidecar":
@@ -283,7 +285,7 @@ class FileParser:
         descriptor, size = self._files[0], request["size"]
         with open(descriptor, "rb", closefd=False) as stream:
             stream.seek(0)
-            data = stream.read(size)
+            data = stream.read()
         form = BY_NAME[request["format"]]
         return File(path=request["path"], data=data, digest="", size_bytes=size, modified_ns=0, format=form)
 

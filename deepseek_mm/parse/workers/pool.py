@@ -31,6 +31,8 @@ from deepseek_mm.parse.workers.wire import DESK_BYTES, WorkerReply, read_exactly
 
 START_S = 60.0  # a machine under load takes its time
 LOOK_S = 0.05  # between two looks whether to stop
+PATIENCE = 10  # times as long as it may compute, on a machine that has much else to do
+USER_TICKS, TICKS = 11, os.sysconf("SC_CLK_TCK")  # where proc(5) tells the time, and how it is counted
 ROOT = str(Path(__file__).resolve().parents[3])  # where deepseek_mm and index lie
 BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
 BOOT += "from deepseek_mm.parse.workers.loop import main; main(*map(int, sys.argv[2:]))"
@@ -60,6 +62,7 @@ class WorkerProcess:
     def __init__(self, memory_mb: int) -> None:
         """Start it; the thread that does so must live as long as the program, for the process dies with it."""
         self.memory_mb, self.peak_mb, self.is_usable = memory_mb, 0, True
+        self._born_s, self._most_cpu_s = time.monotonic(), START_S
         self._desk_file = unnamed_file()
         os.ftruncate(self._desk_file, DESK_BYTES)
         _seal(self._desk_file)
@@ -90,10 +93,11 @@ class WorkerProcess:
     def ask(
         self, request: dict[str, Any], *, files: Sequence[int] = (), seconds: float, stopping: Callable[[], bool]
     ) -> WorkerReply:
-        """What it answers. TooSlow, Died, Nonsense or Cancelled, after each of which it has ended."""
-        deadline_s = time.monotonic() + seconds
+        """What it answers. TooSlow where it computes for longer, Died, Nonsense or Cancelled: then it has ended."""
+        self._most_cpu_s = self.cpu_seconds() + seconds
+        deadline_s = time.monotonic() + seconds * PATIENCE
         try:
-            self._send(request, files, seconds)
+            self._send(request, files, seconds * PATIENCE)
             message, size = self._receive(deadline_s, stopping)
             with memoryview(self._desk) as desk:
                 reply = reply_of(message, size, desk)
@@ -104,6 +108,14 @@ class WorkerProcess:
         except BaseException:
             self.end()
             raise
+
+    def cpu_seconds(self) -> float:
+        """How long it has computed since its start; where the system does not tell, how long it has been alive."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_bytes().rpartition(b")")[2].split()
+            return sum(map(int, fields[USER_TICKS : USER_TICKS + 2])) / TICKS
+        except (OSError, ValueError):
+            return time.monotonic() - self._born_s
 
     def end(self) -> None:
         """Kill it, if it lives, and let go of what was shared."""
@@ -133,6 +145,8 @@ class WorkerProcess:
             self._line.settimeout(min(left_s, LOOK_S))
             with suppress(TimeoutError):
                 return self._line.recv(most)
+            if self.cpu_seconds() > self._most_cpu_s:
+                break
         raise TooSlow
 
     def _autopsy(self) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.library.web_fetcher import is_public
+from deepseek_mm.addresses import is_public
 
 
 @pytest.mark.parametrize(
