@@ -3,10 +3,8 @@
 Name -> what makes the file. All of it is made on the spot; nothing is taken from anywhere.
 """
 
-import bz2
 import gzip
 import io
-import lzma
 import stat
 import struct
 import tarfile
@@ -15,9 +13,9 @@ import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from bad_files import flagged, half, png_claiming, scratched
+from bad_files import flagged, png_claiming
 from bombs import pdf_bomb, png_bomb
-from made_files import docx_bytes, picture_bytes, zip_bytes
+from made_files import zip_bytes
 
 Make = Callable[[], bytes] | Callable[[Path], object]
 WORDS = b"words that are whole"
@@ -84,7 +82,9 @@ def overlapping(entries: int, size: int) -> bytes:
     check = zlib.crc32(bytes(size))
     head = struct.pack("<4s5H3I2H", b"PK\x03\x04", 20, 0, 8, 0, 0, check, len(packed), size, 5, 0) + b"a.txt"
     rows = b"".join(
-        struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, 0, 8, 0, 0, check, len(packed), size, len(name), 0, 0, 0, 0, 0, 0)
+        struct.pack(
+            "<4s6H3I5H2I", b"PK\x01\x02", 20, 20, 0, 8, 0, 0, check, len(packed), size, len(name), 0, 0, 0, 0, 0, 0
+        )
         + name
         for name in (f"{n}.txt".encode() for n in range(entries))
     )
@@ -200,8 +200,10 @@ ARCHIVES: dict[str, Make] = {
     "gzip-bomb.gz": lambda: packed_zeros(gzip.compress, 100_000_000),
     "gzip-called.txt": lambda: gzip.compress(bytes(10_000_000)),
     "climbs.tar": lambda: tar_of(("../../evil.txt", tarfile.REGTYPE, ""), ("/etc/evil.txt", tarfile.REGTYPE, "")),
-    "devices.tar": lambda: tar_of(("pipe", tarfile.FIFOTYPE, ""), ("disk", tarfile.BLKTYPE, ""), ("tty", tarfile.CHRTYPE, "")),
+    "devices.tar": lambda: tar_of(
+        ("pipe", tarfile.FIFOTYPE, ""), ("disk", tarfile.BLKTYPE, ""), ("tty", tarfile.CHRTYPE, "")
+    ),
     "sparse.tar": lambda: tar_of(size=2**40),
     "claims.7z": lambda: b"7z\xbc\xaf\x27\x1c\0\4" + struct.pack("<IQQI", 0, 2**62, 2**62, 0),
     "claims.iso": lambda: bytes(32_769) + b"CD001" + b"\xff" * 2_000,
-}  # fmt: skip
+}

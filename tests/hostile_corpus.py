@@ -41,7 +41,8 @@ class Reading:
     read: int = 0  # files that gave pieces
     pieces: int = 0
     refused: list[str] = field(default_factory=list)  # reasons
-    seconds: float = 0.0
+    seconds: float = 0.0  # of all of it, waiting included
+    step_seconds: float = 0.0  # that the longest step computed: a text, a picture, a page
     cpu_seconds: float = 0.0
     worker_mb: int = 0  # the largest that a worker was
     own_mb: int = 0  # by which this process grew at most
@@ -77,16 +78,26 @@ def take_apart(path: Path, config: ParseConfig) -> Reading:
 
 def read_one(name: str, config: ParseConfig, reading: Reading) -> None:
     """One file of it."""
+    began_s = computed()
     file = open_file(name, config)
     if (why := why_content(file)) is not None:
         reading.refused.append(f"{name} is left out: {why}")
         return
-    document = parse_file(file, config)
-    reading.pieces += sum(1 for _ in document.pieces)
-    reading.read += 1
+    try:
+        for _ in parse_file(file, config).pieces:
+            reading.pieces += 1
+            reading.step_seconds, began_s = max(reading.step_seconds, computed() - began_s), computed()
+        reading.read += 1
+    finally:
+        reading.step_seconds = max(reading.step_seconds, computed() - began_s)
     if file.format.kind == "photo":
         read_picture_texts(file, config)
         read_sidecar(name, config)
+
+
+def computed() -> float:
+    """Seconds that this process has computed, and its workers."""
+    return time.process_time() + sum(map(cpu_seconds, worker_pids()))
 
 
 class WorkerGauge:

@@ -1,19 +1,18 @@
-"""Documents that mean harm: pages that loop, streams and fonts that grow, parts that lead elsewhere, tables without end.
+"""Documents that mean harm: pages that loop, streams that grow, parts that lead elsewhere, tables without end.
 
 Name -> what makes the file.
 """
 
 import io
-import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bad_files import half
-from bombs import docx_bomb, pdf_bomb, png_bomb
+from bombs import pdf_bomb, png_bomb
 from hostile_pictures import flipped
-from made_documents import LINKS, RELATED, epub_bytes, grid, mail, odt_bytes, pptx_bytes, shape, slide_xml, xlsx_bytes
+from made_documents import LINKS, RELATED, epub_bytes, mail, odt_bytes, pptx_bytes, shape, slide_xml, xlsx_bytes
 from made_files import docx_bytes, many_pages, pdf_bytes, zip_bytes
 
 Make = Callable[[], bytes] | Callable[[Path], object]
@@ -117,14 +116,18 @@ def drawn_font() -> bytes:
 
 def tiles(step: bytes) -> bytes:
     """A page filled with a pattern whose steps are tiny."""
-    told = (
-        b"/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 9 9]/XStep %s/YStep %s/Resources<<>>" % (step, step)
+    told = b"/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 9 9]/XStep %s/YStep %s/Resources<<>>" % (
+        step,
+        step,
     )
     return page(b"/Pattern cs /P scn 0 0 400 400 re f", b"/Pattern<</P 5 0 R>>", stream(b"0 0 5 5 re f", told))
 
 
 def shaded(kind: int, function: bytes, extra: bytes = b"") -> bytes:
-    told = b"<</ShadingType %d/ColorSpace/DeviceRGB/Coords[0 0 0 400 400 900]/Function 6 0 R/Extend[true true]%s>>" % (kind, extra)
+    told = b"<</ShadingType %d/ColorSpace/DeviceRGB/Coords[0 0 0 400 400 900]/Function 6 0 R/Extend[true true]%s>>" % (
+        kind,
+        extra,
+    )
     return page(b"/S sh " * 50, b"/Shading<</S 5 0 R>>", told, function)
 
 
@@ -146,8 +149,12 @@ def annotated(count: int) -> bytes:
 
 def acting(action: bytes) -> bytes:
     """A PDF that wants something done when it is opened."""
-    return pdf_of(CATALOGUE[:-2] + b"/OpenAction" + action + b"/AA<</WC" + action + b">>>>", PAGES,
-                  b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/AA<</O" + action + b">>/Contents 4 0 R>>", stream(LINE))  # fmt: skip
+    return pdf_of(
+        CATALOGUE[:-2] + b"/OpenAction" + action + b"/AA<</WC" + action + b">>>>",
+        PAGES,
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]/AA<</O" + action + b">>/Contents 4 0 R>>",
+        stream(LINE),
+    )
 
 
 PDFS: dict[str, Make] = {
@@ -157,31 +164,55 @@ PDFS: dict[str, Make] = {
     "content-zeros.pdf": lambda: page(bytes(300 * MILLION)),
     "content-numbers.pdf": lambda: page(b"1 " * 50 * MILLION),
     "content-deep.pdf": lambda: page(b"q " * 5 * MILLION),
-    "content-text.pdf": lambda: page(b"BT /F 9 Tf " + b"(words without end) Tj " * 300_000 + b"ET", b"/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>"),
+    "content-text.pdf": lambda: page(
+        b"BT /F 9 Tf " + b"(words without end) Tj " * 300_000 + b"ET",
+        b"/Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>",
+    ),
     "pages-loop.pdf": lambda: pdf_of(CATALOGUE, b"<</Type/Pages/Kids[2 0 R 2 0 R]/Count 99>>"),
     "pages-wide.pdf": lambda: wide_tree(9, 9),
     "pages-many.pdf": lambda: many_pages(20_000),
     "xref-loop.pdf": cross_loop,
     "xref-stream.pdf": lambda: cross_stream(2**31 - 1),
     "objstm-loop.pdf": lambda: object_stream(5, loops=True),
-    "deep-arrays.pdf": lambda: pdf_of(CATALOGUE, PAGES, b"<</Type/Page/MediaBox" + b"[" * 500_000 + b"]" * 500_000 + b">>"),
-    "forms-loop.pdf": lambda: page(b"/F Do", b"/XObject<</F 5 0 R>>", stream(b"/F Do /F Do", b"/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</F 5 0 R>>>>")),
+    "deep-arrays.pdf": lambda: pdf_of(
+        CATALOGUE, PAGES, b"<</Type/Page/MediaBox" + b"[" * 500_000 + b"]" * 500_000 + b">>"
+    ),
+    "forms-loop.pdf": lambda: page(
+        b"/F Do",
+        b"/XObject<</F 5 0 R>>",
+        stream(b"/F Do /F Do", b"/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</F 5 0 R>>>>"),
+    ),
     "forms-laughs.pdf": lambda: forms(9, 10),
     "forms-laughs-wide.pdf": lambda: forms(3, 300),
     "pattern-tiny.pdf": lambda: tiles(b"0.0001"),
-    "shading-samples.pdf": lambda: shaded(2, stream(bytes(99), b"/FunctionType 0/Domain[0 1]/Range[0 1 0 1 0 1]/Size[2147483647]/BitsPerSample 32")),
+    "shading-samples.pdf": lambda: shaded(
+        2, stream(bytes(99), b"/FunctionType 0/Domain[0 1]/Range[0 1 0 1 0 1]/Size[2147483647]/BitsPerSample 32")
+    ),
     "masks.pdf": lambda: masks(60),
     "curves.pdf": lambda: page(b"0 0 m " + b"400 400 0 400 400 0 c " * 300_000 + b"b*"),
     "font-bomb.pdf": lambda: font(bytes(500 * MILLION)),
     "font-random.pdf": lambda: font(flipped(b"\0\1\0\0\0\x10" + bytes(90_000), every=2, seed=21)),
-    "picture-colour.pdf": lambda: drawing(20_000, 20_000, bytes(1_200 * MILLION), b"/ColorSpace/DeviceRGB/BitsPerComponent 8"),
-    "picture-jpeg.pdf": lambda: drawing(65_000, 65_000, b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\3\1\x11\0\2\x11\0\3\x11\0", b"/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode", packs=0),
+    "picture-colour.pdf": lambda: drawing(
+        20_000, 20_000, bytes(1_200 * MILLION), b"/ColorSpace/DeviceRGB/BitsPerComponent 8"
+    ),
+    "picture-jpeg.pdf": lambda: drawing(
+        65_000,
+        65_000,
+        b"\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\3\1\x11\0\2\x11\0\3\x11\0",
+        b"/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode",
+        packs=0,
+    ),
     "box-none.pdf": lambda: page(LINE, box=b"[0 0 0 0]"),
-    "fields-loop.pdf": lambda: pdf_of(CATALOGUE[:-2] + b"/AcroForm<</Fields[4 0 R]/XFA 4 0 R>>>>", PAGES, b"<</Type/Page/MediaBox[0 0 9 9]/Annots[4 0 R]>>", b"<</FT/Tx/T(a)/Kids[4 0 R]/Parent 4 0 R/Subtype/Widget/Rect[0 0 9 9]>>"),
+    "fields-loop.pdf": lambda: pdf_of(
+        CATALOGUE[:-2] + b"/AcroForm<</Fields[4 0 R]/XFA 4 0 R>>>>",
+        PAGES,
+        b"<</Type/Page/MediaBox[0 0 9 9]/Annots[4 0 R]>>",
+        b"<</FT/Tx/T(a)/Kids[4 0 R]/Parent 4 0 R/Subtype/Widget/Rect[0 0 9 9]>>",
+    ),
     "launch.pdf": lambda: acting(b"<</S/Launch/F(/bin/sh)/Win<</F(cmd.exe)>>>>"),
     "locked.pdf": lambda: pdf_bytes([(50, 400, "secret")], password="sesame"),
     "flipped-more.pdf": lambda: flipped(many_pages(30), every=9, seed=23),
-}  # fmt: skip
+}
 
 
 def changed(plain: bytes, parts: Mapping[str, bytes | Callable[[bytes], bytes]]) -> bytes:
@@ -213,7 +244,8 @@ def entities(root: str) -> bytes:
 
 
 def outside(root: str, address: str = "file:///etc/passwd") -> bytes:
-    return f'<!DOCTYPE x [<!ENTITY a SYSTEM "{address}"><!ENTITY % b SYSTEM "{address}"> %b;]><{root}>&a;</{root}>'.encode()
+    named = f'<!ENTITY a SYSTEM "{address}"><!ENTITY % b SYSTEM "{address}"> %b;'
+    return f"<!DOCTYPE x [{named}]><{root}>&a;</{root}>".encode()
 
 
 def relations(*rows: tuple[str, str, str]) -> bytes:
@@ -228,7 +260,9 @@ def relations(*rows: tuple[str, str, str]) -> bytes:
 def with_relations(*rows: tuple[str, str, str]) -> bytes:
     """A Word document that is related to more than its own parts."""
     told = relations(*rows).decode().split(">", 1)[1].rsplit("</", 1)[0].encode()
-    return changed(docx_bytes("words"), {"word/_rels/document.xml.rels": lambda data: data.replace(b"</Rel", told + b"</Rel")})
+    return changed(
+        docx_bytes("words"), {"word/_rels/document.xml.rels": lambda data: data.replace(b"</Rel", told + b"</Rel")}
+    )
 
 
 def row(cells: str, more: str = "") -> str:
@@ -250,7 +284,9 @@ OUTSIDE = (
 )
 WORD: dict[str, Make] = {
     "outside.docx": lambda: with_relations(*OUTSIDE),
-    "loop.docx": lambda: with_relations(("officeDocument", "document.xml", "Internal"), ("header", "../word/document.xml", "Internal")),
+    "loop.docx": lambda: with_relations(
+        ("officeDocument", "document.xml", "Internal"), ("header", "../word/document.xml", "Internal")
+    ),
     "many-relations.docx": lambda: with_relations(*(("image", f"media/{n}.png", "External") for n in range(100_000))),
     "entities-outside.docx": lambda: changed(docx_bytes("words"), {BODY: outside("a")}),
     "entities-styles.docx": lambda: changed(docx_bytes(("A title", 1), "words"), {"word/styles.xml": entities("a")}),
@@ -258,7 +294,10 @@ WORD: dict[str, Make] = {
     "spans-many.docx": lambda: docx_with(row(cell('<w:gridSpan w:val="60000"/>') * 900)),
     "merged-down.docx": lambda: docx_with("<w:tbl>" + f"<w:tr>{cell('<w:vMerge/>')}</w:tr>" * 30_000 + "</w:tbl>"),
     "merged-started.docx": lambda: docx_with(
-        "<w:tbl>" + f"<w:tr>{cell(RESTART, PARAGRAPH * 200)}</w:tr>" + f"<w:tr>{cell('<w:vMerge/>')}</w:tr>" * 5_000 + "</w:tbl>"
+        "<w:tbl>"
+        + f"<w:tr>{cell(RESTART, PARAGRAPH * 200)}</w:tr>"
+        + f"<w:tr>{cell('<w:vMerge/>')}</w:tr>" * 5_000
+        + "</w:tbl>"
     ),
     "wide-table.docx": lambda: docx_with("<w:tbl>" + f"<w:tr>{cell(inside=PARAGRAPH) * 500}</w:tr>" * 200 + "</w:tbl>"),
     "paragraphs.docx": lambda: docx_with(PARAGRAPH * 300_000),
@@ -267,20 +306,32 @@ WORD: dict[str, Make] = {
     "tabs.docx": lambda: docx_with("<w:p><w:r>" + "<w:br/>" * 900_000 + "</w:r></w:p>"),
     "styles-loop.docx": lambda: changed(
         docx_bytes(("A title", 1)),
-        {"word/styles.xml": lambda data: data.replace(b'w:styleId="Heading1">', b'w:styleId="Heading1"><w:basedOn w:val="Heading1"/>')},
+        {
+            "word/styles.xml": lambda data: data.replace(
+                b'w:styleId="Heading1">', b'w:styleId="Heading1"><w:basedOn w:val="Heading1"/>'
+            )
+        },
     ),
     "styles-many.docx": lambda: changed(
         docx_bytes(*[("A title", 1)] * 300),
-        {"word/styles.xml": lambda data: data.replace(b"</w:styles>", b"".join(b'<w:style w:styleId="s%d"><w:name w:val="n"/></w:style>' % n for n in range(20_000)) + b"</w:styles>")},
+        {
+            "word/styles.xml": lambda data: data.replace(
+                b"</w:styles>",
+                b"".join(b'<w:style w:styleId="s%d"><w:name w:val="n"/></w:style>' % n for n in range(20_000))
+                + b"</w:styles>",
+            )
+        },
     ),
     "names.docx": lambda: docx_with("".join(f'<w:p xmlns:n{n}="u{n}"/>' for n in range(60_000))),
     "comments.docx": lambda: docx_with("<!-- c -->" * MILLION),
     "media.docx": lambda: changed(docx_bytes("words"), {f"word/media/{n}.png": png_bomb(2_000) for n in range(20)}),
-}  # fmt: skip
+}
 
 
 def sheet(rows: str, *, dimension: str = "A1", more: str = "") -> bytes:
-    head = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="{dimension}"/>'
+    head = (
+        f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><dimension ref="{dimension}"/>'
+    )
     return f"{head}<sheetData>{rows}</sheetData>{more}</worksheet>".encode()
 
 
@@ -315,23 +366,34 @@ TABLES: dict[str, Make] = {
         workbook("".join(line(n, value(f"A{n}", "s", "0")) for n in range(1, 100_000))),
         {"xl/sharedStrings.xml": f"<sst><si><t>{'long ' * 6_000}</t></si></sst>".encode()},
     ),
-    "strings-deep.xlsx": lambda: changed(workbook(line(1, value("A1", "s", "0"))), {"xl/sharedStrings.xml": b"<sst><si>" + b"<r>" * 200_000 + b"</r>" * 200_000 + b"</si></sst>"}),
+    "strings-deep.xlsx": lambda: changed(
+        workbook(line(1, value("A1", "s", "0"))),
+        {"xl/sharedStrings.xml": b"<sst><si>" + b"<r>" * 200_000 + b"</r>" * 200_000 + b"</si></sst>"},
+    ),
     "entities-sheet.xlsx": lambda: changed(workbook(""), {"xl/worksheets/sheet1.xml": entities("worksheet")}),
-    "dates.xlsx": lambda: workbook(line(1, "".join(f'<c r="{column(n)}1" s="1"><v>{10 ** n}</v></c>' for n in range(1, 60)))),
+    "dates.xlsx": lambda: workbook(
+        line(1, "".join(f'<c r="{column(n)}1" s="1"><v>{10**n}</v></c>' for n in range(1, 60)))
+    ),
     "cut.xlsx": lambda: half(xlsx_bytes([("a", "b")])),
-}  # fmt: skip
+}
 
 
 def slides(names: Sequence[str], **parts: bytes) -> bytes:
     """A presentation whose list names these parts."""
     order = "".join(f'<p:sldId r:id="r{n}"/>' for n in range(1, len(names) + 1))
     head = 'xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"'
-    links = "".join(f'<Relationship Id="r{n}" Type="{RELATED}/slide" Target="{name}"/>' for n, name in enumerate(names, 1))
-    return zip_bytes({
-        "ppt/presentation.xml": f'<p:presentation {head} xmlns:r="{RELATED}"><p:sldIdLst>{order}</p:sldIdLst></p:presentation>'.encode(),
-        "ppt/_rels/presentation.xml.rels": f'<Relationships xmlns="{LINKS}">{links}</Relationships>'.encode(),
-        **{f"ppt/{name.replace('__', '/')}.xml": data for name, data in parts.items()},
-    })  # fmt: skip
+    links = "".join(
+        f'<Relationship Id="r{n}" Type="{RELATED}/slide" Target="{name}"/>' for n, name in enumerate(names, 1)
+    )
+    return zip_bytes(
+        {
+            "ppt/presentation.xml": (
+                f'<p:presentation {head} xmlns:r="{RELATED}"><p:sldIdLst>{order}</p:sldIdLst></p:presentation>'
+            ).encode(),
+            "ppt/_rels/presentation.xml.rels": f'<Relationships xmlns="{LINKS}">{links}</Relationships>'.encode(),
+            **{f"ppt/{name.replace('__', '/')}.xml": data for name, data in parts.items()},
+        }
+    )
 
 
 def book(chapters: int, body: str) -> bytes:
@@ -343,23 +405,37 @@ OFFICE: dict[str, Make] = {
     "deep.pptx": lambda: pptx_bytes("<p:grpSp>" * 240 + shape("words") + "</p:grpSp>" * 240),
     "loop.pptx": lambda: slides(["presentation.xml", "slides/a.xml"], slides__a=slide_xml(shape("words"))),
     "deeper.odt": lambda: odt_bytes("<text:section>" * 100_000 + "</text:section>" * 100_000),
-    "repeats.odt": lambda: odt_bytes('<table:table><table:table-row table:number-rows-repeated="2000000000"><table:table-cell table:number-columns-repeated="2000000000"><text:p>w</text:p></table:table-cell></table:table-row></table:table>'),
+    "repeats.odt": lambda: odt_bytes(
+        '<table:table><table:table-row table:number-rows-repeated="2000000000">'
+        '<table:table-cell table:number-columns-repeated="2000000000"><text:p>w</text:p></table:table-cell>'
+        "</table:table-row></table:table>"
+    ),
     "paragraphs.odt": lambda: odt_bytes("<text:p>words</text:p>" * 300_000),
     "tables.epub": lambda: book(1, f"<table>{'<tr><td rowspan=50 colspan=50>a<td>b</tr>' * 5_000}</table>"),
-    "outside.epub": lambda: zip_bytes({"META-INF/container.xml": b'<container><rootfile full-path="../../../etc/passwd"/></container>'}),
-    "same-chapter.epub": lambda: zip_bytes({
-        "META-INF/container.xml": b'<container><rootfile full-path="a.opf"/></container>',
-        "a.opf": b"<package><manifest>" + b"".join(b'<item id="i%d" href="a.xhtml" media-type="text/html"/>' % n for n in range(20_000)) + b"</manifest><spine>" + b"".join(b'<itemref idref="i%d"/>' % n for n in range(20_000)) + b"</spine></package>",
-        "a.xhtml": b"<body><p>" + b"words " * 20_000 + b"</p></body>",
-    }),
-    "contents.epub": lambda: epub_bytes({"a.xhtml": "<p>words</p>"}, contents={f"a.xhtml?{n}": "title" * 9 for n in range(100_000)}),
+    "outside.epub": lambda: zip_bytes(
+        {"META-INF/container.xml": b'<container><rootfile full-path="../../../etc/passwd"/></container>'}
+    ),
+    "same-chapter.epub": lambda: zip_bytes(
+        {
+            "META-INF/container.xml": b'<container><rootfile full-path="a.opf"/></container>',
+            "a.opf": b"<package><manifest>"
+            + b"".join(b'<item id="i%d" href="a.xhtml" media-type="text/html"/>' % n for n in range(20_000))
+            + b"</manifest><spine>"
+            + b"".join(b'<itemref idref="i%d"/>' % n for n in range(20_000))
+            + b"</spine></package>",
+            "a.xhtml": b"<body><p>" + b"words " * 20_000 + b"</p></body>",
+        }
+    ),
+    "contents.epub": lambda: epub_bytes(
+        {"a.xhtml": "<p>words</p>"}, contents={f"a.xhtml?{n}": "title" * 9 for n in range(100_000)}
+    ),
     "deep.rtf": lambda: b"{\\rtf1 " + b"{" * MILLION + b"words" + b"}" * MILLION + b"}",
     "binary.rtf": lambda: b"{\\rtf1{\\pict\\bin2147483647 " + bytes(MILLION) + b"}words}",
     "rows.rtf": lambda: b"{\\rtf1 " + b"\\trowd a\\cell b\\cell\\row " * 200_000 + b"}",
     "words.rtf": lambda: b"{\\rtf1 " + b"a" * 20 * MILLION + b"}",
     "high.rtf": lambda: b"{\\rtf1 " + b"\xe9" * 9 * MILLION + b"}",
     "cut.epub": lambda: half(book(3, "<p>words</p>")),
-}  # fmt: skip
+}
 
 
 def multipart(depth: int) -> bytes:
@@ -395,7 +471,9 @@ MAILS: dict[str, Make] = {
     "header-folds.eml": lambda: head(b"To: a" + b"\n b" * 500_000),
     "addresses.eml": lambda: head(b"To: " + b"a@example.org, " * 200_000),
     "addresses-quoted.eml": lambda: head(b'To: "' + b'\\"' * 200_000),
-    "charset-puny.eml": lambda: head(b"Content-Type: text/plain; charset=punycode") + b"b" * 300_000 + b"-" + b"9" * 300_000,
+    "charset-puny.eml": lambda: (
+        head(b"Content-Type: text/plain; charset=punycode") + b"b" * 300_000 + b"-" + b"9" * 300_000
+    ),
     "charset-zip.eml": lambda: head(b"Content-Type: text/plain; charset=zip") + zlib.compress(bytes(50 * MILLION)),
     "parameters.eml": lambda: head(b"Content-Type: text/plain" + b"".join(b"; name*%d*=a" % n for n in range(50_000))),
     "date-long.eml": lambda: head(b"Date: " + b"1 " * 500_000),
@@ -406,5 +484,5 @@ MAILS: dict[str, Make] = {
     "docx-attached.eml": lambda: attached("a.docx", WORD["spans.docx"]()),  # type: ignore[call-arg]
     "blank-lines.eml": lambda: head(b"") + b"\n" * 9 * MILLION,
     "mail.mbox": lambda: (b"From a@example.org\n" + head(b"")) * 9_000,
-}  # fmt: skip
+}
 DOCUMENTS = PDFS | WORD | TABLES | OFFICE | MAILS

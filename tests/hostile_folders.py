@@ -42,7 +42,11 @@ def pipes(folder: Path) -> None:
 def devices(folder: Path) -> None:
     """Devices, where this user may make some."""
     sound(folder)
-    for name, number in (("zero.txt", os.makedev(1, 5)), ("full.jpg", os.makedev(1, 7)), ("random.mp4", os.makedev(1, 9))):
+    for name, number in (
+        ("zero.txt", os.makedev(1, 5)),
+        ("full.jpg", os.makedev(1, 7)),
+        ("random.mp4", os.makedev(1, 9)),
+    ):
         try:
             os.mknod(folder / name, 0o20666, number)
         except PermissionError:
@@ -70,8 +74,9 @@ def names(folder: Path) -> None:
     sound(folder)
     for name in (
         b"\xff\xfe.txt", b"\xed\xa0\x80.txt", "\u202etxt.exe".encode(), b"a" * 251 + b".txt", b"\n.txt", b"\x1b[2J.txt",
-        b"..txt", b"a!", b"%00.txt", b"'; DROP TABLE sources; --.txt", b"<img src=x onerror=alert(1)>.txt", b"$(id).txt",
-        "e\u0301.txt".encode(), "\u00e9.txt".encode(), b"-rf.txt", b"\\..\\..\\evil.txt", b"C:evil.txt", b" .txt", b"a.zip!",
+        b"..txt", b"a!", b"%00.txt", b"'; DROP TABLE sources; --.txt", b"<img src=x onerror=alert(1)>.txt",
+        "e\u0301.txt".encode(), "\u00e9.txt".encode(), b"-rf.txt", b"\\..\\..\\evil.txt", b"C:evil.txt", b" .txt",
+        b"a.zip!", b"$(id).txt",
     ):  # fmt: skip
         with open(os.path.join(os.fsencode(folder), name), "wb") as file:
             file.write(WORDS)
@@ -117,7 +122,8 @@ def sidecars(folder: Path) -> None:
     """Photos whose sidecars mean harm."""
     folder.mkdir(parents=True)
     for name, data in {
-        "bomb": xmp_bomb(12), "outside": xmp_outside(), "deep": b"<a>" * 500_000, "zeros": bytes(3_000_000), "large": b"<a/>" * 2_000_000,
+        "bomb": xmp_bomb(12), "outside": xmp_outside(), "deep": b"<a>" * 500_000,
+        "zeros": bytes(3_000_000), "large": b"<a/>" * 2_000_000,
     }.items():  # fmt: skip
         (folder / f"{name}.png").write_bytes(picture_bytes())
         (folder / f"{name}.png.xmp").write_bytes(data)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from bad_files import chunk, half, large, png_claiming, tiff_with
 from bombs import png_bomb
-from made_files import picture_bytes, scene
+from made_files import picture_bytes
 from odd_files import noted_jpeg
 from PIL import Image
 from tiny_raw import LONG, SHORT, directory, make_dng
@@ -69,11 +69,17 @@ def tiff_of(rows: dict[int, tuple[int, list[int]]], *, following: int = 0, behin
 
 
 def tiff_rows(width: int, height: int, **more: int) -> dict[int, tuple[int, list[int]]]:
-    rows = {
-        256: (LONG, [width]), 257: (LONG, [height]), 258: (SHORT, [more.get("bits", 8)]), 259: (SHORT, [more.get("packing", 1)]),
-        262: (SHORT, [1]), 273: (LONG, [8]), 277: (SHORT, [more.get("samples", 1)]), 278: (LONG, [height]), 279: (LONG, [9]),
-    }  # fmt: skip
-    return rows
+    return {
+        256: (LONG, [width]),
+        257: (LONG, [height]),
+        258: (SHORT, [more.get("bits", 8)]),
+        259: (SHORT, [more.get("packing", 1)]),
+        262: (SHORT, [1]),
+        273: (LONG, [8]),
+        277: (SHORT, [more.get("samples", 1)]),
+        278: (LONG, [height]),
+        279: (LONG, [9]),
+    }
 
 
 def tiff_bomb(mode: str, side: int, packing: str) -> bytes:
@@ -158,7 +164,9 @@ def xmp_segment(data: bytes) -> bytes:
 
 def itxt(data: bytes, *, packed: bool = False) -> bytes:
     """XMP in a PNG."""
-    return chunk(b"iTXt", b"XML:com.adobe.xmp\0" + bytes([packed, 0]) + b"\0\0" + (zlib.compress(data) if packed else data))
+    return chunk(
+        b"iTXt", b"XML:com.adobe.xmp\0" + bytes([packed, 0]) + b"\0\0" + (zlib.compress(data) if packed else data)
+    )
 
 
 def box(kind: bytes, *inside: bytes, size: int | None = None) -> bytes:
@@ -325,7 +333,7 @@ GROWING: dict[str, Make] = {
     "bomb.avif": lambda: picture_bytes("avif", Image.new("RGB", (3_000, 3_000)), speed=10),
     "bomb.heic": lambda: picture_bytes("heif", Image.new("RGB", (2_500, 2_500)), quality=10),
     "wide-box.heic": lambda: box(b"ftyp", b"heic\0\0\0\0mif1") + struct.pack(">I4sQ", 1, b"meta", 2**63 - 1),
-}  # fmt: skip
+}
 NOTES: dict[str, Make] = {
     "exif-loop.jpg": lambda: noted_jpeg(exif_of([(0x8769, 4, 1, 8)], following=8)),
     "exif-chain.jpg": lambda: noted_jpeg(exif_chain(3_000)),
@@ -339,11 +347,19 @@ NOTES: dict[str, Make] = {
     "press-many.jpg": lambda: jpeg_with(
         segment(0xED, b"Photoshop 3.0\x008BIM\x04\x04\0\0" + struct.pack(">I", 60_000) + b"\x1c\x02\x19\0\1k" * 10_000)
     ),
-}  # fmt: skip
+}
 DAMAGED: dict[str, Make] = {
-    f"{what}-{form}{ending}": (lambda form=form, change=change: change(large(form) if form != "heif" else picture_bytes(form)))
+    f"{what}-{form}{ending}": (
+        lambda form=form, change=change: change(large(form) if form != "heif" else picture_bytes(form))
+    )
     for form, ending in {
-        "jpeg": ".jpg", "png": ".png", "gif": ".gif", "webp": ".webp", "tiff": ".tif", "bmp": ".bmp", "avif": ".avif",
+        "jpeg": ".jpg",
+        "png": ".png",
+        "gif": ".gif",
+        "webp": ".webp",
+        "tiff": ".tif",
+        "bmp": ".bmp",
+        "avif": ".avif",
         "heif": ".heic",
     }.items()
     for what, change in {
@@ -351,7 +367,7 @@ DAMAGED: dict[str, Make] = {
         "flipped": lambda data: flipped(data, every=40, seed=1),
         "flipped-more": lambda data: flipped(data, every=4, seed=2),
     }.items()
-}  # fmt: skip
+}
 CAMERAS: dict[str, Make] = {
     "cut.dng": lambda: half(dng()),
     "empty.arw": lambda: tiff_of(tiff_rows(9, 9), behind=bytes(99)),
@@ -364,7 +380,9 @@ VIDEOS: dict[str, Make] = {
     "claims-size.avi": lambda: replaced(video("a.avi"), b"strf", 12, struct.pack("<ii", HUGE, HUGE)),
     "elsewhere.mp4": lambda: reference_video(b"file:///etc/passwd"),
     "elsewhere-net.mov": lambda: reference_video(b"http://127.0.0.1:9/a"),
-    "many-tracks.mp4": lambda: box(b"ftyp", b"isom\0\0\0\0") + box(b"moov", box(b"trak", box(b"tkhd", bytes(84))) * 20_000),
+    "many-tracks.mp4": lambda: (
+        box(b"ftyp", b"isom\0\0\0\0") + box(b"moov", box(b"trak", box(b"tkhd", bytes(84))) * 20_000)
+    ),
     "sound.mp4": sound,
-}  # fmt: skip
+}
 PICTURES = CLAIMS | GROWING | NOTES | DAMAGED | CAMERAS | VIDEOS

@@ -3,12 +3,11 @@
 Name -> what makes the file.
 """
 
-import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-from bombs import NESTED, png_bomb
+from bombs import NESTED
 from made_files import picture_bytes, zip_bytes
 
 Make = Callable[[], bytes] | Callable[[Path], object]
@@ -67,21 +66,43 @@ WEB: dict[str, Make] = {
     "rows.html": lambda: b"<table>" + b"<tr><td>a<td>b" * 60_000 + b"</table>",
     "cells.html": lambda: b"<table><tr>" + b"<td>a" * 200_000 + b"</table>",
     "spans.html": lambda: b"<table>" + b"<tr><td rowspan=50 colspan=50>a<td>b</tr>" * 5_000 + b"</table>",
-    "spans-wide.html": lambda: b"<table><tr>" + b"<td rowspan=50 colspan=50>a" * 9_000 + b"<tr><td>b" * 60 + b"</table>",
+    "spans-wide.html": lambda: (
+        b"<table><tr>" + b"<td rowspan=50 colspan=50>a" * 9_000 + b"<tr><td>b" * 60 + b"</table>"
+    ),
     "listings.html": lambda: b"<pre>a</pre>" * 100_000,
     "select.html": lambda: b"<select>" + b"<option>a" * 300_000,
-    "refresh.html": lambda: b'<meta http-equiv=refresh content="0;url=http://127.0.0.1:9/"><base href="http://127.0.0.1:9/"><p>words',
+    "refresh.html": lambda: (
+        b'<meta http-equiv=refresh content="0;url=http://127.0.0.1:9/"><base href="http://127.0.0.1:9/"><p>words'
+    ),
     "called-idna.html": lambda: called("idna"),
     "called-undefined.html": lambda: called("undefined"),
     "templates.html": lambda: b"<template>" * 480 + b"words",
-    "script.svg": lambda: b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>fetch("http://127.0.0.1:9/")</script></svg>',
-    "outside.svg": lambda: b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg xmlns="http://www.w3.org/2000/svg"><text>&a;</text></svg>',
-    "loops.svg": lambda: b'<svg xmlns="http://www.w3.org/2000/svg"><g id="a"><use href="#a"/></g>' + b'<use href="#a"/>' * 9_000 + b"</svg>",
-    "laughs.svg": lambda: b'<svg xmlns="http://www.w3.org/2000/svg"><defs>' + b"".join(b'<g id="g%d">' % n + b'<use href="#g%d"/>' % (n - 1) * 10 + b"</g>" for n in range(1, 12)) + b'</defs><use href="#g11"/></svg>',
-}  # fmt: skip
+    "script.svg": lambda: (
+        b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>fetch("http://127.0.0.1:9/")</script></svg>'
+    ),
+    "outside.svg": lambda: (
+        b'<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg xmlns="http://www.w3.org/2000/svg"><text>&a;</text></svg>'
+    ),
+    "loops.svg": lambda: (
+        b'<svg xmlns="http://www.w3.org/2000/svg"><g id="a"><use href="#a"/></g>'
+        + b'<use href="#a"/>' * 9_000
+        + b"</svg>"
+    ),
+    "laughs.svg": lambda: (
+        b'<svg xmlns="http://www.w3.org/2000/svg"><defs>'
+        + b"".join(b'<g id="g%d">' % n + b'<use href="#g%d"/>' % (n - 1) * 10 + b"</g>" for n in range(1, 12))
+        + b'</defs><use href="#g11"/></svg>'
+    ),
+}
 CODE: dict[str, Make] = {
-    **{f"nested-{name.replace('.', '-')}.{name.split('.')[1]}": (lambda name=name: nested_code(name, SMALL_NEST)) for name in NESTED},
-    **{f"nested-long-{name.replace('.', '-')}.{name.split('.')[1]}": (lambda name=name: nested_code(name, LARGE_NEST)) for name in ("a.json", "b.json", "a.py", "a.yaml", "a.ipynb")},
+    **{
+        f"nested-{name.replace('.', '-')}.{name.split('.')[1]}": (lambda name=name: nested_code(name, SMALL_NEST))
+        for name in NESTED
+    },
+    **{
+        f"nested-long-{name.replace('.', '-')}.{name.split('.')[1]}": (lambda name=name: nested_code(name, LARGE_NEST))
+        for name in ("a.json", "b.json", "a.py", "a.yaml", "a.ipynb")
+    },
     "deep-100000.json": lambda: b"[" * 100_000 + b"]" * 100_000,
     "deep-objects.json": lambda: b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
     "escapes.json": lambda: b'["' + b"\\ud800" * MILLION + b'"]',
@@ -93,7 +114,7 @@ CODE: dict[str, Make] = {
     "generics.java": lambda: b"A<" * 100_000 + b"int a;",
     "cells.ipynb": lambda: notebook(*[cell("a = 1") for _ in range(90_000)]),
     "versions.ipynb": lambda: json.dumps({"nbformat": 99, "cells": {"a": 1}, "worksheets": 7}).encode(),
-}  # fmt: skip
+}
 LETTERS: dict[str, Make] = {
     "one-line.csv": long_line,
     "formulas.csv": lambda: b"=cmd|' /C calc'!A0,@SUM(1),+1,-1\n" * 50_000,
@@ -110,7 +131,7 @@ LETTERS: dict[str, Make] = {
     "utf7.txt": lambda: b"+ADw-script+AD4-alert(1)+ADw-/script+AD4-\n" * 9_000,
     "any-encoding.txt": lambda: bytes(range(0x80, 0x100)) * 9_000,
     "generated.py": lambda: b"\n" * 480 + b"#" * 500 + b"\na = 1\n",
-}  # fmt: skip
+}
 POLYGLOTS: dict[str, Make] = {
     "gif-script.js": lambda: b"GIF89a/*" + b"\1\0\1\0\x80\0\0" + b"*/=1;alert(1);//",
     "gif-script.gif": lambda: b"GIF89a=1;alert(1);//" + b"\xff" * 99,
@@ -120,5 +141,5 @@ POLYGLOTS: dict[str, Make] = {
     "page-pdf.pdf": lambda: b"%PDF-1.4 <html><script>alert(1)</script>",
     "webp-avi.avi": lambda: b"RIFF\xff\xff\xff\xffWEBPAVI LIST" + b"\xff" * 900,
     "mail-page.eml": lambda: b"From: a@example.org\nContent-Type: text/html\n\n<script>alert(1)</script><p>words",
-}  # fmt: skip
+}
 TEXTS = WEB | CODE | LETTERS | POLYGLOTS

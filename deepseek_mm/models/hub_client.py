@@ -150,7 +150,7 @@ class HubClient:
             yield
         except httpx.TransportError as error:
             raise HubTrouble(f"the connection to {self.address} failed ({type(error).__name__})") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last for a name that can be none
             raise ServerError(f"{self.address} cannot be asked ({type(error).__name__}). Is it a hub?") from None
 
     def _check(self, response: httpx.Response, name: str, revision: str, path: str = "") -> None:

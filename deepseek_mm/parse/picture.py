@@ -148,6 +148,8 @@ UPRIGHT = {  # EXIF orientation -> how to turn the picture; 1 is upright already
     8: Turn.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
+BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2}  # of a pixel as Pillow holds it; of all other modes four
+MOST_SHARE = 0.75  # of the memory that a picture may need, beyond which what fails may lack memory
 FAULTS = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, RuntimeError)
 DAMAGE = (*FAULTS, struct.error, zlib.error, PILImage.DecompressionBombError)
 
@@ -180,6 +182,7 @@ def decode(
     data: bytes, opener: Opener, config: ParseConfig, *, name: str
 ) -> tuple[Image, Camera, tuple[int, int], str]:
     """The upright picture (reduced if large), its camera's notes, the upright original's size, and a note."""
+    opened: OpenedPicture | None = None
     try:
         opened = opener(data)
         check_size(opened.image, name=name, max_pixels=config.max_pixels)
@@ -188,6 +191,8 @@ def decode(
     except BadPicture:
         raise
     except DAMAGE as error:
+        if opened is not None and measure_bytes(opened.image) > MOST_SHARE * config.worker_memory_mb * 1_000_000:
+            raise MemoryError from error  # which decoders call by other names
         raise BadPicture(f"{name} is damaged or cut short: {error}. Copy it again from where it came") from error
     camera = read_exif(opened.exif)
     if opened.turned:
@@ -195,6 +200,11 @@ def decode(
     turn = UPRIGHT.get(camera.orientation)
     upright = small.transpose(turn) if turn is not None else small
     return upright, camera, size[::-1] if camera.orientation in SIDEWAYS else size, note
+
+
+def measure_bytes(image: ImageFile) -> int:
+    """What its pixels take in memory."""
+    return image.width * image.height * BYTES.get(image.mode, 4)
 
 
 def check_size(image: ImageFile, *, name: str, max_pixels: int) -> None:
