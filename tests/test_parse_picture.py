@@ -4,6 +4,7 @@ What holds for all kinds is tested through `read_photo` in test_parse_photo.py; 
 """
 
 import struct
+import time
 from datetime import datetime
 
 import numpy as np
@@ -13,7 +14,9 @@ from PIL import Image
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture
+from deepseek_mm.parse import picture as picture_module
 from deepseek_mm.parse.document import open_file, parse_file
+from deepseek_mm.parse.workers.client import read_picture_texts
 
 FORMS = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "avif", "heif")
 WITH_NOTES = ("jpeg", "png", "webp", "tiff", "avif", "heif")
@@ -166,3 +169,49 @@ def test_a_jpeg_is_decoded_small_where_less_is_needed_and_keeps_its_own_size(tmp
         middle = piece.image.getpixel((piece.image.width // 2, piece.image.height // 2))
         assert abs(middle[0] - gradient.getpixel((600, 450))[0]) < 4
     assert sizes == {1600: (1200, 900), 450: (600, 450), 288: (600, 450)}
+
+
+def test_a_large_picture_that_is_converted_in_bands_shows_what_a_small_one_does(monkeypatch):
+    clear = scene("RGBA", size=(400, 300))
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    grey = Image.fromarray(np.linspace(0, 9e6, 120_000, dtype=np.float32).reshape(300, 400))
+    for image in (scene(size=(400, 300)), clear, scene("P", size=(400, 300)), grey):
+        whole = picture_module.small_rgb(image.copy())
+        with monkeypatch.context() as patch:
+            patch.setattr(picture_module, "SMALL_PX", 1_000)
+            patch.setattr(picture_module, "BAND_PX", 10_000)
+            bands = picture_module.small_rgb(image.copy())
+            patch.setattr(picture_module, "LONG_SIDE_PX", 100)
+            small = picture_module.small_rgb(image.copy())
+        assert bands.tobytes() == whole.tobytes()
+        plain = np.asarray(whole.resize(small.size), np.int16)
+        assert small.size == (100, 75)
+        assert np.abs(plain - np.asarray(small, np.int16)).mean() < 6
+
+
+@pytest.mark.parametrize("size", [(40, 30_000), (30_000, 40)])
+def test_a_narrow_picture_that_is_converted_in_bands_keeps_its_shape(monkeypatch, size):
+    monkeypatch.setattr(picture_module, "SMALL_PX", 1_000)
+    small = picture_module.small_rgb(Image.new("RGBA", size, "red"))
+    assert max(small.size) == 1_600
+    assert small.getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(("passes", "said"), [(3_000, "times, as no program writes it"), (1, "comes in passes")])
+def test_a_jpeg_in_passes_that_would_take_for_ever_or_all_memory_is_refused(tmp_path, passes, said):
+    data = picture_bytes("jpeg", scene(size=(64, 64)), progressive=True, subsampling=0)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    if passes == 1:
+        at = data.index(b"\xff\xc2")
+        data = data[: at + 5] + struct.pack(">HH", 9_990, 9_990) + data[at + 9 :]
+    path = written(tmp_path / "a.jpg", data[:-2] + last * passes + data[-2:])
+    assert said in refusal(path)
+
+
+def test_padding_within_a_jpeg_costs_nothing(tmp_path):
+    data = picture_bytes("jpeg")
+    path = written(tmp_path / "a.jpg", data[:2] + b"\xff" * 2_000_000 + data[2:])
+    began_s = time.monotonic()
+    assert read(path)[0].width_px == 60
+    read_picture_texts(open_file(path, CONFIG), CONFIG)
+    assert time.monotonic() - began_s < 10

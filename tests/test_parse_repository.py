@@ -1,17 +1,21 @@
 """What of a repository is read, compared with git where git has a say; secrets leave no trace but their count."""
 
 import os
+import random
+import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from made_files import CONFIG
+from pathspec import GitIgnoreSpec
 from test_parse_code_languages import file_of
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.parse.folder import find_files
-from deepseek_mm.parse.repository import in_words, is_left_out, why_content
+from deepseek_mm.parse.repository import bound_steps, has_token, in_words, is_left_out, why_content
 
 IGNORES = {
     ".gitignore": "# made\n*.log.txt\n/build/\n!keep.log.txt\ndeep/**\n!deep/kept.py\nspaced\\ name.py\n[bad\n"
@@ -170,3 +174,43 @@ def test_reasons_are_counted_in_a_fixed_order():
     left = [("/a", "secret"), ("/b", "ignored"), ("/c", "ignored"), ("/d", "empty")]
     assert in_words(left) == "2 by .gitignore, 1 likely secrets, 1 empty"
     assert in_words([]) == ""
+
+
+FOLDERS = ("a", "b", "*", "a*", "*a", "a*b", "*a*", "?", "a?b", "[ab]", "**", "a*b*a", "b*", "a**b", "[a/b]*a", "\\a*b")
+
+
+def test_rules_that_never_look_for_another_way_leave_out_exactly_what_the_plain_ones_do():
+    chance = random.Random(31)
+    rules = ["/".join(chance.choices(FOLDERS, k=chance.randint(1, 5))) + chance.choice(["", "/"]) for _ in range(400)]
+    found = [GitIgnoreSpec.from_lines([rule], backend="simple").patterns for rule in rules]
+    plain = [pattern.regex for (pattern,) in found if pattern.regex is not None]
+    for pattern in plain:
+        bound = re.compile(bound_steps(pattern.pattern))
+        for _ in range(20):
+            path = "/".join("".join(chance.choices("ab", k=chance.randint(1, 4))) for _ in range(chance.randint(1, 6)))
+            one, other = pattern.search(path), bound.search(path)
+            assert (one and one.groupdict()) == (other and other.groupdict()), (pattern.pattern, path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        ("/".join(["**/a"] * 20) + "/**/b", "/".join("a" * 60) + "/c.txt"),
+        ("*a" * 30 + "*b", "a" * 200 + ".txt"),
+        ("a?*" * 30 + "b", "a" * 200 + ".txt"),
+    ],
+)
+def test_rules_that_were_made_to_take_for_ever_are_followed_at_once(tmp_path, rule, path):
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("words")
+    (tmp_path / ".gitignore").write_text(f"{rule}\n")
+    began_s = time.monotonic()
+    assert [Path(file).name for file in find_files([tmp_path], CONFIG).files] == [Path(path).name]
+    assert time.monotonic() - began_s < 5
+
+
+def test_a_token_is_found_wherever_it_begins_and_zeros_cost_next_to_nothing():
+    assert has_token(bytes(999_990) + b" ghp_" + b"a" * 36 + bytes(999_990))
+    began_s = time.process_time()
+    assert not has_token(bytes(50_000_000))
+    assert time.process_time() - began_s < 1

@@ -1,6 +1,7 @@
 """Text files: any encoding, passages with their lines, and bytes that are no text."""
 
 import codecs
+import hashlib
 import os
 
 import pytest
@@ -8,6 +9,7 @@ from made_files import picture_bytes, read, refusal, written
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile
+from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.text import decode_text, paragraphs
 
 GERMAN = "Der \u00c4rger \u00fcber die sch\u00f6ne Gr\u00f6\u00dfe der Stra\u00dfe war gro\u00df."
@@ -206,3 +208,13 @@ def test_utf16_is_known_without_its_mark_by_the_zeros_of_commas_and_line_ends(te
 def test_bytes_with_zeros_that_are_no_utf16_are_still_refused(data):
     with pytest.raises(BadFile, match="is no text"):
         decode_text(data, name="a.csv")
+
+
+def test_of_a_long_text_no_more_bytes_are_held_than_hold_the_letters_that_are_read(tmp_path):
+    path = written(tmp_path / "a.csv", b"one,two,three," * 100_000)
+    file = open_file(path, ParseConfig(max_chars=1_000))
+    assert (len(file.data), file.size_bytes) == (4_000, 1_400_000)
+    assert file.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    source, pieces = read(path, ParseConfig(max_chars=1_000))
+    assert sum(len(piece.text) for piece in pieces) == 1_000
+    assert source.note == "Only the first 1,000 letters are read (parse.max_chars)."

@@ -1,5 +1,7 @@
 """Web pages as a reader sees them."""
 
+import time
+
 import pytest
 from made_files import read, refusal, written
 
@@ -93,3 +95,39 @@ def test_a_table_that_lays_out_a_page_is_read_as_its_parts():
 @pytest.mark.parametrize("span", ["-1", "0", "99999999999", "x", "\u0663"])
 def test_a_span_that_is_nonsense_or_endless_is_bounded(span):
     assert "b" in text_of(f"<table><tr><td colspan='{span}' rowspan='{span}'>a</td><td>b</td></tr></table>")
+
+
+def test_rows_of_a_table_cost_what_they_are_and_spans_no_more_than_cells_may_cover():
+    html = "<table>" + "<tr><td>a<td>b" * 20_000 + "</table>"
+    began_s = time.process_time()
+    assert text_of(html).count("a | b") == 20_000
+    spans = "<table>" + "<tr><td rowspan=50 colspan=50>a<td>b</tr>" * 2_000 + "</table>"
+    assert len(text_of(spans)) < 40 * len(spans)
+    assert time.process_time() - began_s < 20
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p " + " ".join(f"a{n}=1" for n in range(200_000)) + ">words",
+        "<b>" * 400_000 + "words",
+        "<script>hidden()</script>" + "<i></i>" * 400_000 + "words<!-- hidden -->",
+    ],
+)
+def test_a_page_whose_tree_would_cost_too_much_is_read_as_words(html):
+    began_s = time.process_time()
+    assert text_of(html) == "words"
+    assert time.process_time() - began_s < 10
+
+
+@pytest.mark.parametrize("name", ["punycode", "idna", "hex", "zip", "undefined", "unicode_escape", "utf-7", "no-such"])
+def test_an_encoding_that_is_none_of_letters_is_not_tried(tmp_path, name):
+    page = f'<meta charset="{name}"><p>caf'.encode() + "\u00e9 +AGE- xn--a".encode()
+    (piece,) = read(written(tmp_path / "a.html", page))[1]
+    assert piece.text == "caf\u00e9 +AGE- xn--a"
+
+
+def test_pictures_within_a_page_are_no_words_and_cost_no_tree(tmp_path):
+    page = b'<p>before<img src="data:image/png;base64,' + b"A" * 3_000_000 + b'">after'
+    (piece,) = read(written(tmp_path / "a.html", page))[1]
+    assert piece.text == "beforeafter"

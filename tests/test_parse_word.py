@@ -104,3 +104,41 @@ def test_a_document_that_defines_words_by_words_does_not_grow_in_memory(tmp_path
             new.writestr(name, data)
     path = written(tmp_path / "a.docx", file.getvalue())
     assert "is no Word document, or it is damaged" in refusal(path)
+
+
+def with_body(xml: str) -> bytes:
+    """A Word document with this XML before its own text."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(docx_bytes("words"))) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            new.writestr(name, data.replace(b"<w:body>", b"<w:body>" + xml.encode(), 1))
+    return file.getvalue()
+
+
+def test_letters_breaks_and_what_was_put_in_are_read_and_what_was_deleted_is_not(tmp_path):
+    body = (
+        "<w:p><w:r><w:t>one</w:t><w:tab/><w:t>two</w:t><w:br/><w:t>three</w:t><w:br w:type='page'/></w:r>"
+        "<w:ins><w:r><w:t> four</w:t></w:r></w:ins><w:del><w:r><w:delText>gone</w:delText></w:r></w:del>"
+        "<w:hyperlink><w:r><w:t> five</w:t></w:r></w:hyperlink><w:r><w:instrText>PAGE</w:instrText></w:r></w:p>"
+        "<w:sdt><w:sdtContent><w:p><w:r><w:t>six</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    )
+    (piece,) = read(written(tmp_path / "a.docx", with_body(body)))[1]
+    assert piece.text == "one\ttwo\nthree four five\n\nsix\n\nwords"
+
+
+@pytest.mark.parametrize("name", ["gridSpan", "gridBefore", "gridAfter"])
+def test_columns_that_a_table_claims_to_cover_are_bounded(tmp_path, name):
+    claim = f'<w:{name} w:val="900000000"/>'
+    of_row, of_cell = ("", claim) if name == "gridSpan" else (f"<w:trPr>{claim}</w:trPr>", "")
+    cell = "<w:tc><w:tcPr>{}</w:tcPr><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>"
+    body = f"<w:tbl><w:tr>{of_row}{cell.format(of_cell, 'left')}{cell.format('', 'right')}</w:tr></w:tbl>"
+    (piece,) = read(written(tmp_path / "a.docx", with_body(body)))[1]
+    assert "left" in piece.text
+    assert piece.text.count("|") <= 70
+
+
+def test_a_document_of_very_many_styles_and_paragraphs_is_read_in_linear_time(tmp_path):
+    body = "<w:p><w:pPr><w:pStyle w:val='Heading1'/></w:pPr><w:r><w:t>A title</w:t></w:r></w:p>" * 20_000
+    _, pieces = read(written(tmp_path / "a.docx", with_body(body)))
+    assert sum(piece.text.count("# A title") for piece in pieces) == 20_000

@@ -79,7 +79,8 @@ def list_spine(parts: ZipParts, package: str) -> list[tuple[str, str]]:
         if local_name(each) == "item"
     }
     order = [each.get("idref", "") for each in root.iter() if local_name(each) == "itemref"]
-    return [items[name] for name in dict.fromkeys(order) if name in items and items[name][1] in PAGES]
+    named = (items[name] for name in order if name in items)
+    return [item for item in dict.fromkeys(named) if item[1] in PAGES]  # a part is read once, however often it is named
 
 
 def is_locked(parts: ZipParts, chapters: set[str]) -> bool:

@@ -109,7 +109,7 @@ def drop_raw(html: str) -> Iterator[str]:
         end = html.find("-->" if begin[0] == COMMENT else f"</{begin[1].lower()}", begin.end())
         if end < 0:
             return
-        at = end
+        at = end + (len("-->") if begin[0] == COMMENT else 0)
     yield html[at:]
 
 

@@ -29,7 +29,7 @@ UNTOLD = ("sldNum", "dt", "ftr", "hdr", "sldImg")  # what stands on every slide,
 def read_pptx(file: File, config: ParseConfig) -> Contents:
     """A presentation, slide by slide."""
     with open_parts(file, config) as parts:
-        names = [name for _, name in list_parts(parts, PRESENTATION, "sldId")]
+        names = list(dict.fromkeys(name for _, name in list_parts(parts, PRESENTATION, "sldId")))
         slides = [read_slide(parts, name) for name in names[: config.max_pages]]
         has_macros = MACROS in parts.names
     if not any(slides):
