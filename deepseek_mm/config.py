@@ -90,7 +90,7 @@ class ParseConfig:
     chunk_chars: int = 800  # length of a piece of text that has a vector of its own
     code_chars: int = 2_000  # the same of code: a longer function is cut
     workers: int = 4  # processes that take files apart at the same time; they are started when they are needed
-    worker_memory_mb: int = 400  # that taking one file apart may need, besides what the program has that does it
+    worker_memory_mb: int = 420  # that taking one file apart may need, besides the bytes of the file itself
     worker_seconds: float = 8.0  # that one step may compute: a picture, a page of a PDF, a whole text
     worker_file_seconds: float = 1_800.0  # that all steps of one file may compute together
     worker_output_mb: int = 64  # of words that one file may give

@@ -8,7 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from deepseek_mm.parse.descriptions import describe_line, described_files
-from deepseek_mm.parse.picture_texts import descriptions_in
+from deepseek_mm.parse.picture_texts import descriptions_in, without_pixels
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
@@ -73,3 +73,24 @@ def test_prose_and_bare_names_describe_nothing(line):
 def test_all_cells_of_a_row_are_kept_beside_the_description():
     (told,) = described_files("| file | what |\n|---|---|\n| a.jpg | a red kite | Ada | [CC0](LICENSE) |")
     assert told.cells == ("a red kite", "Ada", "CC0")
+
+
+def test_the_notes_of_a_png_are_read_without_its_pixels_wherever_they_stand():
+    stream = io.BytesIO()
+    picture("red").save(stream, "PNG", exif=_noted("a red kite"))
+    data = stream.getvalue()
+    at, end = data.index(b"eXIf") - 4, data.index(b"IEND") - 4
+    size = 12 + int.from_bytes(data[at : at + 4], "big")
+    behind = data[:at] + data[at + size : end] + data[at : at + size] + data[end:]
+    for each in (data, behind):
+        light = without_pixels(each)
+        assert len(light) < len(each) + 60
+        with Image.open(io.BytesIO(light)) as image:
+            assert image.size == (1, 1)
+        assert descriptions_in(light) == descriptions_in(each) == ("a red kite",)
+
+
+def _noted(text: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = text
+    return exif.tobytes()

@@ -180,9 +180,9 @@ def read_limited(
                 "Make the video smaller, or raise parse.max_video_bytes"
             )
         return head, form
-    most = config.max_bytes
-    if is_text(form) and config.max_chars * LETTER_BYTES < size_bytes <= most:
-        return head + stream.read(config.max_chars * LETTER_BYTES - len(head)), form
+    most, read = config.max_bytes, max(config.max_chars * LETTER_BYTES, HEAD_BYTES)
+    if is_text(form) and read < size_bytes <= most:
+        return head + stream.read(read - len(head)), form
     data = head + stream.read(most + 1 - len(head)) if max(len(head), size_bytes) <= most else head
     if max(len(data), size_bytes) > most:
         raise BadFile(

@@ -127,10 +127,12 @@ class FileRequest:
         """The first reply about a file."""
         request = {"do": do, "path": file.path, "format": file.format.name, "size": file.size_bytes}
         request |= {"config": asdict(self._config)} | more
+        self._worker.allow(0)
         if file.format.name in VIDEO_FORMATS and not file.is_in_memory:
             with open_anew(file.path) as stream:
                 return self.ask(request, files=[stream.fileno()])
         descriptor = unnamed_file()
+        self._worker.allow(len(file.data))
         try:
             left = memoryview(file.data)
             while left:

@@ -33,7 +33,7 @@ from deepseek_mm.parse.mail import MailReader, Reader
 from deepseek_mm.parse.markup import read_html, read_rtf
 from deepseek_mm.parse.office import read_odt, read_pptx
 from deepseek_mm.parse.pdf import read_pdf, read_pdf_page, read_pdf_texts
-from deepseek_mm.parse.picture_texts import camera_in, descriptions_in, facts_in, turn_in
+from deepseek_mm.parse.picture_texts import camera_in, descriptions_in, facts_in, turn_in, without_pixels
 from deepseek_mm.parse.raw import notes_in, read_raw
 from deepseek_mm.parse.spreadsheet import read_xlsx
 from deepseek_mm.parse.text import decode_text, read_text
@@ -41,6 +41,7 @@ from deepseek_mm.parse.video import CONTAINERS, read_moment, read_texts, read_vi
 from deepseek_mm.parse.word import read_docx
 from deepseek_mm.parse.workers.wire import (
     DESK_BYTES,
+    MOST_FILE_BYTES,
     Nonsense,
     facts_of,
     facts_row,
@@ -72,18 +73,24 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def confine(memory_mb: int) -> None:
-    """From here on; nothing of it can be taken back."""
+def confine(memory_mb: int) -> int:
+    """From here on; nothing of it can be taken back. How many bytes are mapped already.
+
+    Whoever started this process may let it have as many bytes more as the file has that it reads (`pool`).
+    """
     mimetypes.init()  # reads tables of the system, which openpyxl would do later, when they cannot be opened
     if IS_LINUX:
         with suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO)
-    _limit(resource.RLIMIT_AS, _own_bytes() + memory_mb * 1_000_000)
+    own = _own_bytes()
+    _limit(resource.RLIMIT_AS, own + memory_mb * 1_000_000 + (MOST_FILE_BYTES if IS_LINUX else 0))
     _limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_CORE, 0)
     if IS_LINUX:
+        resource.setrlimit(resource.RLIMIT_AS, (own + memory_mb * 1_000_000, resource.getrlimit(resource.RLIMIT_AS)[1]))
         _wall()
+    return own
 
 
 def _limit(what: int, most: int) -> None:
@@ -149,6 +156,7 @@ def read_contents(file: File, config: ParseConfig) -> Contents:
     return READERS[file.format.name](file, config)
 
 
+LIGHTENED = {"jpeg": image_metadata.without_padding, "png": without_pixels}  # what holds a picture's notes alone
 BATCH_CHARS = 1_000_000  # of words that travel at a time
 MOST_DESCRIPTORS = 4
 STATUS = Path("/proc/self/status")
@@ -162,8 +170,7 @@ def main(channel: int, desk: int, parent: int, memory_mb: int) -> None:
     die_with(parent)
     with socket.socket(fileno=channel) as line, mmap.mmap(desk, DESK_BYTES) as shared, memoryview(shared) as room:
         worker = FileParser(line, room)
-        confine(memory_mb)
-        send(line, {"ready": True})
+        send(line, {"ready": True, "own": confine(memory_mb)})
         while worker.answer_next():
             pass
 
@@ -228,7 +235,7 @@ class FileParser:
             return self._done_with_video(request, config)
         file = self._file(request)
         if request["do"] == "texts":
-            data = image_metadata.without_padding(file.data) if file.format.name == "jpeg" else file.data
+            data = LIGHTENED.get(file.format.name, bytes)(file.data)
             words = "\n".join([camera_in(data), *descriptions_in(data)])
             return {"words": words, "facts": facts_row(facts_in(data)), "turn": turn_in(data)}
         if request["do"] == "edit sidecar":

@@ -11,6 +11,7 @@ import fcntl
 import json
 import mmap
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -27,7 +28,15 @@ from typing import Any
 
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import Cancelled
-from deepseek_mm.parse.workers.wire import DESK_BYTES, WorkerReply, read_exactly, receive, reply_of, send
+from deepseek_mm.parse.workers.wire import (
+    DESK_BYTES,
+    MOST_FILE_BYTES,
+    WorkerReply,
+    read_exactly,
+    receive,
+    reply_of,
+    send,
+)
 
 START_S = 60.0  # a machine under load takes its time
 LOOK_S = 0.05  # between two looks whether to stop
@@ -80,7 +89,8 @@ class WorkerProcess:
                 cwd="/",
             )  # fmt: skip
         try:
-            self._receive(time.monotonic() + START_S, lambda: False)
+            greeting, _ = self._receive(time.monotonic() + START_S, lambda: False)
+            self._own_bytes = int(greeting.get("own") or 0)
         except BaseException:
             self.end()
             raise
@@ -108,6 +118,15 @@ class WorkerProcess:
         except BaseException:
             self.end()
             raise
+
+    def allow(self, held_bytes: int) -> None:
+        """Let it hold a file of so many bytes besides the memory that taking it apart may need. It cannot itself."""
+        if not self._own_bytes or not hasattr(resource, "prlimit"):
+            return
+        most = self._own_bytes + self.memory_mb * 1_000_000 + min(held_bytes, MOST_FILE_BYTES)
+        with suppress(OSError, ValueError):  # it has ended, or may have less already
+            _, hard = resource.prlimit(self.pid, resource.RLIMIT_AS)
+            resource.prlimit(self.pid, resource.RLIMIT_AS, (most, hard))
 
     def cpu_seconds(self) -> float:
         """How long it has computed since its start; where the system does not tell, how long it has been alive."""

@@ -29,6 +29,7 @@ LENGTH_BYTES = 8
 MOST_BYTES = 64_000_000  # of one message
 CHANNELS = 4  # Pillow holds RGB with a byte to spare: so nothing is moved about
 DESK_BYTES = LONG_SIDE_PX * LONG_SIDE_PX * CHANNELS  # the largest picture that is handed over
+MOST_FILE_BYTES = 1_000_000_000  # of a file, that may be held besides what taking it apart needs
 KINDS: dict[str, PieceKind] = {"whole": "whole", "page": "page", "text": "text", "code": "code"}
 MOST_NUMBER = 2**53
 Trouble = Literal["file", "picture", "memory", "depth", "output", "surprise"]
