@@ -24,6 +24,7 @@ from deepseek_mm.parse.workers.pool import shared_pool
 
 CONFIG = ParseConfig()
 MOST_SECONDS, MOST_MB = 10.0, 500
+EVERY = int(os.environ.get("HOSTILE_EVERY", "1"))  # of them that the live service takes in; 4 is a quick look
 LARGE_MB = 150  # what a worker keeps of one file would count for the next one
 SAMPLE = (
     "nested-20.zip", "traversals.zip", "look-alikes.zip", "link-member.zip", "surrogate-name.zip",
@@ -122,12 +123,16 @@ def percentile_95(waited: list[float]) -> float:
     return statistics.quantiles(waited, n=20)[-1]
 
 
+QUIET_S = 20.0  # for which questions are asked before
+LEAST_S = 0.05  # a shorter answer may take twice as long by chance
+
+
 @pytest.mark.campaign(times=1, only=True)
 def test_a_service_that_takes_them_in_goes_on_answering_others(figures, tmp_path):
     """A job indexes all of them; nothing else that the service does is switched off."""
     folder = tmp_path / "hostile"
     folder.mkdir()
-    for name in HOSTILE_FILES:
+    for name in list(HOSTILE_FILES)[::EVERY]:
         make_hostile(name, folder)
     with service(tmp_path / "library") as house:
         began_s = time.monotonic()
@@ -143,10 +148,6 @@ def test_a_service_that_takes_them_in_goes_on_answering_others(figures, tmp_path
     figures["job"] = {name: ended[name] for name in ("state", "done", "failed")}
     assert ended["state"] == "done"
     assert percentile_95(busy) <= 2 * max(percentile_95(quiet), LEAST_S)
-
-
-QUIET_S = 20.0
-LEAST_S = 0.05  # a shorter answer may take twice as long by chance
 
 
 def wait_for_end(house, job: int, over: threading.Event) -> None:

@@ -7,9 +7,9 @@ import httpcore
 import pytest
 from far_server import FAR, answer, drips, elsewhere, floods, onward
 
+from deepseek_mm.addresses import resolve_here
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadFile, BadPicture, Forbidden, TooLarge
-from deepseek_mm.addresses import resolve_here
 from deepseek_mm.library.web_fetcher import Fetcher, connect_there, is_link
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"

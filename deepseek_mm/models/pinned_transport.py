@@ -55,8 +55,10 @@ class PinnedTransport(httpx.BaseTransport):
     def check(self, host: str, found: Sequence[str]) -> None:
         """ServerError unless all of these addresses of a host are public."""
         if not found or not all(is_public(each.partition("%")[0]) for each in found):
-            told = f"{self._hub} leads to {host[:80]!r}, which is not at a public address"
-            raise ServerError(f"{told}. Nothing was asked of it. Choose another mirror")
+            raise ServerError(
+                f"{self._hub} leads to {host[:80]!r}, which is not at a public address. Nothing was asked of it. "
+                "Choose another mirror"
+            )
 
     def is_private(self) -> bool:
         """Whether the hub itself lies in somebody's own network; one of an unknown name does not."""

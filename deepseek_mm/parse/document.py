@@ -29,6 +29,7 @@ from index import Source
 from index.region import VIDEO_FORMATS
 
 HEAD_BYTES = 4096  # enough to see what a file is
+LARGE_BYTES, BLOCK_BYTES = 100_000_000, 512  # of a video that may be half there; as stat(2) counts what is
 LETTER_BYTES = 4  # of the longest letter, in any encoding
 SHOWN_BYTES = 16  # of them in a message
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"  # how .doc and .xls begin, and .docx and .xlsx with a password
@@ -174,6 +175,12 @@ def read_limited(
     if form.kind == "archive":
         raise BadFile(f"{name} is an archive. Index what is in it with: {INDEX} {name}")
     if form.name in VIDEO_FORMATS and size_bytes:
+        there = os.fstat(stream.fileno()).st_blocks * BLOCK_BYTES
+        if size_bytes > LARGE_BYTES and there < size_bytes // 2:
+            raise BadPicture(
+                f"{name} is not all there: of {size_bytes:,} bytes {there:,} are on the disk. "
+                "Wait until it has come, or copy it again"
+            )
         if size_bytes > config.max_video_bytes:
             raise BadFile(
                 f"{name} has more bytes than parse.max_video_bytes allows, {config.max_video_bytes:,}. "

@@ -101,7 +101,7 @@ CONTROLS = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")  # bytes that no text h
 LEAST_ZEROS = 0.03  # of the letters of UTF-16: commas and line ends at the least
 MOST_CONTROLS = 0.005  # of all bytes
 HEADING = re.compile(r"#{1,6}\s+\S")
-UNDERLINE = re.compile(r"(=|-|~|\^){3,}\s*$")
+UNDERLINE = re.compile(r"[=~^-]{3,}\s*$")
 UNDERLINING = tuple("=-~^")
 UNDERLINES = {"=": 1, "-": 2}  # levels; others lie below
 FENCE = re.compile(r"\s*(```|~~~)")

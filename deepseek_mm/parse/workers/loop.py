@@ -57,6 +57,7 @@ from deepseek_mm.parse.xmp.packet import read_xmp
 from deepseek_mm.sandbox import kernel, restrictions
 
 OPEN_FILES = 64
+NICENESS = 5  # who waits for an answer goes before a file that is taken apart
 FIRST_TO_GO = "1000"  # of -1000 to 1000: whom the kernel ends when memory runs out
 PACKAGES = ("site-packages", "dist-packages")
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache", "/dev/null", "/dev/urandom")
@@ -168,6 +169,8 @@ def main(channel: int, desk: int, parent: int, memory_mb: int) -> None:
     """Work until the other side is gone. The numbers are open descriptors, a process, and megabytes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program; it decides what becomes of its workers
     die_with(parent)
+    with suppress(OSError):
+        os.nice(NICENESS)
     with socket.socket(fileno=channel) as line, mmap.mmap(desk, DESK_BYTES) as shared, memoryview(shared) as room:
         worker = FileParser(line, room)
         send(line, {"ready": True, "own": confine(memory_mb)})
