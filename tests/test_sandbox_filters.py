@@ -10,6 +10,7 @@ import pytest
 from deepseek_mm.sandbox.restrictions import (
     ALLOW,
     ARCHES,
+    ATTRIBUTES,
     CALLS,
     CLONE,
     CLONE3,
@@ -18,6 +19,7 @@ from deepseek_mm.sandbox.restrictions import (
     MMAP,
     OF_ONE,
     OF_OTHERS,
+    PRCTL,
     REFUSE,
     TIOCSTI,
     X32,
@@ -32,11 +34,11 @@ HEADERS = {
 }
 
 
-def verdict(machine: str, call: int, *args: int, only: int = 0, arch: int = 0) -> int:
+def verdict(machine: str, call: int, *args: int, only: int = 0, keep_attributes: bool = False, arch: int = 0) -> int:
     """What the filter returns: the virtual machine of `man 4 bpf`, as far as the filter uses it."""
     numbers = [*args, *[0] * (6 - len(args))]
     data = struct.pack("iIQ6Q", call, arch or ARCHES[machine], 0, *[n & (2**64 - 1) for n in numbers])
-    code = list(struct.iter_unpack("HBBI", program(machine, only=only)))
+    code = list(struct.iter_unpack("HBBI", program(machine, only=only, keep_attributes=keep_attributes)))
     register, at = 0, 0
     while True:
         what, yes, no, value = code[at]
@@ -67,7 +69,8 @@ def test_numbers_are_those_of_the_kernels_own_headers(machine):
         pytest.skip("no headers of the kernel here")
     known = {name: int(number) for name, number in re.findall(r"define __NR\w*?_(\w+) (\d+)", header.read_text())}
     column = MACHINES.index(machine)
-    named = {**CALLS, **OF_ONE, **OF_OTHERS, "clone": CLONE, "clone3": CLONE3, "mmap": MMAP, "ioctl": IOCTL}
+    named = {**CALLS, **OF_ONE, **OF_OTHERS, **ATTRIBUTES, "clone": CLONE, "clone3": CLONE3, "mmap": MMAP}
+    named |= {"ioctl": IOCTL, "prctl": PRCTL}
     wrong = {
         name: numbers[column]
         for name, numbers in named.items()
@@ -115,6 +118,22 @@ def test_where_others_are_in_sight_only_the_process_itself_may_be_acted_on(machi
     for numbers in OF_OTHERS.values():
         assert verdict(machine, numbers[column], only=7) == REFUSED
         assert verdict(machine, numbers[column]) == ALLOW
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_where_others_files_are_in_reach_nobody_changes_what_a_file_is_but_by_writing_it(machine):
+    column = MACHINES.index(machine)
+    numbers = {name: both[column] for name, both in ATTRIBUTES.items() if both[column] >= 0}
+    assert {"fchmod", "fchownat", "utimensat", "truncate", "fsetxattr"} <= numbers.keys()
+    assert {verdict(machine, number, keep_attributes=True) for number in numbers.values()} == {REFUSED}
+    assert {verdict(machine, number) for number in numbers.values()} == {ALLOW}
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_no_process_hides_what_it_has_open_from_who_counts_it(machine):
+    prctl, hide, name = PRCTL[MACHINES.index(machine)], 4, 15
+    assert verdict(machine, prctl, hide) == REFUSED
+    assert verdict(machine, prctl, name) == ALLOW
 
 
 def test_calls_of_another_kind_of_program_do_not_reach_around_it():

@@ -1,5 +1,6 @@
 """Counting and ending what a program started, on processes of our own."""
 
+import mmap
 import os
 import signal
 import subprocess
@@ -86,6 +87,38 @@ def test_a_file_takes_a_block_though_it_is_empty_and_a_sparse_one_no_more(tmp_pa
     assert 1 <= process_tree.folder_mb(str(tmp_path)) < 1.2
     (tmp_path / "full").write_bytes(b"1" * 2**20)
     assert 2 <= process_tree.folder_mb(str(tmp_path)) < 2.2
+
+
+def test_files_without_a_name_count_while_they_are_open_or_in_memory(tmp_path):
+    def deleted_mb():
+        return process_tree.deleted_mb([os.getpid(), 2**22 + 1])
+
+    before, named, open_one, mapped = deleted_mb(), *((tmp_path / name).open("w+b") for name in "abc")
+    for file in (named, open_one, mapped):
+        file.write(b"1" * 2**20)
+        file.flush()
+    os.unlink(open_one.name)
+    assert deleted_mb() == pytest.approx(before + 1, abs=0.1)
+    os.unlink(mapped.name)
+    with mmap.mmap(mapped.fileno(), 2**20):
+        mapped.close()
+        assert deleted_mb() == pytest.approx(before + 2, abs=0.1)
+    named.close()
+    open_one.close()
+    assert deleted_mb() == pytest.approx(before, abs=0.1)
+
+
+def test_a_folder_that_cannot_be_listed_counts_as_too_much(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    scan = os.scandir
+
+    def refuse(folder):
+        if folder.endswith("closed"):
+            raise PermissionError(13, "closed")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root lists them all
+    assert process_tree.folder_mb(str(tmp_path)) == inf
 
 
 def nest(folder: Path, depth: int) -> None:

@@ -1,6 +1,7 @@
 """Programs behind walls: what they may do, and what is told of them. Those that mean harm: `test_sandbox_hostile`."""
 
 import os
+import shutil
 import sys
 import threading
 from dataclasses import replace
@@ -166,6 +167,32 @@ def test_where_a_wall_is_missing_nothing_runs_unless_that_is_accepted():
     ran = Sandbox(replace(CONFIG, weak=True), avoid=("filter",)).run("print(1)")
     assert ran.stdout == "1\n"
     assert [each.name for each in ran.protections if not each.holds] == ["system calls"]
+
+
+@pytest.mark.parametrize(
+    ("avoid", "promises"),
+    [
+        (("filter",), {"system calls"}),
+        (("namespaces", "landlock"), {"files"}),
+        (("namespaces", "filter"), {"network", "other processes", "system calls"}),
+        (("namespaces", "landlock", "filter"), {"files", "network", "other processes", "system calls"}),
+        (("namespaces",), set()),
+        (("landlock",), set()),
+    ],
+)
+def test_each_promise_that_no_wall_keeps_is_named_and_nothing_runs(monkeypatch, avoid, promises):
+    python = shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin")
+    if python is None:
+        pytest.skip("no Python here that all users may run")
+    monkeypatch.setattr("sys.executable", python)
+    house = Sandbox(CONFIG, avoid=(*avoid, "bubblewrap"))
+    assert {each.name for each in house.protections() if not each.holds} == promises
+    if not promises:
+        assert house.run("print(1)").stdout == "1\n"
+        return
+    with pytest.raises(Forbidden) as refused:
+        house.run("print(1)")
+    assert {name for name in promises if f"{name}: " in str(refused.value)} == promises
 
 
 def test_without_namespaces_the_other_walls_must_do(tmp_path):

@@ -120,7 +120,13 @@ class Launcher:
             return "memory"
         if len(pids) > self.order.processes + OWN:  # the kernel should have seen to it
             return "processes"
-        return "disk" if process_tree.folder_mb(self.order.folder) > self.order.disk_mb else ""
+        return "disk" if self.disk_mb(pids) > self.order.disk_mb else ""
+
+    def disk_mb(self, pids: list[int]) -> float:
+        """What its files take where they lie in a folder of this machine; elsewhere the kernel limits them."""
+        if self.order.through or self.heard()["held"].get("files") == "":
+            return 0.0
+        return process_tree.folder_mb(self.order.folder) + process_tree.deleted_mb(pids)
 
     def end(self, keeper: int) -> bool:
         """Nothing of it is left."""
@@ -274,7 +280,9 @@ class Keeper:
         if "filter" in self.order.avoid or (why := restrictions.why_not()):
             self.held["calls"] = "left out" if "filter" in self.order.avoid else why
             return
-        self.held["calls"] = self.try_step(lambda: restrictions.hold(only=0 if self.alone else os.getpid()))
+        beside = self.held["files"] != "" and not self.root  # the files of who started the app are in reach, and theirs
+        only = 0 if self.alone else os.getpid()
+        self.held["calls"] = self.try_step(lambda: restrictions.hold(only=only, keep_attributes=beside))
 
     def try_step(self, step: Any) -> str:
         """Nothing if it went well, else why not."""

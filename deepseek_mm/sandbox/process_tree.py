@@ -5,9 +5,11 @@ nothing leaves the tree below it.
 """
 
 import os
+import re
 import signal
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import count
 from math import inf
@@ -18,6 +20,11 @@ DEEP = 500  # characters of a path within the folder
 BLOCK = 4096  # bytes that a file takes, be it empty
 TAKEN_OUT = ".taken-out-"  # names of what waits to be removed
 OWN = 0o700  # everything, by the owner alone
+DELETED = re.compile(  # a line of /proc/N/maps
+    rb"^(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) \S+ \S+ (?P<major>[0-9a-f]+):(?P<minor>[0-9a-f]+) (?P<inode>\d+) .*"
+    rb" \(deleted\)$",
+    re.MULTILINE,
+)
 MEMORY = (b"RssAnon:", b"RssShmem:", b"VmSwap:")  # lines of /proc/N/status, in kB: what only ends with its processes
 
 
@@ -54,17 +61,43 @@ def threads_of(uid: int) -> int:
 
 
 def folder_mb(folder: str) -> float:
-    """What the files below a folder take, a block each at least; infinite where they lie too deep to be counted."""
+    """What the files below a folder take, a block each at least; infinite where they cannot be counted."""
     taken, todo = 0, [folder]
     while todo:
         here = todo.pop()
         if len(here) > len(folder) + DEEP:
             return inf
-        with suppress(OSError):  # it has gone, or cannot be read
+        try:
             for entry in os.scandir(here):
                 taken += max(BLOCK, entry.stat(follow_symlinks=False).st_blocks * 512)
                 todo += [entry.path] if entry.is_dir(follow_symlinks=False) else []
+        except PermissionError:
+            return inf
+        except OSError:  # it has gone
+            continue
     return taken / 2**20
+
+
+def deleted_mb(pids: Iterable[int]) -> float:
+    """What files take that have no name any more, and that these processes have open or in memory."""
+    taken: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with suppress(OSError):  # it has ended
+            for number in os.listdir(f"/proc/{pid}/fd"):
+                taken |= _nameless(f"/proc/{pid}/fd/{number}")
+        for mapped in DELETED.finditer(_read(f"/proc/{pid}/maps")):
+            device = os.makedev(int(mapped["major"], 16), int(mapped["minor"], 16))
+            taken.setdefault((device, int(mapped["inode"])), int(mapped["end"], 16) - int(mapped["start"], 16))
+    return sum(taken.values()) / 2**20
+
+
+def _nameless(path: str) -> dict[tuple[int, int], int]:
+    """Device, inode and bytes of an open file that has no name."""
+    with suppress(OSError):  # it was closed
+        file = os.stat(path)
+        if stat.S_ISREG(file.st_mode) and not file.st_nlink:
+            return {(file.st_dev, file.st_ino): file.st_blocks * 512}
+    return {}
 
 
 def empty(folder: str) -> None:

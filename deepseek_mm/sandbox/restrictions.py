@@ -15,7 +15,7 @@ import os
 import struct
 from collections.abc import Iterable
 
-from deepseek_mm.sandbox.kernel import MACHINE, SET_SECCOMP, prctl, syscall
+from deepseek_mm.sandbox.kernel import MACHINE, SET_DUMPABLE, SET_SECCOMP, prctl, syscall
 
 LOAD, EQUAL, AT_LEAST, ANY_OF, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF: ld abs, jeq, jge, jset, ret
 NR, ARCH, ARGS = 0, 4, 16  # where they stand in struct seccomp_data
@@ -94,9 +94,33 @@ CALLS = {  # name -> number on x86-64, on arm64 (-1: it has none)
     "ioperm": (173, -1),
     "modify_ldt": (154, -1),
 }
+ATTRIBUTES = {  # change owner, rights, times or length of any file of the same user: Landlock does not look at them
+    "chmod": (90, -1),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, -1),
+    "lchown": (94, -1),
+    "fchown": (93, 55),
+    "fchownat": (260, 54),
+    "utime": (132, -1),
+    "utimes": (235, -1),
+    "futimesat": (261, -1),
+    "utimensat": (280, 88),
+    "truncate": (76, 45),  # Landlock does from version 3 on
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "setxattrat": (463, 463),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+    "file_setattr": (469, 469),
+}
 PROGRAMS = {"execve": (59, 221), "execveat": (322, 281), "fork": (57, -1), "vfork": (58, -1)}  # that start others
 THREAD = 0x10000  # flag of clone that makes a thread of this process
-CLONE, CLONE3, MMAP, IOCTL = (56, 220), (435, 435), (9, 222), (16, 29)
+CLONE, CLONE3, MMAP, IOCTL, PRCTL = (56, 220), (435, 435), (9, 222), (16, 29), (157, 167)
 OF_ONE = {  # whose first number is a process, or 0 for the caller
     "kill": (62, 129),
     "tgkill": (234, 131),
@@ -116,16 +140,18 @@ OF_OTHERS = {  # what else reaches other processes of the same user
 }
 
 
-def program(machine: str, *, only: int = 0, childless: bool = False) -> bytes:
+def program(machine: str, *, only: int = 0, childless: bool = False, keep_attributes: bool = False) -> bytes:
     """The filter for a processor, as instructions of 8 bytes. `only`: the one process that may be acted on, 0: any.
 
-    `childless`: nothing may be started but threads. KeyError: this processor is not known.
+    `childless`: nothing may be started but threads. `keep_attributes`: no file's owner, rights or times may be changed,
+    as where others' files are in reach. KeyError: this processor is not known.
     """
     arch, column = ARCHES[machine], list(ARCHES).index(machine)
     code = [_do(LOAD, ARCH), _do(EQUAL, arch, 1, 0), _do(RETURN, KILL), _do(LOAD, NR)]
     code += [_do(AT_LEAST, X32, 0, 1), _refuse(errno.ENOSYS)]
-    starts = PROGRAMS.values() if childless else ()
-    for numbers in (*CALLS.values(), *(OF_OTHERS.values() if only else ()), *starts):
+    further = ((OF_OTHERS, bool(only)), (PROGRAMS, childless), (ATTRIBUTES, keep_attributes))
+    refused = [numbers for calls, asked in further if asked for numbers in calls.values()]
+    for numbers in (*CALLS.values(), *refused):
         if numbers[column] >= 0:
             code += [_do(EQUAL, numbers[column], 0, 1), _refuse()]
     code += [_do(EQUAL, CLONE3[column], 0, 1), _refuse(errno.ENOSYS)]  # its flags cannot be read; libc takes clone then
@@ -133,15 +159,17 @@ def program(machine: str, *, only: int = 0, childless: bool = False) -> bytes:
     if childless:
         code += _where(CLONE[column], 0, [_do(ANY_OF, THREAD, 1, 0), _refuse()])
     code += _where(MMAP[column], 3, [_do(ANY_OF, SHARED, 0, 2), _do(ANY_OF, ANONYMOUS, 0, 1), _refuse()])
+    code += _where(PRCTL[column], 0, [_do(EQUAL, SET_DUMPABLE, 0, 1), _refuse()])  # or nobody sees what it has open
     code += _where(IOCTL[column], 1, [_do(EQUAL, TIOCSTI, 1, 0), _do(EQUAL, TIOCLINUX, 0, 1), _refuse()])
     for numbers in OF_ONE.values() if only else ():
         code += _where(numbers[column], 0, [_do(EQUAL, only, 2, 0), _do(EQUAL, 0, 1, 0), _refuse()])
     return b"".join([*code, _do(RETURN, ALLOW)])
 
 
-def hold(*, only: int = 0, childless: bool = False) -> None:
+def hold(*, only: int = 0, childless: bool = False, keep_attributes: bool = False) -> None:
     """From here on, for this process and all that it starts. No new privileges must have been asked for."""
-    code = ctypes.create_string_buffer(program(MACHINE, only=only, childless=childless))
+    asked = program(MACHINE, only=only, childless=childless, keep_attributes=keep_attributes)
+    code = ctypes.create_string_buffer(asked)
     header = struct.pack("HxxxxxxP", (len(code) - 1) // 8, ctypes.addressof(code))
     mode_filter = 2
     prctl(SET_SECCOMP, mode_filter, ctypes.create_string_buffer(header))

@@ -116,7 +116,7 @@ def _wall() -> None:
             rules.grant(readable())
             rules.hold()
         if platform.machine() in restrictions.ARCHES:
-            restrictions.hold(only=os.getpid(), childless=True)
+            restrictions.hold(only=os.getpid(), childless=True, keep_attributes=True)
 
 
 def readable() -> list[str]:
