@@ -1,6 +1,7 @@
 """Engines in the places of modules: they agree with torch, come out again, and make a damaged file anew."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
 import pytest
@@ -158,3 +159,43 @@ def test_an_npus_way_one_picture_at_a_time_gives_what_all_at_once_gives(net, tmp
     pixels = torch.rand(3, 3, SIDE, SIDE)
     at_once, one_by_one = (make_runner(compiled, one_by_one=one)([pixels])[0] for one in (False, True))
     torch.testing.assert_close(at_once, one_by_one)
+
+
+class CountingModel:
+    """A compiled model that counts its inference requests; each adds one, once `at_once` are at work."""
+
+    def __init__(self, at_once: int) -> None:
+        self.made, self.together = 0, threading.Barrier(at_once)
+
+    def create_infer_request(self):
+        self.made += 1
+        return self
+
+    def infer(self, inputs, share_inputs):
+        self.together.wait(10)
+        return {0: inputs[0] + 1}
+
+
+def test_as_many_requests_are_made_as_run_at_once_however_many_threads_there_are():
+    compiled = CountingModel(at_once=1)
+    run = make_runner(compiled, one_by_one=False)
+    for n in range(6):  # threads one after the other
+        with ThreadPoolExecutor(1) as thread:
+            assert thread.submit(run, [torch.tensor([n])]).result()[0].tolist() == [n + 1]
+    assert compiled.made == 1
+    compiled = CountingModel(at_once=3)
+    run = make_runner(compiled, one_by_one=False)
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(4):
+            told = list(threads.map(run, [[torch.tensor([n])] for n in range(3)]))
+            assert [each[0].tolist() for each in told] == [[1], [2], [3]]
+    assert compiled.made == 3
+
+
+def test_a_request_that_failed_is_used_again():
+    compiled = CountingModel(at_once=1)
+    run = make_runner(compiled, one_by_one=False)
+    with pytest.raises(IndexError):
+        run([])
+    assert run([torch.tensor([1])])[0].tolist() == [2]
+    assert compiled.made == 1

@@ -10,13 +10,13 @@ ONNX Runtime: exported from torch once and cached; on the processor, or a GPU's 
 calibrated scales (static), text with scales of every pass (dynamic).
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
-from threading import local
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
@@ -151,14 +151,23 @@ def has_precision(core: Any, hint: str) -> bool:
 
 
 def make_runner(compiled: Any, *, one_by_one: bool) -> Run:
-    """Make a function that runs the compiled model, with an inference request for each thread."""
-    mine = local()
+    """Make a function that runs the compiled model, with as many inference requests as ever run at once.
+
+    A request keeps what it computed with, up to the largest batch. One for each of a server's seventy threads would
+    grow for hours.
+    """
+    free = deque[Any]()  # the one that was used last is used next
 
     def once(inputs: Sequence[Tensor]) -> list[Tensor]:
-        if not hasattr(mine, "request"):
-            mine.request = compiled.create_infer_request()
-        told = mine.request.infer([as_array(x) for x in inputs], share_inputs=True)
-        return [torch.from_numpy(array) for array in told.values()]
+        try:
+            request = free.pop()
+        except IndexError:  # all are at work
+            request = compiled.create_infer_request()
+        try:
+            told = request.infer([as_array(x) for x in inputs], share_inputs=True)
+            return [torch.from_numpy(array) for array in told.values()]
+        finally:
+            free.append(request)
 
     def run(inputs: Sequence[Tensor]) -> list[Tensor]:
         if not one_by_one:
