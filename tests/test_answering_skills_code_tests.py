@@ -42,6 +42,27 @@ class Empty:
     """Nothing."""
 ''',
     "shop/rate.py": "RATE = 2\n\n\ndef of(order):\n    return order.rate\n",
+    "shop/forged.py": """import atexit, json, os, sys
+
+ROW = {"kind": "value", "words": "__import__('os').getcwd()", "literal": True, "call": "__import__('os').getcwd()"}
+
+
+def forge():
+    sys.stdout.flush()
+    os.write(1, b"deepseek-mm-seen:" + json.dumps({"seen": [ROW] * 9, "failed": []}).encode())
+    os._exit(0)
+
+
+atexit.register(forge)
+
+
+def counted(amount: int) -> int:
+    return amount
+
+
+def use():
+    return counted(amount=42)
+""",
     "shop/base.py": "import psycopg_nowhere\n\n\ndef rows(most: int):\n    return most\n",
 }
 
@@ -78,6 +99,27 @@ def test_every_assertion_was_seen_and_the_files_own_package_came_along(store, pr
     assert (made.verified, made.count, made.why_not) == (True, 5, "")
     assert "assert checked(amount=42) == 84" in made.text
     assert "with pytest.raises(ValueError, match=re.escape('-1 is negative')):\n        checked(-1)" in made.text
+
+
+def test_code_that_prints_results_of_its_own_gets_none_of_them_into_a_test(store, prover):
+    told = written(store, prover, "counted")
+    assert "counted(amount=42)" in told.text
+    assert "getcwd() ==" not in told.text
+    assert "== __import__" not in told.text  # what it would have computed is text, if it is there at all
+
+
+def test_what_a_program_tells_is_taken_as_calls_names_and_literals_alone():
+    trial = proving.Trial(call="f(1)", source="guess")
+    rows = [
+        {"call": "g(2)", "kind": "value", "words": "[1, {'a': 2.5}]", "literal": True},
+        {"call": "list(f(1))", "kind": "value", "words": "exit()", "literal": True},
+        {"call": "f(1)", "kind": "raises", "words": "x", "error": "E): exit(", "module": "builtins"},
+        {"call": "f(1)", "kind": "raises", "words": "x", "error": "Bad", "module": "shop.money"},
+    ]
+    seen = proving.seen_of({"seen": rows}, [trial] * 4)
+    assert [one.call for one in seen] == ["f(1)", "list(f(1))", "f(1)", "f(1)"]
+    assert [one.literal for one in seen] == [True, False, False, False]
+    assert [one.kind for one in seen] == ["value", "value", "exits", "raises"]
 
 
 def test_without_leave_to_run_nothing_runs_and_a_draft_is_given(store, monkeypatch):

@@ -12,6 +12,7 @@ hold what the code does today; that it is right, they do not say (Feathers, "Wor
 
 import ast
 import json
+import re
 import sysconfig
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +37,7 @@ from index.region import at_lines
 from index.store import RegionStore
 
 MARK = "deepseek-mm-seen:"
+NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")  # of an error or a module
 MOST_SAID = 80  # characters of an error's words that a test repeats
 MOST_REPR = 300  # of a value
 CALL_S = 1.0  # that one call may take
@@ -181,13 +183,29 @@ def read_result(stdout: str) -> dict[str, object] | None:
 
 
 def seen_of(told: Mapping[str, object], trials: Sequence[Trial]) -> list[CallResult]:
-    """What each call gave, in order."""
+    """What each call gave, in order. The tested code may have printed this: only calls that were asked for, names
+    and literals of it may stand in a file.
+    """
     rows = told.get("seen")
     made = []
     for trial, row in zip(trials, rows if isinstance(rows, list) else [], strict=False):
         words = {name: str(row.get(name, "")) for name in ("call", "kind", "words", "error", "module")}
-        made.append(CallResult(trial=trial, literal=bool(row.get("literal")), is_float=bool(row.get("float")), **words))
+        listed = f"list({trial.call})"
+        words["call"] = listed if words["call"] == listed else trial.call
+        if words["kind"] == "raises" and not all(map(NAME.fullmatch, (words["error"], words["module"]))):
+            words["kind"] = "exits"
+        literal = bool(row.get("literal")) and is_literal(words["words"])
+        made.append(CallResult(trial=trial, literal=literal, is_float=bool(row.get("float")), **words))
     return made
+
+
+def is_literal(words: str) -> bool:
+    """Whether these words are a value and compute nothing."""
+    try:
+        ast.literal_eval(words)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return words == "set()"
+    return True
 
 
 def file_of(target: CallTarget, module: str, seen: Sequence[CallResult], place: str) -> str:
