@@ -1,8 +1,9 @@
-"""`bench soak`: several clients for a long time, and whether the memory of the service stays flat meanwhile.
+"""`bench soak`: several clients for a long time, and whether memory, open files and threads stay as they are meanwhile.
 
-The memory of the server and of the processes that it started is read every few seconds. The first third is warm-up.
-Between two tidyings pools of freed memory fill up, so what counts is the least of each such period; a straight line
-through these says how much it grew.
+Those of the server and of the processes that it started are read every few seconds. The first ten minutes are warm-up,
+of a short run its first third. Between two tidyings pools of freed memory fill up, so what counts is the least of each
+such period; a straight line through these says how much it grew. Open files and threads are compared between the first
+and the last third after the warm-up, by their medians.
 """
 
 import json
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
+from statistics import median
 
 import httpx
 import numpy as np
@@ -24,7 +26,7 @@ from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.serve import WORDS, encode_photo, index_bundled_photos
-from deepseek_mm.benchmarks.servers import resident_mb, start_api
+from deepseek_mm.benchmarks.servers import count_entries, resident_mb, start_api
 from deepseek_mm.errors import JobFailed
 
 SHARED = ("ask on", "history", "forget", "rate")  # of conversations that another client may have deleted, or asks in
@@ -198,19 +200,24 @@ class RandomClient:
         return {"model": model, "messages": messages, "max_tokens": 24}
 
 
-CLIENTS = 6
+CLIENTS = 8
 LOOK_S = 3.0
+WARM_UP_S = 600.0
 FEWEST = 3  # periods that a line is drawn through
-MOST_MB = 50.0  # that memory may grow by after warm-up
+MOST_SHARE = 0.03  # that memory may grow by after warm-up
+MOST_FILES = 8  # more that are open: SQLite keeps those of closed connections for the next ones
+MOST_THREADS = 2  # more
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemorySample:
-    """How much memory was in use, and what had been asked by then."""
+    """How much memory was in use, how many files and threads there were, and what had been asked by then."""
 
     seconds: float
     resident_mb: float
     requests: int
+    files: int = 0  # that are open
+    threads: int = 0
 
 
 def measure_soak(setting: BenchSetting) -> BenchResult:
@@ -236,7 +243,7 @@ def sample_memory(url: str, pid: int, seconds: float, tally: StatusCounts) -> li
     samples, begun_s = [], time.monotonic()
     try:
         while (at_s := time.monotonic() - begun_s) < seconds:
-            samples.append(MemorySample(seconds=round(at_s, 1), resident_mb=resident_mb(pid), requests=tally.total))
+            samples.append(take_sample(pid, at_s, tally))
             time.sleep(LOOK_S)
     finally:
         stop.set()
@@ -247,9 +254,21 @@ def sample_memory(url: str, pid: int, seconds: float, tally: StatusCounts) -> li
     return samples
 
 
+def take_sample(pid: int, at_s: float, tally: StatusCounts) -> MemorySample:
+    """How it stands now."""
+    return MemorySample(
+        seconds=round(at_s, 1),
+        resident_mb=resident_mb(pid),
+        requests=tally.total,
+        files=count_entries(pid, "fd"),
+        threads=count_entries(pid, "task"),
+    )
+
+
 def drop_warm_up(samples: Sequence[MemorySample]) -> list[MemorySample]:
-    """The samples after the first third."""
-    return list(samples[len(samples) // 3 :])
+    """The samples after ten minutes, or of a shorter run after its first third."""
+    third_s = samples[len(samples) // 3].seconds
+    return [one for one in samples if one.seconds >= min(WARM_UP_S, third_s)]
 
 
 def lowest_by_period(samples: Sequence[MemorySample]) -> list[MemorySample]:
@@ -269,21 +288,35 @@ def fit_line(samples: Sequence[MemorySample]) -> tuple[float, float]:
     return float(slope), float(start + slope * at_min[0])
 
 
+def compare_thirds(numbers: Sequence[int]) -> int:
+    """The median of the last third, less that of the first."""
+    third = max(1, len(numbers) // 3)
+    return round(median(numbers[-third:]) - median(numbers[:third]))
+
+
 def report_growth(samples: Sequence[MemorySample], tally: StatusCounts) -> BenchResult:
     """Report growth as a table and as numbers."""
-    last = lowest_by_period(drop_warm_up(samples))
+    warm = drop_warm_up(samples)
+    last = lowest_by_period(warm)
     slope, start_mb = fit_line(last)
     grew_mb = slope * (last[-1].seconds - last[0].seconds) / 60
+    more_files, more_threads = (
+        compare_thirds(all_of) for all_of in zip(*((s.files, s.threads) for s in warm), strict=True)
+    )
     strange = tally.strange
     lines = (
-        TableLine("memory grew after warm-up", f"{grew_mb:.1f} MB of {start_mb:.0f}", bar=f"{MOST_MB:g} MB, 5 %"),
+        TableLine("memory grew after warm-up", f"{grew_mb:.1f} MB of {start_mb:.0f}", bar=f"{MOST_SHARE:.0%}"),
         TableLine("  a minute", f"{slope:.2f} MB"),
+        TableLine("open files grew after warm-up", f"{more_files} to {warm[-1].files}", bar=f"{MOST_FILES}"),
+        TableLine("threads grew after warm-up", f"{more_threads} to {warm[-1].threads}", bar=f"{MOST_THREADS}"),
         TableLine("requests", f"{tally.total:,} in {samples[-1].seconds / 60:.0f} minutes"),
         TableLine("  answered as nobody expects", f"{sum(strange.values())} {strange or ''}".strip(), bar="0"),
     )
     numbers = {
         "soak_grew_mb": round(grew_mb, 2),
         "soak_grew_share": round(grew_mb / start_mb, 5),
+        "soak_grew_files": more_files,
+        "soak_grew_threads": more_threads,
         "soak_peak_mb": max(one.resident_mb for one in samples),
         "soak_requests": tally.total,
         "soak_strange": sum(strange.values()),
