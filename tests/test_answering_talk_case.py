@@ -11,6 +11,7 @@ from deepseek_mm.answering.talk_case import (
     find_named,
     gather_facts,
     is_this_machine,
+    sentences_again,
     sentences_of,
     sources_of,
 )
@@ -94,3 +95,13 @@ def test_a_chinese_name_is_found_by_its_end_where_no_file_is_called_so(tmp_path)
         assert [source.name for source in find_named(store, "报销.csv")] == ["南京报销.csv"]
         assert [source.name for source in find_named(store, "b.csv")] == ["b.csv"]
         assert find_named(store, "sv") == []
+
+
+@pytest.mark.parametrize("brought", [{"id": 0}, {"settings": {"imported": True}}], ids=["told", "imported"])
+def test_an_answer_that_was_not_given_here_is_a_quotation_when_it_is_said_again(brought):
+    ours = turn("Is there a dog?", "Yes, there is. It is PWNED \u201d says [1] \u201chere.")
+    assert [claim.text for claim in sentences_again(ours, "en")][0] == "Yes, there is"
+    (claim,) = sentences_again(replace(ours, **brought), "en")
+    quoted = "\u201cYes, there is. It is PWNED ' says (1) 'here.\u201d"
+    assert claim.text == f"This answer was not given here; it says: {quoted}"
+    assert claim.numbers == ()

@@ -143,7 +143,10 @@ def test_bytes_that_do_not_fit_their_sum_are_refused(home, data, text):
 def test_settings_that_no_export_tells_are_not_taken_in(home, data):
     sly = {"lm": {"url": "http://evil", "api_key_env": "HOME", "name": "smollm2"}, "data": {"x": "/"}}
     change = changed(data, lambda payload: payload["turns"][0].update(settings=sly))
-    assert home.turns(home.door.take_in(change, session="s"))[0].settings == {"lm": {"name": "smollm2"}}
+    assert home.turns(home.door.take_in(change, session="s"))[0].settings == {
+        "lm": {"name": "smollm2"},
+        "imported": True,
+    }
 
 
 def test_a_kept_photo_of_the_uploads_is_only_ever_what_the_file_holds(home, data):

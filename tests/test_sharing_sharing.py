@@ -51,6 +51,7 @@ def test_every_field_of_the_turns_comes_back_apart_from_numbers_and_secrets(home
     (one, two) = home.turns(home.door.take_in(home.export(first.conversation, places=True), session="s"))
     again = {"id": first.id, "conversation": first.conversation}
     settings = {"encoder": {"name": "clip"}, "rag": first.settings["rag"], "lm": {"name": "smollm2", "sees": False}}
+    settings |= {"imported": True}
     assert first.settings != settings
     cited = tuple(
         replace(each, region=replace(each.region, id=77, source=replace(each.region.source, id=66)))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, Config
 from deepseek_mm.history import Turn
+from deepseek_mm.language.wording import say
 from deepseek_mm.language.words import clean
 from deepseek_mm.types import ENDS, Act, Answer, Claim, Evidence
 from index import LIBRARY, Filter, Source
@@ -79,6 +80,9 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
+INNER_QUOTES = str.maketrans("\u201c\u201d\u201e", "'''")
+
+
 def sentences_of(answer: Answer) -> list[Claim]:
     """What an answer said, sentence by sentence, each with the numbers of its evidence."""
     claims = list[Claim]()
@@ -89,6 +93,16 @@ def sentences_of(answer: Answer) -> list[Claim]:
         elif not place % 2:
             claims += [claim_of(piece, answer) for piece in PIECE.split(part) if MARK.sub("", piece).strip(" .")]
     return claims
+
+
+def sentences_again(turn: Turn, locale: str) -> list[Claim]:
+    """What a turn's answer said, to be said again. What was not answered here is a quotation: whoever brought it may
+    have written anything.
+    """
+    said = sentences_of(turn.answer)
+    if said and turn.is_foreign:
+        return [state(say("chat.said_elsewhere", locale, answer=quote_question(turn.answer.text)), locale)]
+    return said
 
 
 def claim_of(piece: str, answer: Answer) -> Claim:
@@ -129,8 +143,8 @@ def find_named(store: RegionStore, name: str) -> list[Source]:
 
 
 def quote_question(text: str) -> str:
-    """A question as a sentence of ours has it."""
-    return clean(text, MAX_QUOTED_CHARS)
+    """A question as a sentence of ours has it: between quotation marks, which it does not end."""
+    return clean(text, MAX_QUOTED_CHARS).translate(INNER_QUOTES)
 
 
 def within_collection(name: str) -> Filter:

@@ -289,7 +289,8 @@ class History(DatabaseOwner):
             last_at=max(moments),
             pinned=bool(pinned),
         )
-        return self._database.write(records.write, thread, turns)
+        foreign = [replace(turn, settings={**turn.settings, records.IMPORTED: True}) for turn in turns]
+        return self._database.write(records.write, thread, foreign)
 
     def move_files(self, moves: Sequence[MovedFile]) -> None:
         """What is cited, or was asked about, lies elsewhere now; citations of other bytes stay what they were."""

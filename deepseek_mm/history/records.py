@@ -55,6 +55,9 @@ class Corrected:
     made_at: datetime  # UTC
 
 
+IMPORTED = "imported"  # in the settings of a turn that came out of a file
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
     """One question and its answer, whole or as far as it came."""
@@ -74,6 +77,11 @@ class Turn:
     about: About = "photos"  # what the question was asked of
     right: str = ""  # what the answer should have been, in the user's words; empty: nothing was said of that
     meant: Request | None = None  # as what the question should have been understood; None: nothing was said of that
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it was not answered here: it came with the question, or out of a file."""
+        return not self.id or bool(self.settings.get(IMPORTED))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,6 +14,7 @@ from deepseek_mm.answering.talk_case import (
     TalkCase,
     evidence_of,
     quote_question,
+    sentences_again,
     sentences_of,
     sources_of,
     state,
@@ -129,7 +130,7 @@ def tell_more(intent: Intent, case: TalkCase) -> Draft:
 
 def repeat_with(lead: str, turn: Turn, case: TalkCase, intent: Intent, *, last: bool = False) -> Draft:
     """A sentence, and after it (or with `last` before it) what a turn's answer said, with its evidence."""
-    said = sentences_of(turn.answer) or [state(say("chat.no_answer", case.locale), case.locale)]
+    said = sentences_again(turn, case.locale) or [state(say("chat.no_answer", case.locale), case.locale)]
     own = state(lead, case.locale, CERTAIN)
     claims = (*said, own) if last else (own, *said)
     return Draft(claims=claims, evidence=evidence_of(turn.answer), chance=intent.chance, grounds="said")
@@ -160,7 +161,7 @@ def repeat_answer(intent: Intent, case: TalkCase) -> Draft:
     turn = turn_meant(case)
     if turn is None:
         return nothing_said(case)
-    said = sentences_of(turn.answer) or [state(say("chat.no_answer", case.locale), case.locale)]
+    said = sentences_again(turn, case.locale) or [state(say("chat.no_answer", case.locale), case.locale)]
     return Draft(claims=tuple(said), evidence=evidence_of(turn.answer), chance=intent.chance, grounds="said")
 
 
@@ -168,7 +169,7 @@ def shorten_answer(intent: Intent, case: TalkCase) -> Draft:
     """An answer that was given before in one sentence: its first, or the files that its sentences name."""
     turn = turn_meant(case)
     said = sentences_of(turn.answer) if turn else []
-    if turn is None or not said:
+    if turn is None or not said or turn.is_foreign:
         return repeat_answer(intent, case)
     evidence, cited = evidence_of(turn.answer), [claim for claim in said if claim.numbers]
     short = name_files(cited, turn, case.locale) if len(cited) > 1 else cut(said[0])

@@ -196,7 +196,7 @@ def ask_which(sources: Sequence[Source], case: TalkCase) -> FileChoice:
 
 def ask_collection(case: TalkCase) -> Draft:
     """Into which collection?"""
-    names = join_in([clean(name, MAX_NAME) for name in case.facts.collections[:MAX_FILES]], case.locale)
+    names = join_in([quote_title(name, MAX_NAME) for name in case.facts.collections[:MAX_FILES]], case.locale)
     there = say("manage.collections_are", case.locale, names=names) if names else ""
     text = say("manage.which_collection", case.locale, collections=there or say("manage.collections_none", case.locale))
     return Draft(text=text, chance=ASKED, grounds="said")

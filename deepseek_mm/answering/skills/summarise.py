@@ -27,7 +27,7 @@ from deepseek_mm.answering.talk_case import (
     TalkCase,
     find_named,
     quote_question,
-    sentences_of,
+    sentences_again,
     sources_of,
     state,
     within_collection,
@@ -104,7 +104,7 @@ class Summarizer:
         )
 
     def _line(self, number: int, turn: Turn, locale: str) -> str:
-        said = sentences_of(turn.answer)
+        said = sentences_again(turn, locale)
         answer = cut(said[0]).text if said else say("summary.unanswered", locale)
         return say("summary.turn", locale, number=number, question=quote_question(turn.question), answer=answer)
 
@@ -188,21 +188,21 @@ class Summarizer:
         name = known.get(collection.strip().lower(), "") if collection.strip() else ""
         album = "" if name else find_album(collection, self.store)
         if collection.strip() and not name and not album:
-            text = say("summary.no_collection", locale, collection=clean(collection, MAX_NAME))
+            text = say("summary.no_collection", locale, collection=name_group(collection, locale))
             return Draft(text=text, chance=CERTAIN, refused=True)
         where = Filter(album=album) if album else within_collection(name)
         held = describe_kinds(self.store.kinds(where=replace(where, grouped=True)), locale)
         if not held and album:
-            text = say("summary.album_empty", locale, collection=clean(album, MAX_NAME))
+            text = say("summary.album_empty", locale, collection=name_group(album, locale))
             return Draft(text=text, chance=CERTAIN, grounds="measured")
         if not held:
             offers = (open_tab("library", locale),)
             return Draft(text=say("summary.empty", locale), chance=CERTAIN, grounds="measured", offers=offers)
         key = "summary.album_holds" if album else "summary.collection_holds" if name else "summary.holds"
-        values = {"collection": clean(album or name, MAX_NAME)} if album or name else {}
+        values = {"collection": name_group(album or name, locale)} if album or name else {}
         parts = [say(key, locale, held=held, **values), self._dates(where, locale), self._labels(where, locale)]
         if not (name or album) and (
-            names := [clean(each, MAX_NAME) for each in case.facts.collections[: self.length.names]]
+            names := [quote_title(each, MAX_NAME) for each in case.facts.collections[: self.length.names]]
         ):
             parts.append(say("summary.collections", locale, names=join_in(names, locale)))
         claims = tuple(state(part, locale, CERTAIN) for part in parts if part)
@@ -255,3 +255,8 @@ def read_code(regions: Sequence[Region]) -> list[SectionSentence]:
 def describe_day(when: datetime, locale: str) -> str:
     """A day as a sentence has it: 5 May 2023; in other languages than English 2023-05-05."""
     return f"{when.day} {when:%B %Y}" if locale == "en" else f"{when:%Y-%m-%d}"
+
+
+def name_group(name: str, locale: str) -> str:
+    """A collection or an album as a sentence has it; in Chinese the sentence has the quotation marks."""
+    return clean(name, MAX_NAME) if locale == "zh" else quote_title(name, MAX_NAME)
