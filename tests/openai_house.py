@@ -14,6 +14,7 @@ from PIL import Image
 from serve_help import app_of
 
 from deepseek_mm.api.openai.routes import openai_routes
+from deepseek_mm.api.request_pictures import DecodedPicture
 from deepseek_mm.errors import BadPicture
 from deepseek_mm.services.answer_service import AnswerService
 from deepseek_mm.services.history_service import HistoryService
@@ -24,6 +25,10 @@ class DataPictures:
 
     def __init__(self):
         self.opened = 0
+
+    def take(self, url: str) -> DecodedPicture:
+        image = self.open(url)
+        return DecodedPicture(data=b"", ending=".png", image=image, size_px=image.size)
 
     def open(self, url: str) -> Image.Image:
         self.opened += 1

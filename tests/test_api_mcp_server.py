@@ -3,23 +3,27 @@
 import base64
 import io
 import json
+import logging
 import os
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import anyio
 import numpy as np
 import pytest
 from fakes import COLOURS, Parrot, picture
 from mcp import Client, StdioServerParameters
+from mcp.shared.exceptions import MCPError
 from openai_house import DataPictures, data_url
 from PIL import Image
 from rag_house import build, paint, put
 from serving import ROOT
 
 from deepseek_mm.accounts.permissions import COMMAND_LINE, Caller
-from deepseek_mm.api.mcp_server import McpTools, build_mcp, cut_out
+from deepseek_mm.api.mcp_server import build_mcp
+from deepseek_mm.api.mcp_tools import McpTools, cut_out
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.services.answer_service import AnswerService
 from index import Region, Source
@@ -69,11 +73,12 @@ def test_an_agent_reads_what_each_tool_is_for_and_what_it_takes(house):
 
     instructions, tools = anyio.run(talk)
     assert "`found` is false" in instructions
-    assert {tool.name for tool in tools} == {"search", "ask", "read_region", "list_collections"}
+    assert {tool.name for tool in tools} == {"search", "ask", "detect", "point", "read_region", "list_collections"}
+    assert all(tool.input_schema["additionalProperties"] is False for tool in tools)
     assert all(len(tool.description) > 60 for tool in tools)
     properties = {tool.name: tool.input_schema["properties"] for tool in tools}
     assert all(field["description"] for fields in properties.values() for field in fields.values())
-    assert "path" not in properties["search"]["picture"]["description"]  # only on the user's own machine
+    assert "serve.roots" in properties["search"]["picture"]["description"]  # on the user's own machine any path
     (search,) = (tool for tool in tools if tool.name == "search")
     assert set(search.output_schema["properties"]) == {"found", "certainty", "results"}
 
@@ -134,7 +139,14 @@ def test_a_box_is_cut_out_of_a_smaller_picture_where_it_is_in_the_original():
     [
         ("search", {}, "Type some words"),
         ("search", {"words": "red", "limit": 0}, "between 1 and 50"),
-        ("search", {"picture": "/etc/passwd"}, "Send data:image"),
+        ("search", {"picture": "/etc/passwd"}, "lies in none of the folders"),
+        ("search", {"picture": "etc/passwd"}, "Send data:image"),
+        ("search", {"word": "red"}, "Did you mean words?"),
+        ("search", {"words": "red", "shape": 1}, "Use: words, picture, limit, collection"),
+        ("list_collections", {"all": True}, "Use: none"),
+        ("serch", {"words": "red"}, "Did you mean search?"),
+        ("point", {"things": []}, "name at least one thing"),
+        ("detect", {"things": ["cat"]}, "name one picture"),
         ("ask", {"question": " "}, "Type one"),
         ("ask", {"question": "And now?", "conversation": 99}, "99"),
         ("read_region", {"region": "1.999"}, "Copy the field"),
@@ -225,3 +237,80 @@ def test_a_real_process_speaks_nothing_but_the_protocol_and_sees_the_bundled_pho
     assert asked.structured_content["answer"].startswith("Yes")
     assert [part.type for part in read.content] == ["image", "text"]
     assert odd == []
+
+
+def test_a_prompt_or_argument_that_there_is_not_is_refused_with_the_nearest(house):
+    async def talk():
+        async with Client(server_over(house, AGENT)) as client:
+            names = {prompt.name for prompt in (await client.list_prompts()).prompts}
+            told = await client.get_prompt("find_photos", {"what": "a red rose"})
+            wrong = []
+            for name, arguments in (("find_photo", {}), ("find_photos", {"whet": "x"})):
+                with pytest.raises(MCPError) as error:
+                    await client.get_prompt(name, arguments)
+                wrong.append(str(error.value))
+            return names, told.messages[0].content.text, wrong
+
+    names, text, wrong = anyio.run(talk)
+    assert names == {"find_photos", "check_statement", "describe_collection"}
+    assert "Find photos of a red rose in my library" in text
+    assert "Did you mean find_photos?" in wrong[0]
+    assert "Did you mean what?" in wrong[1]
+
+
+def test_the_library_and_its_regions_are_resources(house):
+    async def talk():
+        async with Client(server_over(house, AGENT)) as client:
+            found = await client.call_tool("search", {"words": "something red"})
+            region = found.structured_content["results"][0]["region"]
+            listed = [str(each.uri) for each in (await client.list_resources()).resources]
+            (library,) = (await client.read_resource("deepseek-mm://library")).contents
+            (place,) = (await client.read_resource(f"deepseek-mm://regions/{region}")).contents
+            (shown,) = (await client.read_resource(f"deepseek-mm://regions/{region}/picture")).contents
+            with pytest.raises(MCPError, match="there is no region '1.999'"):
+                await client.read_resource("deepseek-mm://regions/1.999")
+            return listed, json.loads(library.text), json.loads(place.text), shown
+
+    listed, library, place, shown = anyio.run(talk)
+    assert listed == ["deepseek-mm://library"]
+    assert library["files"] == 2
+    assert place["path"].endswith("rose.png")
+    image = Image.open(io.BytesIO(base64.b64decode(shown.blob)))
+    assert (shown.mime_type, image.size) == ("image/jpeg", (64, 48))
+
+
+def test_a_picture_of_somebody_elses_question_is_no_region_for_an_agent(house):
+    mine, other = AGENT, Caller(name="other", rights=frozenset({"ask"}), session="key:other")
+    about = {"question": "What colour is this?", "pictures": [data_url(picture("blue"))]}
+    (shown,) = called(house, ("ask", about), caller=mine)
+    region = shown.structured_content["citations"][0]["region"]
+    (read,) = called(house, ("read_region", {"region": region}), caller=mine)
+    (refused,) = called(house, ("read_region", {"region": region}), caller=other)
+    assert not read.is_error
+    assert refused.is_error
+    assert "there is no region" in text_of(refused)
+    house.history.delete(shown.structured_content["conversation"], session=mine.session)
+    (gone,) = called(house, ("read_region", {"region": region}), caller=mine)
+    assert gone.is_error
+
+
+def test_a_key_names_pictures_below_the_roots_of_the_settings_alone(house, tmp_path):
+    inside = paint(tmp_path / "shared", "leaf.png", "green")
+    outside = paint(tmp_path / "own", "leaf.png", "green")
+    (tmp_path / "shared" / "link.png").symlink_to(outside)
+    house.config = replace(house.config, serve=replace(house.config.serve, roots=str(tmp_path / "shared")))
+    link = str(tmp_path / "shared" / "link.png")
+    found, refused, around = called(house, *(("search", {"picture": str(p)}) for p in (inside, outside, link)))
+    assert found.structured_content["results"][0]["path"].endswith("lawn.png")
+    assert "lies in none of the folders" in text_of(refused)
+    assert "lies in none of the folders" in text_of(around)
+
+
+def test_making_a_server_leaves_the_programs_logging_as_it_was(house):
+    root = logging.getLogger()
+    handlers, root.handlers = root.handlers, []
+    try:
+        server_over(house, AGENT)
+        assert root.handlers == []
+    finally:
+        root.handlers = handlers

@@ -7,7 +7,7 @@ count them, measure their colours, say where they lie.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from PIL.Image import Image
 
@@ -21,6 +21,7 @@ from deepseek_mm.language.words import UNCOUNTED, names_the_same
 from deepseek_mm.retrieval.evidence import PhotoEvidence, QuestionContext, score_of
 from deepseek_mm.types import Evidence, Verdict
 from deepseek_mm.vision.colours import Palette
+from deepseek_mm.vision.drawings import Drawing
 from deepseek_mm.vision.localizer import FoundPlace
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, on_image
 from deepseek_mm.vision.presence import find_names
@@ -43,7 +44,17 @@ MASSES = frozenset(
 )
 BELIEVED = 0.6  # probability in a box from which it is heard against a "no"
 HEARD = 0.4  # of the log-odds of that "no"
+UNCOLOURED = 0.1  # of the probability is left where nothing in the picture has the colour that is asked for
 RIGHT = 0.8  # how often a box is right that alone says yes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroundedThing:
+    """A thing that was looked for in one picture."""
+
+    thing: ThingPhrase
+    chance: float  # that it is there
+    places: tuple[FoundPlace, ...] = ()  # were it there, the likeliest first
 
 
 class Grounder:
@@ -64,8 +75,8 @@ class Grounder:
         if case.program.kind in LOOKED_CLOSER and any(find_names(thing.name) for thing in things):
             self.eyes.add_detections([picture], closer=True)
         told = {
-            thing: max(v.chance_of_yes, score_by_name(thing, shot), RIGHT * self.eyes.box_chance(picture, thing.name))
-            for thing, v in zip(things, verdicts, strict=True)
+            thing: max(score_by_name(thing, shot), self._weigh_thing(thing, picture, verdict))
+            for thing, verdict in zip(things, verdicts, strict=True)
         }
         likely = [thing for thing in things if told[thing] >= LOOKED_FROM[case.program.kind]]
         found = self.eyes.find_places(picture, likely)
@@ -76,6 +87,24 @@ class Grounder:
             parts[thing] = [part for part in own if not is_whole(part)]
         return add_parts(evidence, {thing: own for thing, own in parts.items() if own}, told)
 
+    def ground(self, picture: ImageAnalysis, things: Sequence[ThingPhrase]) -> list[GroundedThing]:
+        """Each thing with how probable it is in the picture and with its places, without any question; there is a
+        localizer. Of a drawing every part is known; a picture that shows nothing has no places.
+        """
+        verdicts = self.decider.presence([thing.phrase for thing in things], picture)
+        if picture.is_blank:
+            return [GroundedThing(thing=thing, chance=0.0) for thing in things]
+        if drawn := self.eyes.drawing(picture):
+            return [find_drawn(thing, drawn, verdict) for thing, verdict in zip(things, verdicts, strict=True)]
+        if any(find_names(thing.name) for thing in things):
+            self.eyes.add_detections([picture], closer=True)
+        grounded = []
+        for thing, verdict, places in zip(things, verdicts, self.eyes.find_places(picture, things), strict=True):
+            chance = self._weigh_thing(thing, picture, verdict)
+            chance *= UNCOLOURED if thing.colour and not places else 1.0
+            grounded.append(GroundedThing(thing=thing, chance=chance, places=tuple(places)))
+        return grounded
+
     def weigh_boxes(self, thing: ThingPhrase, picture: ImageAnalysis, verdict: Verdict) -> Verdict:
         """The verdict whether a thing is there; yes where witnesses of the whole picture deny what is in a box."""
         if verdict.answer != NO or verdict.blank:
@@ -85,6 +114,10 @@ class Grounder:
             return verdict
         return replace(verdict, answer=YES, chance=in_box * RIGHT, runner_up=NO, runner_chance=1 - in_box * RIGHT)
 
+    def _weigh_thing(self, thing: ThingPhrase, picture: ImageAnalysis, verdict: Verdict) -> float:
+        """How probable it is that the thing is there, by the witnesses of the whole picture and by its boxes."""
+        return max(verdict.chance_of_yes, RIGHT * self.eyes.box_chance(picture, thing.name))
+
     def _verdicts(self, case: QuestionContext, things: Sequence[ThingPhrase], picture: ImageAnalysis) -> list[Verdict]:
         """Whether each thing is there, as the witnesses settle it."""
         if case.program.kind not in LOOKED_FROM:
@@ -92,6 +125,17 @@ class Grounder:
         if case.program.kind == "exist" and case.verdict and len(case.program.things) == 1:
             return [case.verdict for _ in things]
         return self.decider.presence([thing.phrase for thing in things], picture)
+
+
+def find_drawn(thing: ThingPhrase, drawn: Drawing, verdict: Verdict) -> GroundedThing:
+    """The things of a drawing that are called so, of the colour that is asked for."""
+    places = [
+        FoundPlace(share=item.box, chance=item.chance, is_box=True)
+        for item in drawn.scene.items
+        if thing.colour in ("", item.traits.get("colour"))
+        and any(names_the_same(name, thing.name) for name in item.names)
+    ]
+    return GroundedThing(thing=thing, chance=verdict.chance_of_yes, places=tuple(places))
 
 
 def make_parts(

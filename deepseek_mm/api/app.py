@@ -18,7 +18,9 @@ from deepseek_mm.api.problems import MEDIA_TYPE, AllowedMethods, add_problems
 from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes import (
     account_routes,
+    agent_routes,
     collection_routes,
+    grounding_routes,
     history_routes,
     import_routes,
     inspection_routes,
@@ -63,6 +65,8 @@ ROUTERS = (
     task_routes.task_router,
     task_routes.ask_router,
     search_routes.router,
+    grounding_routes.router,
+    agent_routes.router,
     library_routes.router,
     library_change_routes.router,
     collection_routes.router,

@@ -32,7 +32,7 @@ SENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a caller's own number is kept i
 SECRET = re.compile(
     r"(?i)(?<=bearer )\S+|dsmm_[A-Za-z0-9_-]+|(?<=deepseek_mm_login=)[A-Za-z0-9_-]+|(?<=\btoken=)[^\s&\"\\]+"
 )
-OURS = ("deepseek_mm", "index", "ui", "uvicorn.error")  # loggers whose lines go into the file
+OURS = ("deepseek_mm", "index", "ui", "uvicorn.error", "mcp")  # loggers whose lines go into the file
 ACCESS = logging.getLogger("deepseek_mm.access")
 FILE = Path("log") / "server.log"  # in the library's folder
 NONE = "-"  # no route, no caller

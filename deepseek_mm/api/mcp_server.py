@@ -1,226 +1,56 @@
-"""The tools for agents over the Model Context Protocol.
+"""The Model Context Protocol: the same tools, resources and prompts over standard streams and over HTTP.
 
-A region is handed on as one word, "SOURCE.REGION", which an agent copies from a result into its next call.
-
-Over stdio (`python -m deepseek_mm mcp`) the agent is the user's own, so pictures may be files of this machine.
+Over HTTP every request stands for itself (no sessions), so that a key which was removed is out with the next one; each
+is answered by a server of its own, made for its caller in some milliseconds. The door in front of the app has looked
+at key, Host and Origin by then, by the names that the settings allow.
 """
 
-import base64
-import io
 import json
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+import logging
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
-from pathlib import Path
-from threading import Event
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from threading import Event, Lock
+from typing import Annotated, Any, TypeVar
 
+import anyio
 from anyio import get_cancelled_exc_class
 from anyio.to_thread import run_sync
-from PIL.Image import Image
-from pydantic import BaseModel, Field
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INVALID_PARAMS,
+    CallToolResult,
+    GetPromptResult,
+    ImageContent,
+    InputRequiredResult,
+    TextContent,
+    Tool,
+    ToolAnnotations,
+)
+from pydantic import Field
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope
 
-from deepseek_mm.accounts.permissions import Caller, requires_by_default
-from deepseek_mm.api.request_pictures import PictureDecoder
-from deepseek_mm.api.schemas import UnderstoodOut
-from deepseek_mm.assistant import Assistant
-from deepseek_mm.errors import BadQuestion, DeepSeekMMError, MissingPackage, NothingThere
-from deepseek_mm.language.search_filters import check_searchable
-from deepseek_mm.lm.backends.server_model import shrink_picture
-from deepseek_mm.parse.document import read_photo
-from deepseek_mm.services.answer_service import AnswerService
-from deepseek_mm.shapes import round_score
-from deepseek_mm.types import Answer, Picture, Query, Question
-from index import LIBRARY, Filter, IndexProblem, Region
-
-if TYPE_CHECKING:
-    from mcp.server.mcpserver import MCPServer
-
-
-QUALITY = 90  # of a region's JPEG
-MOST_FOUND = 50
-
-
-class RegionPlace(BaseModel):
-    """A region of a file."""
-
-    region: str = Field(description="for read_region", examples=["12.57"])
-    path: str
-    kind: str = Field(description="whole, part, page, text, code or caption")
-    box_px: list[int] = Field(description="left, top, right, bottom in pixels of the upright original")
-    page: int = Field(description="of a document, from 1; else 0")
-    score: float = Field(description="cosine similarity with what was asked, -1 to 1")
-    label: str
-    text: str
-    machine_made: bool = Field(description="true where the text is a machine's sentence about what is seen")
-
-    @classmethod
-    def of(cls, region: Region, score: float, **more: Any) -> Self:
-        """A region as an agent reads it; `more` are the fields of a subclass."""
-        same = {name: getattr(region, name) for name in ("kind", "page", "label", "text", "machine_made")}
-        box_px, path = list(region.box_px), region.source.path
-        name = f"{region.source.id}.{region.id}"
-        return cls(region=name, path=path, box_px=box_px, score=round_score(score), **same, **more)
-
-
-class SearchResult(RegionPlace):
-    """A photo or document that matches, by its best region."""
-
-    why: list[str] = Field(description="its labels and words that agree with the search")
-    twins: list[str] = Field(description="paths of its near duplicates")
-
-
-class SearchResults(BaseModel):
-    """What a search found."""
-
-    found: bool = Field(description="false: the library does not have it, and the results are only the nearest")
-    certainty: float
-    results: list[SearchResult] = Field(description="best first")
-
-
-class NumberedPlace(RegionPlace):
-    """What a bracketed number of an answer points at."""
-
-    number: int
-
-
-class AnswerResult(BaseModel):
-    """An answer whose every statement was checked against what it cites."""
-
-    answer: str
-    found: bool = Field(description="false: there is nothing on it, and the answer says so")
-    confidence: float | None = Field(description="probability that it is right, where one is known")
-    citations: list[NumberedPlace]
-    conversation: int = Field(description="give it to the next ask, if that goes on from here")
-    understood: UnderstoodOut | None = Field(description="what the question was taken to ask for, in its order")
-
-
-class LibrarySummary(BaseModel):
-    """What the library has."""
-
-    files: int
-    kinds: dict[str, int] = Field(description="photo, document, code: how many of each")
-    collections: dict[str, int] = Field(description="names to search in, and how many files each has")
-    labels: dict[str, int] = Field(description="what is seen most often, and in how many files")
-
-
-@requires_by_default("ask")
-@dataclass(frozen=True, kw_only=True, slots=True)
-class McpTools:
-    """The tools. `open_answers` gives the service that answers, which may be long in coming.
-
-    An agent of somebody on this machine may name a picture by its path.
-    """
-
-    open_answers: Callable[[], AnswerService]
-    pictures: PictureDecoder
-
-    def search(self, caller: Caller, words: str, picture: str, limit: int, collection: str) -> SearchResults:
-        """At most `limit` photos and documents. BadQuestion without words and picture, NothingThere without a file."""
-        if not 1 <= limit <= MOST_FOUND:
-            raise BadQuestion(f"limit={limit} must lie between 1 and {MOST_FOUND}")
-        house = self._assistant
-        query = Query(text=words, image=self._open_picture(caller, picture, house).image if picture else None)
-        found = house.find(query, k=limit, where=Filter(collection=check_searchable(collection or LIBRARY)))
-        results = [
-            SearchResult.of(
-                each.region, each.score, why=list(each.why), twins=[twin.source.path for twin in each.twins]
-            )
-            for each in found.matches
-        ]
-        return SearchResults(found=found.found, certainty=round_score(found.certainty), results=results)
-
-    def ask(
-        self, caller: Caller, text: str, pictures: Sequence[str], conversation: int | None, stop: Event
-    ) -> AnswerResult:
-        """The whole answer, or as far as it came when `stop` was set. BadQuestion, NothingThere."""
-        answers = self.open_answers()
-        house = answers.engine.assistant
-        opened = [self._open_picture(caller, each, house) for each in pictures]
-        question = Question.of(text, opened, conversation=conversation)
-        return answer_result(answers.ask(caller, question, stop=stop))
-
-    def read_region(self, caller: Caller, name: str) -> tuple[RegionPlace, bytes]:
-        """A region, and its part of the picture as JPEG; no bytes where there is none. NothingThere."""
-        house = self._assistant
-        region, siblings = region_named(name, house)
-        place = RegionPlace.of(region, 1.0)
-        if region.source.kind == "code" or region.box_px == (0, 0, 0, 0):
-            return place, b""
-        return place, jpeg(cut_out(house.picture(region.source, region.view), region, siblings))
-
-    def list_collections(self, caller: Caller) -> LibrarySummary:
-        """What the library has."""
-        store = self._assistant.store
-        return LibrarySummary(
-            files=store.counts().sources,
-            kinds=store.kinds(),
-            collections=store.collections(),
-            labels={label.name: label.sources for label in store.labels(20)},
-        )
-
-    @property
-    def _assistant(self) -> Assistant:
-        return self.open_answers().engine.assistant
-
-    def _open_picture(self, caller: Caller, named: str, house: Assistant) -> Picture:
-        if named.startswith("data:") or not caller.local:
-            return Picture(image=self.pictures.open(named), name="picture")
-        path = Path(named).expanduser()
-        photo = read_photo(path, max_pixels=house.config.parse.max_pixels)
-        return Picture(image=photo.image, name=path.name, path=photo.source.path, source=photo.source)
-
-
-def answer_result(answer: Answer) -> AnswerResult:
-    """An answer as an agent reads it."""
-    return AnswerResult(
-        answer=answer.text,
-        found=answer.found,
-        confidence=None if answer.confidence is None else round_score(answer.confidence),
-        citations=[NumberedPlace.of(each.region, each.score, number=each.number) for each in answer.citations],
-        conversation=answer.conversation,
-        understood=UnderstoodOut.of(answer.request) if answer.request else None,
-    )
-
-
-def region_named(name: str, house: Assistant) -> tuple[Region, tuple[Region, ...]]:
-    """The region of this name, and all of its source. NothingThere says where names come from."""
-    source, _, number = name.partition(".")
-    if source.isdecimal() and number.isdecimal() and len(name) < 30:
-        siblings = house.store.regions_of([int(source)]).get(int(source), ())
-        for region in siblings:
-            if region.id == int(number):
-                return region, siblings
-    raise NothingThere(
-        f"there is no region {name[:50]!r}. Copy the field `region` of a result of search or of a citation of ask;"
-        " a file that was taken out of the library is gone, so search again"
-    )
-
-
-def cut_out(image: Image, region: Region, siblings: Sequence[Region]) -> Image:
-    """The region's part of a picture, which may be smaller than the original that boxes are measured in."""
-    whole = next((each for each in siblings if each.kind in ("whole", "page") and each.view == region.view), region)
-    width, height = region.source.width_px or whole.box_px[2], region.source.height_px or whole.box_px[3]
-    across, down = image.width / width, image.height / height
-    left, top, right, bottom = region.box_px
-    x, y = min(int(left * across), image.width - 1), min(int(top * down), image.height - 1)
-    return image.crop((x, y, max(x + 1, round(right * across)), max(y + 1, round(bottom * down))))
-
-
-def jpeg(image: Image) -> bytes:
-    """No larger than models look at."""
-    file = io.BytesIO()
-    shrink_picture(image).save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()
-
+from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.api.mcp_tools import AnswerResult, LibrarySummary, McpTools, RegionPlace, SearchResults
+from deepseek_mm.api.routes.grounding_routes import DetectedOut, PointedOut
+from deepseek_mm.errors import DeepSeekMMError, NothingThere
+from index import IndexProblem
 
 Result = TypeVar("Result")
+Lifespan = Callable[["MCPServer[Any]"], AbstractAsyncContextManager[Any]]
 INSTRUCTIONS = (
     "A library of the user's own photos, documents and code on this machine. Use `search` to find files, `ask` for a"
-    " question that is to be answered from them, `read_region` to look at what a result points at. Answers cite what"
-    " they rest on; say so when `found` is false instead of guessing."
+    " question that is to be answered from them, `read_region` to look at what a result points at, `detect` and `point`"
+    " for the places of things in one picture. Answers cite what they rest on; say so when `found` is false instead of"
+    " guessing."
 )
 SEARCH = (
     "Find photos, documents and code in the user's library by what they show or say, by a picture that they resemble,"
@@ -236,50 +66,159 @@ READ = (
     " label and its box. Use it to see for yourself before you rely on a result."
 )
 LIST = "What the library has: number of files, kinds, collections to search in, and what is seen most often."
+DETECT = (
+    "Boxes around things in one picture, named in free words: how probable each thing is there, and where. Without"
+    " things: whatever is seen. Boxes are left, top, right, bottom in pixels of the upright picture."
+)
+POINT = "The same as points: one in the middle of each place of a thing, for whoever wants to count or click."
+REGION_URI = "deepseek-mm://regions/{region}"
+LIBRARY_URI = "deepseek-mm://library"
+READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+PROMPTS = {
+    "find_photos": "Find photos of {what} in my library with `search`. Look at the best ones with `read_region` before"
+    " you name them, leave out what does not show it, and give each file's name with why it fits.",
+    "check_statement": "Is this true, by my own photos and documents: {statement} Ask the library with `ask`, look at"
+    " what it cites with `read_region`, and say what speaks for it and against it. Say so if nothing is there.",
+    "describe_collection": "What is in the collection {collection} of my library? Take `list_collections` and some"
+    " searches in it, look at a few regions, and tell it in a short paragraph with file names.",
+}
+BUILDING = Lock()
 
 
-def build_mcp(
-    hands: McpTools,
-    caller: Caller,
-    *,
-    lifespan: Callable[["MCPServer[Any]"], AbstractAsyncContextManager[Any]] | None = None,
-) -> "MCPServer[Any]":
-    """A server with four tools for this caller. An error that a user can fix is a tool error that says how.
+@dataclass(kw_only=True, slots=True)
+class CollectedReply:
+    """What the protocol answers to one request: one body, since it answers in JSON."""
 
-    MissingPackage if the package `mcp` is absent.
-    """
-    try:
-        from mcp.server.mcpserver import MCPServer
-    except ImportError as error:
-        raise MissingPackage("mcp", needed_for="the server for agents") from error
-    server = MCPServer(
-        "deepseek-mm",
-        title="DeepSeek-MM",
-        instructions=INSTRUCTIONS,
-        version=str(import_module("deepseek_mm").__version__),
-        log_level="WARNING",
-        lifespan=lifespan,
-    )
-    add_questions(server, hands, caller)
-    add_looks(server, hands, caller)
+    status: int = 0  # of HTTP; 0 while nothing was said
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    body: bytes = b""
+
+    async def send(self, message: Message) -> None:
+        """As ASGI sends it."""
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message.get("headers", ()))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    def as_response(self) -> Response:
+        """The same for the app."""
+        answer = Response(self.body, self.status)
+        answer.raw_headers = self.headers
+        return answer
+
+
+class StrictServer(MCPServer[Any]):
+    """A server that passes over nothing: a name that it does not know is refused, with the nearest that it does."""
+
+    async def list_tools(self) -> list[Tool]:
+        """The tools, whose schemas say that other arguments are refused."""
+        tools = await super().list_tools()
+        for tool in tools:
+            tool.input_schema["additionalProperties"] = False
+        return tools
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """What the tool gives. ToolError for a tool, or an argument, that there is not."""
+        known = {tool.name: tool.input_schema for tool in await self.list_tools()}
+        if name not in known:
+            raise ToolError(name_nearest(f"there is no tool {name[:60]!r}", name, list(known)))
+        if wrong := unknown_argument(f"the tool {name}", arguments, list(known[name].get("properties", {}))):
+            raise ToolError(wrong)
+        return await super().call_tool(name, arguments, context)
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Any, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """The prompt. MCPError for one, or an argument, that there is not."""
+        known = {prompt.name: prompt.arguments or [] for prompt in await self.list_prompts()}
+        if name not in known:
+            raise MCPError(INVALID_PARAMS, name_nearest(f"there is no prompt {name[:60]!r}", name, list(known)))
+        names = [argument.name for argument in known[name]]
+        if wrong := unknown_argument(f"the prompt {name}", arguments or {}, names):
+            raise MCPError(INVALID_PARAMS, wrong)
+        return await super().get_prompt(name, arguments, context)
+
+    async def answer_request(self, scope: Scope, body: bytes) -> Response:
+        """The answer to one request over HTTP, whose body has been read. Whoever cancels this takes the call back.
+
+        Host and Origin were checked at the door, which knows the names that the settings allow; sizes were, too.
+        """
+        self.streamable_http_app(
+            json_response=True,
+            stateless_http=True,
+            max_request_body_size=max(1, len(body)),
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        reply = CollectedReply()
+        async with self.session_manager.run():
+            await self.session_manager.handle_request(scope, give_body(body), reply.send)
+        return reply.as_response()
+
+
+def unknown_argument(of: str, arguments: Mapping[str, Any], known: Sequence[str]) -> str:
+    """What to say of the first argument that is not known; empty where all are."""
+    wrong = next((name for name in arguments if name not in known), None)
+    return "" if wrong is None else name_nearest(f"{of} takes no {wrong[:60]!r}", wrong, known)
+
+
+def name_nearest(said: str, name: str, known: Sequence[str]) -> str:
+    """A sentence with the nearest name that there is, or with all of them."""
+    close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    return f"{said}. Did you mean {close[0]}?" if close else f"{said}. Use: {', '.join(known) or 'none'}"
+
+
+def build_mcp(tools: McpTools, caller: Caller, *, lifespan: Lifespan | None = None) -> StrictServer:
+    """A server for this caller. An error that a user can fix is an error of the protocol that says how."""
+    with keep_root_logger():
+        server = StrictServer(
+            "deepseek-mm",
+            title="DeepSeek-MM",
+            instructions=INSTRUCTIONS,
+            version=str(import_module("deepseek_mm").__version__),
+            log_level="WARNING",
+            lifespan=lifespan,
+        )
+    add_questions(server, tools, caller)
+    add_places(server, tools, caller)
+    add_looks(server, tools, caller)
+    add_resources(server, tools, caller)
+    add_prompts(server)
     return server
 
 
-def add_questions(server: "MCPServer[Any]", hands: McpTools, caller: Caller) -> None:
+@contextmanager
+def keep_root_logger() -> Iterator[None]:
+    """Whoever makes an MCPServer gets a handler at the root of all loggers, which would print lines of ours twice."""
+    root = logging.getLogger()
+    with BUILDING:
+        before, level = list(root.handlers), root.level
+        try:
+            yield
+        finally:
+            root.handlers[:] = before
+            root.setLevel(level)
+
+
+def say_picture(caller: Caller) -> str:
+    """How a picture is named."""
+    own = ", or a file's path on this machine" if caller.local else ", or the path of a file below serve.roots"
+    return f"a data URL (data:image/jpeg;base64,...){own}"
+
+
+def add_questions(server: StrictServer, tools: McpTools, caller: Caller) -> None:
     """search and ask."""
-    from mcp.types import ToolAnnotations
+    named = say_picture(caller)
 
-    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    named = "a data URL (data:image/jpeg;base64,...)" + (", or a file's path on this machine" if caller.local else "")
-
-    @server.tool(description=SEARCH, annotations=reads)
+    @server.tool(description=SEARCH, annotations=READS)
     async def search(
         words: Annotated[str, Field(description="what to look for, such as: two children playing")] = "",
         picture: Annotated[str, Field(description=f"what it should resemble: {named}")] = "",
         limit: Annotated[int, Field(description="files at most, 1 to 50")] = 5,
         collection: Annotated[str, Field(description="look only in this one; see list_collections")] = "",
     ) -> SearchResults:
-        return await run_in_thread(partial(hands.search, caller, words, picture, limit, collection))
+        return await run_in_thread(partial(tools.search, caller, words, picture, limit, collection))
 
     @server.tool(description=ASK)
     async def ask(
@@ -288,34 +227,93 @@ def add_questions(server: "MCPServer[Any]", hands: McpTools, caller: Caller) -> 
         conversation: Annotated[int | None, Field(description="of an earlier answer that this goes on from")] = None,
     ) -> AnswerResult:
         stop = Event()
-        return await run_in_thread(partial(hands.ask, caller, question, pictures, conversation, stop), stop)
+        return await run_in_thread(partial(tools.ask, caller, question, pictures, conversation, stop), stop)
 
 
-def add_looks(server: "MCPServer[Any]", hands: McpTools, caller: Caller) -> None:
+def add_places(server: StrictServer, tools: McpTools, caller: Caller) -> None:
+    """detect and point."""
+    picture_in = f"{say_picture(caller)}; instead of region"
+    region_in = "look in the file of this region, as search and ask give it; instead of picture"
+
+    @server.tool(description=DETECT, annotations=READS)
+    async def detect(
+        things: Annotated[list[str], Field(description="such as: red kite; at most 20")] = [],  # noqa: B006
+        picture: Annotated[str, Field(description=picture_in)] = "",
+        region: Annotated[str, Field(description=region_in)] = "",
+    ) -> DetectedOut:
+        return await run_in_thread(partial(tools.detect, caller, things, picture, region))
+
+    @server.tool(description=POINT, annotations=READS)
+    async def point(
+        things: Annotated[list[str], Field(description="such as: red kite; at most 20")],
+        picture: Annotated[str, Field(description=picture_in)] = "",
+        region: Annotated[str, Field(description=region_in)] = "",
+    ) -> PointedOut:
+        return await run_in_thread(partial(tools.point, caller, things, picture, region))
+
+
+def add_looks(server: StrictServer, tools: McpTools, caller: Caller) -> None:
     """read_region and list_collections."""
-    from mcp.types import ImageContent, TextContent, ToolAnnotations
 
-    reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
-
-    @server.tool(description=READ, annotations=reads, structured_output=False)
+    @server.tool(description=READ, annotations=READS, structured_output=False)
     async def read_region(
         region: Annotated[str, Field(description="the field `region` of a result or citation, such as 12.57")],
     ) -> list[ImageContent | TextContent]:
-        place, data = await run_in_thread(partial(hands.read_region, caller, region))
+        place, data = await run_in_thread(partial(tools.read_region, caller, region))
         told = TextContent(type="text", text=json.dumps(place.model_dump(exclude={"score"})))
         if not data:
             return [told]
-        return [ImageContent(type="image", data=base64.b64encode(data).decode(), mime_type="image/jpeg"), told]
+        return [ImageContent(type="image", data=b64encode(data).decode(), mime_type="image/jpeg"), told]
 
-    @server.tool(description=LIST, annotations=reads)
+    @server.tool(description=LIST, annotations=READS)
     async def list_collections() -> LibrarySummary:
-        return await run_in_thread(partial(hands.list_collections, caller))
+        return await run_in_thread(partial(tools.list_collections, caller))
 
 
-async def run_in_thread(work: Callable[[], Result], stop: Event | None = None) -> Result:
-    """Do it in a thread. Whoever takes the call back sets `stop`; what a user can fix becomes a ToolError."""
-    from mcp.server.mcpserver.exceptions import ToolError
+def add_resources(server: StrictServer, tools: McpTools, caller: Caller) -> None:
+    """The library as a whole, each region with what is known of it, and its part of the picture."""
 
+    @server.resource(LIBRARY_URI, title="The library", description=LIST, mime_type="application/json")
+    async def library() -> str:
+        told = await run_in_thread(partial(tools.list_collections, caller), fail=ResourceError)
+        return told.model_dump_json()
+
+    @server.resource(REGION_URI, title="A region", description=READ, mime_type="application/json")
+    async def region(region: str) -> str:
+        place, _ = await read(region)
+        return place.model_dump_json(exclude={"score"})
+
+    @server.resource(f"{REGION_URI}/picture", title="A region's picture", description=READ, mime_type="image/jpeg")
+    async def region_picture(region: str) -> bytes:
+        _, data = await read(region)
+        if not data:
+            raise ResourceNotFoundError(f"the region {region} has no picture. Read deepseek-mm://regions/{region}")
+        return data
+
+    async def read(name: str) -> tuple[RegionPlace, bytes]:
+        return await run_in_thread(partial(tools.read_region, caller, name), fail=ResourceError)
+
+
+def add_prompts(server: StrictServer) -> None:
+    """What a person may have an agent do, in a few words."""
+
+    @server.prompt(title="Find photos", description="Find photos of something, and look at them before naming them")
+    def find_photos(what: Annotated[str, Field(description="such as: a dog on a beach")]) -> str:
+        return PROMPTS["find_photos"].format(what=what)
+
+    @server.prompt(title="Check a statement", description="Hold a statement against the library's evidence")
+    def check_statement(statement: Annotated[str, Field(description="such as: we were in Pisa in 2019")]) -> str:
+        return PROMPTS["check_statement"].format(statement=statement)
+
+    @server.prompt(title="Describe a collection", description="Tell in short what a collection holds")
+    def describe_collection(collection: Annotated[str, Field(description="its name")]) -> str:
+        return PROMPTS["describe_collection"].format(collection=collection)
+
+
+async def run_in_thread(
+    work: Callable[[], Result], stop: Event | None = None, *, fail: type[ToolError | ResourceError] = ToolError
+) -> Result:
+    """Do it in a thread. Whoever takes the call back sets `stop`; what a user can fix becomes the error `fail`."""
     try:
         return await run_sync(work, abandon_on_cancel=True)
     except get_cancelled_exc_class():
@@ -323,4 +321,19 @@ async def run_in_thread(work: Callable[[], Result], stop: Event | None = None) -
             stop.set()
         raise
     except (DeepSeekMMError, IndexProblem) as error:
-        raise ToolError(str(error)) from error
+        gone = fail is ResourceError and isinstance(error, NothingThere)
+        raise (ResourceNotFoundError if gone else fail)(str(error)) from error
+
+
+def give_body(body: bytes) -> Receive:
+    """The body at once, then nothing more: whoever serves the request listens for its caller's leaving."""
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Message:
+        message = next(messages, None)
+        if message is None:
+            await anyio.sleep_forever()
+        assert message is not None, "nobody comes here without one"
+        return message
+
+    return receive

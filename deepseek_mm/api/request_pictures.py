@@ -37,6 +37,7 @@ class DecodedPicture:
     data: bytes
     ending: str  # of a file with these bytes, its dot included
     image: Image  # upright RGB
+    size_px: tuple[int, int] = (0, 0)  # of the upright original, which may be larger
 
 
 class PictureDecoder:
@@ -91,9 +92,11 @@ class PictureDecoder:
         if form is None or form.kind != "photo" or form.name in VIDEO_FORMATS:
             raise no_picture(name, data)
         file = File(path=name, data=data, digest="", size_bytes=len(data), modified_ns=0, format=form)
-        (image,) = (piece.image for piece in parse_file(file, self._parse).pieces)
+        parsed = parse_file(file, self._parse)
+        (image,) = (piece.image for piece in parsed.pieces)
         assert image is not None, "a photo's one piece is its picture"
-        return DecodedPicture(data=data, ending=form.endings[0], image=image)
+        size_px = parsed.source.width_px, parsed.source.height_px
+        return DecodedPicture(data=data, ending=form.endings[0], image=image, size_px=size_px)
 
 
 FOLDER = "inbox"

@@ -109,20 +109,21 @@ class LateAnswers:
 def run_mcp(args: Namespace, desk: Desk) -> int:
     """Until the agent closes the line."""
     from deepseek_mm.accounts.permissions import COMMAND_LINE
-    from deepseek_mm.api.mcp_server import McpTools, build_mcp
+    from deepseek_mm.api.mcp_server import build_mcp
+    from deepseek_mm.api.mcp_tools import McpTools
     from deepseek_mm.api.request_pictures import PictureDecoder
 
     config = config_of(args, desk)
     late = LateAnswers(desk, config)
-    hands = McpTools(open_answers=late, pictures=PictureDecoder(config.serve, config.parse))
+    tools = McpTools(open_answers=late, pictures=PictureDecoder(config.serve, config.parse))
     desk.note("deepseek-mm: an agent is served over standard input and output; Ctrl-C ends it")
-    build_mcp(hands, COMMAND_LINE, lifespan=late.living).run("stdio")
+    build_mcp(tools, COMMAND_LINE, lifespan=late.living).run("stdio")
     return OK
 
 
 MCP = Command(
     name="mcp",
-    help="offer search, ask and read_region to an agent, over standard input and output",
+    help="offer search, ask, detect and more to an agent, over standard input and output",
     example="python -m deepseek_mm mcp --data library",
     add=add_settings,
     run=run_mcp,

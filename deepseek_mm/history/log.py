@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.dates import Ages
@@ -300,6 +300,18 @@ class History(DatabaseOwner):
         """The path of every upload that a turn still names; one of a conversation that can be brought back counts."""
         with self._database.reading() as reading:
             return queries.uploads_of(reading)
+
+    def has_upload(self, path: str, *, session: str) -> bool:
+        """Whether a picture came with a question of this session, or is cited by an answer to one."""
+        cited = select(CitationRow.turn_id).where(CitationRow.path == path, CitationRow.collection == UPLOADS)
+        mine = (
+            select(TurnRow.id)
+            .join(ConversationRow, ConversationRow.id == TurnRow.conversation_id)
+            .where(ConversationRow.session_hash == hash_of(session), ConversationRow.deleted_at.is_(None))
+            .where(or_(TurnRow.image_path == path, TurnRow.id.in_(cited)))
+        )
+        with self._database.reading() as reading:
+            return reading.scalars(mine.limit(1)).first() is not None
 
     def _thread(self, session: Session, question: Question, now: datetime) -> int:
         """The conversation that the question goes on with, or a new one."""

@@ -53,6 +53,10 @@ class HistoryService:
         """How many turns it has."""
         return self._history.num_turns(conversation, session=caller.session)
 
+    def has_upload(self, caller: Caller, path: str) -> bool:
+        """Whether a picture came with a question of the caller's, in a conversation that is still there."""
+        return self._history.has_upload(path, session=caller.session)
+
     def find_turn(self, caller: Caller, conversation: int, turn: int) -> Turn:
         """One turn. NothingThere if it is none of the conversation's."""
         found = self._history.turns(conversation, session=caller.session, last=1, before=turn + 1)

@@ -28,6 +28,7 @@ from deepseek_mm.services.account_erasure import AccountErasure
 from deepseek_mm.services.account_service import AccountService
 from deepseek_mm.services.answer_service import AnswerService, ignore_batch
 from deepseek_mm.services.collection_service import CollectionService
+from deepseek_mm.services.grounding_service import GroundingService
 from deepseek_mm.services.history_service import HistoryService
 from deepseek_mm.services.inspection_service import InspectionService
 from deepseek_mm.services.library_service import LibraryService, RulesService, known_source
@@ -177,6 +178,7 @@ class Services:
     collections: CollectionService
     photos: PhotoService
     people: PeopleService
+    grounding: GroundingService
     settings: SettingsService
     models: ModelService
     catalogue: ModelCatalogueService
@@ -224,6 +226,7 @@ def build_services(
         collections=CollectionService(assistant=assistant),
         photos=PhotoService(assistant=assistant),
         people=PeopleService(assistant=assistant, settings=settings),
+        grounding=GroundingService(assistant=assistant),
         settings=settings,
         models=models,
         catalogue=ModelCatalogueService(assistant=assistant, file=file),

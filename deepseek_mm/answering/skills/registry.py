@@ -324,6 +324,12 @@ class SkillRegistry:
         """
         self.skills, self.empty, self.encode, self.whole = dict(skills), empty, encode, whole
 
+    @property
+    def translator(self) -> ActTranslator | None:
+        """What finds English names for foreign words; None where nothing here reads other languages."""
+        photos = self.skills.get("look")
+        return photos.translator if isinstance(photos, PhotosSkill) else None
+
     def answer_many(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
         """Each case with what its skill has to say; cases of one skill are answered together."""
         if self.whole:
