@@ -25,7 +25,13 @@ from deepseek_mm.storage.files import read_toml
 
 PREFIX = "DEEPSEEK_MM_"
 TOKEN_VARIABLE = "DEEPSEEK_MM_TOKEN"  # a secret, so in no file of settings: api/credentials.py
-NOT_SETTINGS = ("DEEPSEEK_MM_CONFIG", "DEEPSEEK_MM_CACHE", TOKEN_VARIABLE)  # with the prefix, but no fields of Config
+KEY_VARIABLE = "DEEPSEEK_MM_KEY"  # the same: api/remote_server.py
+NOT_SETTINGS = (  # with the prefix, but no fields of Config
+    "DEEPSEEK_MM_CONFIG",
+    "DEEPSEEK_MM_CACHE",
+    TOKEN_VARIABLE,
+    KEY_VARIABLE,
+)
 EXPECTED = {  # type -> what a message calls it, with an example
     int: "a whole number such as 8",
     float: "a number such as 0.5",

@@ -9,6 +9,7 @@ A question is put to `/ask` over loopback, and its answer is read as it grows. A
 error of its own, so that the caller can answer without it.
 """
 
+import base64
 import hashlib
 import ipaddress
 import json
@@ -22,13 +23,13 @@ from dataclasses import asdict, dataclass, replace
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from deepseek_mm.config import Config, ServeConfig
-from deepseek_mm.errors import BadQuestion, Busy, DeepSeekMMError, LibraryError, ServerError
+from deepseek_mm.errors import BadQuestion, Busy, DeepSeekMMError, LibraryError, ServerError, Unauthorised
 from deepseek_mm.shapes import answer_shape
 from deepseek_mm.storage.files import atomic_write, read_json
-from deepseek_mm.types import Answer, Question
+from deepseek_mm.types import Answer, Picture, Question
 
 FILE = "server.json"
 MODE = 0o600
@@ -47,6 +48,15 @@ class LocalServer:
     socket_inode: int  # of the listening socket
     folder: tuple[int, int]  # device and inode of the library's folder
     settings: str  # digest of the settings that answers depend on
+
+    @property
+    def url(self) -> str:
+        """Its address without a path."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+    def open_connection(self, timeout_s: float) -> HTTPConnection:
+        """One that is not connected yet."""
+        return HTTPConnection(self.host, self.port, timeout=timeout_s)
 
 
 def digest_settings(config: Config) -> str:
@@ -157,6 +167,8 @@ CONNECT_S = 2.0
 SILENCE_S = 60.0  # without a word, and the server counts as gone; a comment comes every 15 seconds
 LOOK_S = 0.05
 STREAM = "text/event-stream"
+MOST_TOLD_BYTES = 1_000_000  # of a refusal
+MOVED = (301, 302, 303, 307, 308)
 GONE = (500, 501, 502, 503, 504)  # that say something of the server, and nothing of the question
 OURS = tuple(answer_shape(Answer(text="")))  # keys of an answer that the command line tells
 TOLD = (
@@ -179,7 +191,22 @@ class ServerGone(Exception):
     """The server does not answer, or stopped in the middle of an answer."""
 
 
-def ask_server(server: LocalServer, question: Question, *, stop: Event) -> Iterator[Shape]:
+class Server(Protocol):
+    """A server that can be asked, of this machine or of another one."""
+
+    @property
+    def token(self) -> str:
+        """What is shown there; empty for nothing."""
+
+    @property
+    def url(self) -> str:
+        """Its address without a path."""
+
+    def open_connection(self, timeout_s: float) -> HTTPConnection:
+        """One that is not connected yet."""
+
+
+def ask_server(server: Server, question: Question, *, stop: Event) -> Iterator[Shape]:
     """The answer as `answer_shape` tells it, growing; the last one is whole, or `stopped` when `stop` was set.
 
     BadQuestion or ServerError as the server says it, ServerGone where it does not end its answer.
@@ -200,9 +227,9 @@ def ask_server(server: LocalServer, question: Question, *, stop: Event) -> Itera
         yield so_far | {"state": "stopped"}
 
 
-def read_shapes(server: LocalServer, question: Question, so_far: Shape, stop: Event) -> Iterator[Shape]:
+def read_shapes(server: Server, question: Question, so_far: Shape, stop: Event) -> Iterator[Shape]:
     """What the server says of the answer, event by event, until it ends."""
-    connection = HTTPConnection(server.host, server.port, timeout=CONNECT_S)
+    connection = server.open_connection(CONNECT_S)
     with closing(connection), hang_up_on(stop, connection):
         for kind, told in read_events(open_stream(connection, server, question)):
             if kind == "text":
@@ -213,22 +240,52 @@ def read_shapes(server: LocalServer, question: Question, so_far: Shape, stop: Ev
                 return
 
 
-def open_stream(connection: HTTPConnection, server: LocalServer, question: Question) -> HTTPResponse:
+def open_stream(connection: HTTPConnection, server: Server, question: Question) -> HTTPResponse:
     """The events of the answer. BadQuestion, Busy or ServerError by what the server says."""
-    asked = {"question": question.text, "about": question.about, "run": question.run}
-    if question.conversation is not None:
-        asked["conversation"] = question.conversation
-    headers = {"Authorization": f"Bearer {server.token}", "Accept": STREAM, "Content-Type": "application/json"}
+    asked: Shape = {"question": question.text, "about": question.about, "run": question.run}
+    asked |= {} if question.conversation is None else {"conversation": question.conversation}
+    asked |= {"pictures": list(map(encode_picture, pictures))} if (pictures := question.pictures) else {}
+    headers = {"Accept": STREAM, "Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {server.token}"} if server.token else {}
     connection.connect()
     connection.sock.settimeout(SILENCE_S)
     connection.request("POST", "/ask", json.dumps(asked).encode(), headers)
     response = connection.getresponse()
     if response.status == 200:
         return response
-    body = response.read()
+    body = response.read(MOST_TOLD_BYTES)
     if response.status in GONE:
         raise ServerGone(f"it answers {response.status}")
-    raise refusal(response.status, json.loads(body))
+    if response.status in MOVED:
+        place = response.headers.get("Location", "elsewhere")[:200]
+        raise ServerError(f"{server.url} leads to {place}, and nothing is sent there. Name that address if it is yours")
+    try:
+        problem = json.loads(body)
+    except ValueError:
+        raise ServerError(f"{server.url} answers {response.status}, as no server of this program does") from None
+    raise refusal(response.status, problem)
+
+
+def encode_picture(picture: Picture) -> str:
+    """The file of a picture as a data URL. NothingThere or BadFile if it cannot be read any more."""
+    data = Path(picture.path).read_bytes()
+    return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"  # what it is its first bytes say
+
+
+def request_json(server: Server, method: str, path: str, sent: Shape | None = None, *, wait_s: float) -> Shape:
+    """What the server says to one request. ServerGone where it says nothing, else the error of its refusal."""
+    headers = {"Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {server.token}"} if server.token else {}
+    try:
+        with closing(server.open_connection(wait_s)) as connection:
+            connection.request(method, path, json.dumps(sent).encode() if sent else None, headers)
+            response = connection.getresponse()
+            told: Shape = json.loads(response.read(MOST_TOLD_BYTES))
+    except (OSError, HTTPException, ValueError) as error:
+        raise ServerGone(str(error)) from error
+    if not 200 <= response.status < 300:
+        raise refusal(response.status, told)
+    return told
 
 
 def refusal(status: int, problem: Mapping[str, Any]) -> Exception:
@@ -236,6 +293,8 @@ def refusal(status: int, problem: Mapping[str, Any]) -> Exception:
     detail = str(problem.get("detail", f"the server answers {status}"))
     if status == 429:
         return Busy(detail, retry_after_s=1)
+    if status == 401:
+        return Unauthorised(detail)
     return BadQuestion(detail) if status == 422 else ServerError(detail)
 
 

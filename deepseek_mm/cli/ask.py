@@ -7,14 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from deepseek_mm.cli.hosts import add_host, explain_errors, remote_of
 from deepseek_mm.config import Config
 from deepseek_mm.settings import Settings
 from deepseek_mm.shapes import answer_shape
 from deepseek_mm.terminal import MARK, NOTHING, OK, STOPPED, Command, Desk, add_settings, settings_of
 from deepseek_mm.types import Answer, Picture, Question
 from index.region import at_lines
+
+if TYPE_CHECKING:
+    from deepseek_mm.api.remote_server import RemoteServer
 
 Shape = dict[str, Any]  # an answer as `answer_shape` tells it
 
@@ -60,12 +64,13 @@ def run(args: Namespace, desk: Desk) -> int:
     settings = settings_of(args, desk)
     question, stop = question_of(args, settings.config), Event()
     with first_ctrl_c_sets(stop):
-        shapes = answers_of(question, settings, desk, stop)
+        remote = remote_of(args, desk)
+        shapes = ask_remote(question, remote, stop) if remote else answers_of(question, settings, desk, stop)
         shape = list(shapes)[-1] if args.json else speak(shapes, desk)
     if args.json:
         desk.give(shape)
     else:
-        tell_sources(shape, desk)
+        tell_sources(shape, desk, host=args.host)
     if stop.is_set():
         return STOPPED
     return OK if shape["found"] else NOTHING
@@ -96,7 +101,15 @@ def answers_of(question: Question, settings: Settings, desk: Desk, stop: Event) 
         yield from map(answer_shape, AnswerService.of(assistant).stream(COMMAND_LINE, question, stop=stop))
 
 
-def tell_sources(shape: Shape, desk: Desk) -> None:
+def ask_remote(question: Question, server: "RemoteServer", stop: Event) -> Iterator[Shape]:
+    """The growing answer of another machine. ServerError says why there is none, and what to do."""
+    from deepseek_mm.api.local_server import ask_server  # as above
+
+    with explain_errors(server):
+        yield from ask_server(server, question, stop=stop)
+
+
+def tell_sources(shape: Shape, desk: Desk, *, host: str = "") -> None:
     """What the answer rests on, and how to go on."""
     for citation in shape["citations"]:
         desk.say(format_citation(citation))
@@ -106,7 +119,8 @@ def tell_sources(shape: Shape, desk: Desk) -> None:
     if shape["unread"]:
         desk.note(f"the first {shape['unread']} questions of this conversation were too long ago to be read with it")
     if shape["conversation"]:
-        desk.note(f"go on with: python -m deepseek_mm ask --continue {shape['conversation']} QUESTION")
+        where = f" --host {host}" if host else ""
+        desk.note(f"go on with: python -m deepseek_mm ask{where} --continue {shape['conversation']} QUESTION")
 
 
 def format_act(act: Shape, *, by: str) -> str:
@@ -155,6 +169,7 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--dial", metavar="STEP", dest=f"{MARK}runtime.dial", help="fast, balanced or best: speed against quality"
     )
+    add_host(parser)
     add_settings(parser)
 
 

@@ -4,13 +4,14 @@ import time
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from deepseek_mm.cli.hosts import explain_errors, remote_of
 from deepseek_mm.config import Config
 from deepseek_mm.errors import ServerError
 from deepseek_mm.settings_file import SettingsFile, value_of, with_values
 from deepseek_mm.terminal import NOTHING, OK, Desk, flags_of
 
 if TYPE_CHECKING:
-    from deepseek_mm.api.local_server import LocalServer
+    from deepseek_mm.api.local_server import Server
 
 LOOK_S = 0.5  # between two looks whether the server has exchanged them
 REPLY_S = 30.0  # that the server may take to answer one request
@@ -18,11 +19,22 @@ REPLY_S = 30.0  # that the server may take to answer one request
 
 def use_model(args: Namespace, config: Config, desk: Desk) -> int:
     """Exit code 0 when it answers, 1 when the one before it stays. BadQuestion or what opening raises says why."""
-    from deepseek_mm.api.local_server import find_server  # here, because a list of models must not wait for it
+    from deepseek_mm.api.local_server import (  # here, because a list of models must not wait for it
+        ServerGone,
+        find_server,
+    )
 
     (name,) = args.what
+    if remote := remote_of(args, desk):
+        with explain_errors(remote):
+            return ask_to_use(remote, name, desk)
     server = find_server(config.data)  # whatever it was told to use since its start
-    return ask_to_use(server, name, desk) if server else keep_for_next_start(args, config, desk)
+    if server is None:
+        return keep_for_next_start(args, config, desk)
+    try:
+        return ask_to_use(server, name, desk)
+    except ServerGone as error:
+        raise ServerError(f"the server of this library went away ({error}). Start it again, and then this") from error
 
 
 def keep_for_next_start(args: Namespace, config: Config, desk: Desk) -> int:
@@ -65,9 +77,9 @@ def try_order(wanted: Config, setting: str) -> str:
     return try_ranker(score, setting) if score else ""
 
 
-def ask_to_use(server: "LocalServer", name: str, desk: Desk) -> int:
-    """Have the server of this library exchange them, and wait for it. ServerError says what it refused."""
-    desk.note(f"the server of this library opens {name} beside what works there now")
+def ask_to_use(server: "Server", name: str, desk: Desk) -> int:
+    """Have the server exchange them, and wait for it. ServerError says what it refused."""
+    desk.note(f"the server at {server.url} opens {name} beside what works there now")
     state = request_use(server, name)
     while state["step"] in ("opening", "trying"):
         time.sleep(LOOK_S)
@@ -76,15 +88,9 @@ def ask_to_use(server: "LocalServer", name: str, desk: Desk) -> int:
     return OK if state["step"] == "done" else NOTHING
 
 
-def request_use(server: "LocalServer", name: str = "") -> dict[str, Any]:
+def request_use(server: "Server", name: str = "") -> dict[str, Any]:
     """How the exchange stands, begun with a name."""
-    import httpx  # here, because a list of models must not wait for it
+    from deepseek_mm.api.local_server import request_json  # as above
 
-    url = httpx.URL(scheme="http", host=server.host, port=server.port, path="/models/use")
-    headers = {"Authorization": f"Bearer {server.token}"}
-    with httpx.Client(headers=headers, timeout=REPLY_S, trust_env=False) as client:
-        reply = client.post(url, json={"name": name}) if name else client.get(url)
-    told: dict[str, Any] = reply.json()
-    if not reply.is_success:
-        raise ServerError(str(told.get("detail", f"the server answers {reply.status_code}")))
-    return told
+    sent = {"name": name} if name else None
+    return request_json(server, "POST" if name else "GET", "/models/use", sent, wait_s=REPLY_S)

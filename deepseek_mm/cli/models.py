@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from itertools import groupby
 from textwrap import fill
 
+from deepseek_mm.cli.hosts import add_host
 from deepseek_mm.cli.model_downloads import download_model, give_token, remove_model
 from deepseek_mm.cli.model_servers import list_servers, try_server
 from deepseek_mm.cli.model_trial import try_model
 from deepseek_mm.cli.model_use import use_model
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config
+from deepseek_mm.errors import BadQuestion
 from deepseek_mm.hub import Revisions
 from deepseek_mm.hub.cache import cache_root
 from deepseek_mm.models.catalogue import Kind
@@ -144,6 +146,10 @@ MODEL_WORDS = {
 
 def run_models(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
+    if args.host and args.word != "use":
+        raise BadQuestion(
+            f"models {args.word} is about this machine. Another one can be told: models use NAME --host URL"
+        )
     return choose_subcommand("models", args.word, MODEL_WORDS, args.what).run(args, config_of(args, desk), desk)
 
 
@@ -153,6 +159,7 @@ def add_models(parser: ArgumentParser) -> None:
     parser.add_argument("what", metavar="NAME", nargs="*", help="OWNER/MODEL, as WORD needs")
     parser.add_argument("--accept", action="store_true", help="you have read and accepted the terms of a model")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_host(parser)
     add_settings(parser)
 
 

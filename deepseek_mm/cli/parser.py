@@ -14,7 +14,7 @@ MODULES: Mapping[str, str] = {  # name of a command -> the module of this packag
     **dict.fromkeys(("import", "sidecars", "export"), "imports"),
     "learning": "learning_versions",
     **dict.fromkeys(("serve", "mcp", "keys"), "serve"),
-    "users": "users",
+    **{name: name for name in ("users", "hosts")},
     "models": "models",
     **dict.fromkeys(("doctor", "config"), "doctor"),
 }
