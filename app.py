@@ -40,6 +40,7 @@ from deepseek_mm.api.server import (
     open_socket,
     token_suffix,
 )
+from deepseek_mm.bundled_files import find_bundled
 from deepseek_mm.config import Config, Notice
 from deepseek_mm.errors import CannotListen, DeepSeekMMError
 from deepseek_mm.read_only import writable_home
@@ -48,7 +49,7 @@ from deepseek_mm.settings import TOKEN_VARIABLE, Settings, split_flags
 from deepseek_mm.settings_file import SettingsFile, with_defaults
 from deepseek_mm.start_notices import keep_notices
 from deepseek_mm.storage.files import read_lines
-from deepseek_mm.terminal import add_token
+from deepseek_mm.terminal import PAGE_FLAGS, add_page
 from index import IndexProblem
 
 if TYPE_CHECKING:
@@ -57,10 +58,9 @@ if TYPE_CHECKING:
     from deepseek_mm.api.app import Api
     from deepseek_mm.assistant import Assistant
 
-PHOTOS = Path(__file__).parent / "examples" / "photos"  # indexed at the first start
+PHOTOS = find_bundled("examples/photos")  # indexed at the first start
 KEPT = "pictures"  # folder of DATA/page that stays: small copies, named after what they show
 DONE = "done"  # what DATA/first-start says when the bundled photos were taken in
-PLAIN = {"HOST": "serve.host", "PORT": "serve.port", "DATA": "data"}  # environment variable and flag -> setting
 Load = Callable[[Config], "Assistant"]
 
 
@@ -121,17 +121,14 @@ def listen(stack: ExitStack, settings: Settings) -> tuple[socket.socket, Config,
 def settings_file(argv: Sequence[str] | None) -> SettingsFile:
     """Where the settings lie, and the flags and variables that win over it."""
     args = parse_flags(argv)
-    flags = {setting: vars(args)[name] for name, setting in PLAIN.items() if vars(args)[name]}
+    flags = {setting: vars(args)[name] for name, setting in PAGE_FLAGS.items() if vars(args)[name]}
     return SettingsFile(split_flags(args.pairs) | flags, environ=os.environ, cwd=Path.cwd())
 
 
 def parse_flags(argv: Sequence[str] | None) -> Namespace:
     """What stands on the command line."""
     parser = ArgumentParser(prog="app.py", description="Serve the page.", epilog="example: python app.py --port 8000")
-    for name in PLAIN:
-        parser.add_argument(f"--{name.lower()}", dest=name, default=os.environ.get(name), help=f"or {name}=...")
-    parser.add_argument("--set", metavar="NAME=VALUE", dest="pairs", action="append", default=[], help="any setting")
-    add_token(parser)
+    add_page(parser)
     return parser.parse_args(argv)
 
 

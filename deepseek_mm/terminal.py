@@ -162,6 +162,17 @@ def add_token(parser: ArgumentParser) -> None:
     parser.add_argument("--token", nargs="?", const="", metavar="", help=text)
 
 
+PAGE_FLAGS = {"HOST": "serve.host", "PORT": "serve.port", "DATA": "data"}  # variable and flag -> setting
+
+
+def add_page(parser: ArgumentParser) -> None:
+    """The flags of the page's start, each of which a variable may stand for."""
+    for name in PAGE_FLAGS:
+        parser.add_argument(f"--{name.lower()}", dest=name, default=os.environ.get(name), help=f"or {name}=...")
+    parser.add_argument("--set", metavar="NAME=VALUE", dest="pairs", action="append", default=[], help="any setting")
+    add_token(parser)
+
+
 def settings_of(args: Namespace, desk: "Desk") -> Settings:
     """The settings of this run and where each came from; ConfigError says what is wrong with one."""
     settings = trace_settings(flags_of(args), environ=desk.environ, cwd=desk.cwd)

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture
 def bare(monkeypatch, tmp_path):
     """No variable that a setting could come from."""
-    for name in [*app.PLAIN, *(name for name in os.environ if name.startswith("DEEPSEEK_MM_"))]:
+    for name in [*app.PAGE_FLAGS, *(name for name in os.environ if name.startswith("DEEPSEEK_MM_"))]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return monkeypatch

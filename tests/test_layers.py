@@ -45,6 +45,7 @@ FLOORS = (
     (
         "deepseek_mm.errors",
         "deepseek_mm.addresses",
+        "deepseek_mm.bundled_files",
         "deepseek_mm.chance",
         "deepseek_mm.dates",
         "deepseek_mm.deltas",

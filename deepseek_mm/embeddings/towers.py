@@ -28,6 +28,7 @@ from PIL import Image
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from deepseek_mm.bundled_files import SETUP
 from deepseek_mm.errors import MissingPackage, MissingWeights
 
 NET = "tf_efficientnet_lite2"  # in timm
@@ -101,7 +102,7 @@ def load_engine_tower(file: Path) -> EngineTower:
     Raises MissingWeights when the file is absent.
     """
     if not file.is_file():
-        raise MissingWeights(file, make="make setup")
+        raise MissingWeights(file, make=SETUP)
     *_, weight_KC, bias_K = torch.load(file, map_location="cpu", weights_only=True).values()
     classifier = nn.Linear(MAP_CHANNELS, NUM_CLASSES, device="meta")
     classifier.load_state_dict({"weight": weight_KC, "bias": bias_K}, assign=True)
@@ -115,7 +116,7 @@ def load_image_tower(file: Path, net_name: str = NET) -> ImageTower:
     and checked by shape. Raises MissingWeights when the file is absent.
     """
     if not file.is_file():
-        raise MissingWeights(file, make="make setup")
+        raise MissingWeights(file, make=SETUP)
     import timm  # seconds and 110 MB, which the edge space does without
 
     given = torch.load(file, map_location="cpu", weights_only=True)
@@ -308,7 +309,7 @@ class TextTower(nn.Module):
 def load_text_tower(folder: Path) -> TextTower:
     """The packaged tower in evaluation mode; MissingWeights when its folder is not whole."""
     if not (folder / "model.safetensors").is_file():
-        raise MissingWeights(folder / "model.safetensors", make="make setup")
+        raise MissingWeights(folder / "model.safetensors", make=SETUP)
     from transformers import AutoModel, AutoTokenizer  # 130 MB, which the edge space does without
     from transformers.utils import logging as hf_logging
 

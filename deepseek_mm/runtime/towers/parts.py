@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from deepseek_mm.bundled_files import find_bundled
 from deepseek_mm.embeddings.towers import SIDE_PX, States, squeeze, to_pixels
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.runtime.engines import Tower
@@ -198,7 +199,7 @@ def exactly(module: nn.Module, batch: Batch) -> Batch:
         return tuple(module(*batch))
 
 
-PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
+PHOTOS = find_bundled("examples/photos")
 ROWS = 16  # of a batch
 FORMS = ("{}", "a photo of a {} that somebody took outside", "Is there a {} in the photo?", "What colour is the {}?")
 LONG = "Two people sit at a long wooden table under a tree and share a meal, while a small dog watches them from below."
