@@ -28,11 +28,12 @@ setup: .venv/.requirements .venv/.models .venv/.loops  ## make .venv and install
 test: setup .venv/.dev chromium  ## run the tests; ARGS="-k words" goes to pytest
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-lint: setup .venv/.dev  ## style, format, types and dead code
+lint: setup .venv/.dev  ## style, format, types, dead code and the Dockerfile
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
 	@$(PY) -m vulture
+	@.venv/bin/hadolint Dockerfile
 
 lock: | $(PY)  ## write requirements.lock and requirements-dev.lock anew, from the ranges
 	@$(PY) -m venv build/lock && build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv

