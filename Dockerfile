@@ -36,6 +36,8 @@ EXPOSE 7860
 
 # the first start indexes the bundled photos and converts the language model
 HEALTHCHECK --interval=30s --timeout=5s --start-period=300s --retries=3 \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:7860/health/live', timeout=4)"]
+    CMD ["python", "-c", "import os, ssl, urllib.request as web; tls = os.environ.get('DEEPSEEK_MM_SERVE__TLS_CERT'); \
+web.urlopen(('https' if tls else 'http') + '://127.0.0.1:7860/health/live', timeout=4, \
+context=ssl._create_unverified_context() if tls else None)"]
 
 CMD ["python", "app.py", "--host", "0.0.0.0", "--port", "7860"]

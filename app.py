@@ -233,7 +233,7 @@ class LibraryServer:
         self._stack.enter_context(keep_tidy(api.tidy))
         keep_for_good()
         give_back()
-        say(f"ready: {format_address(sock)}{token_suffix(token)}  (Ctrl-C ends it)")
+        say(f"ready: {format_address(sock, self._config.serve)}{token_suffix(token)}  (Ctrl-C ends it)")
         return app
 
 

@@ -5,6 +5,7 @@ read, tested and documented anywhere. Files, environment and flags become a Conf
 """
 
 import os
+import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -262,6 +263,9 @@ class RuntimeConfig:
             raise ConfigError(f"runtime.dial={self.dial} must be fast, balanced or best")
 
 
+CONTACT = re.compile(r"mailto:[^\s@]+@[^\s@]+|https://\S+|tel:\+[0-9-]+")  # of RFC 9116
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServeConfig:
     """Where the page and the API are served, how much at a time, and for whom."""
@@ -287,6 +291,9 @@ class ServeConfig:
     log_files: int = 5  # full files of the log that are kept beside the one that is written
     login_s: float = 43_200.0  # how long a login lasts, used or not
     roots: str = ""  # folders, with colons between them, of which callers with a key may name files
+    tls_cert: str = ""  # file of the certificate in PEM, and those of its authorities: https is spoken, and no http
+    tls_key: str = ""  # file of its key in PEM, for this user alone
+    security_contact: str = ""  # mailto: or https: address for who finds a hole, as /.well-known/security.txt tells it
 
     def __post_init__(self) -> None:
         between("serve.port", self.port, 0, 65535)
@@ -306,6 +313,12 @@ class ServeConfig:
         between("serve.login_s", self.login_s, 60, 365 * 86_400)
         if self.keys not in ("auto", "always"):
             raise ConfigError(f"serve.keys={self.keys} must be auto or always")
+        if bool(self.tls_cert) != bool(self.tls_key):
+            raise ConfigError("serve.tls_cert and serve.tls_key go together. Name both files, or none")
+        if self.security_contact and not CONTACT.fullmatch(self.security_contact):
+            raise ConfigError(
+                f"serve.security_contact={self.security_contact!r} must be an address such as mailto:me@example.org"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -235,7 +235,7 @@ def test_the_linter_of_images_has_nothing_to_say():
 
 def test_the_image_is_asked_for_its_health_on_the_port_it_listens_on():
     port = steps("EXPOSE")[0]
-    asked = re.findall(r"http://127\.0\.0\.1:(\d+)(/[a-z/]*)", " ".join(steps("HEALTHCHECK")))
+    asked = re.findall(r"://127\.0\.0\.1:(\d+)(/[a-z/]*)", " ".join(steps("HEALTHCHECK")))
     assert asked == [(port, "/health/live")]
     assert asked[0][1] in OPEN  # without a key, which a container needs as soon as it listens to its network
     assert f'"--port", "{port}"' in steps("CMD")[0]

@@ -25,7 +25,7 @@ def needs_keys(serve: ServeConfig, accounts: AccountsConfig | None = None) -> bo
     """Whether callers need a key or a login: always if that is set, else when others than this machine's people can
     reach it.
 
-    Further names in `api.origins` say that it is called from elsewhere, through a proxy for example.
+    Further names in `serve.hosts` say that it is called from elsewhere, through a proxy for example.
     """
     if accounts is not None and accounts.mode == "people":
         return True

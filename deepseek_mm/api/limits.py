@@ -385,7 +385,10 @@ class SlowClientProtocol(H11Protocol):
             head = h11.Response(status_code=status, headers=told.raw_headers, reason=HTTPStatus(status).phrase.encode())
             for event in (head, h11.Data(data=bytes(told.body)), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
-            self.transport.write_eof()
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            else:  # over TLS the line can only be closed whole
+                self.transport.close()
             self.flow.resume_reading()
         else:
             self.transport.close()

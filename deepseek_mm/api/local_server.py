@@ -25,6 +25,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Protocol
 
+from deepseek_mm.api.tls import PinnedConnection, hash_certificate
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import BadQuestion, Busy, DeepSeekMMError, LibraryError, ServerError, Unauthorised
 from deepseek_mm.shapes import answer_shape
@@ -48,14 +49,18 @@ class LocalServer:
     socket_inode: int  # of the listening socket
     folder: tuple[int, int]  # device and inode of the library's folder
     settings: str  # digest of the settings that answers depend on
+    certificate: str = ""  # SHA-256 of the one that it shows over https; empty of a server that speaks http
 
     @property
     def url(self) -> str:
         """Its address without a path."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        scheme = "https" if self.certificate else "http"
+        return f"{scheme}://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def open_connection(self, timeout_s: float) -> HTTPConnection:
         """One that is not connected yet."""
+        if self.certificate:
+            return PinnedConnection(self.host, self.port, certificate=self.certificate, timeout=timeout_s)
         return HTTPConnection(self.host, self.port, timeout=timeout_s)
 
 
@@ -111,6 +116,7 @@ def describe_server(folder: Path, sock: socket.socket, config: Config) -> LocalS
         socket_inode=os.fstat(sock.fileno()).st_ino,
         folder=identify_folder(folder),
         settings=digest_settings(config),
+        certificate=hash_certificate(config.serve),
     )
 
 

@@ -23,6 +23,7 @@ from deepseek_mm.api.credentials import PARAMETER, first_key, needs_keys
 from deepseek_mm.api.lifecycle import GracefulShutdown
 from deepseek_mm.api.limits import RequestLimiter, SlowClientProtocol
 from deepseek_mm.api.logs import configure_logging
+from deepseek_mm.api.tls import check_certificate
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import CannotListen, LibraryError
 
@@ -66,6 +67,8 @@ def build_server(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object]
         proxy_headers=False,
         timeout_graceful_shutdown=CUT_S,
         server_header=False,
+        ssl_certfile=serve.tls_cert or None,
+        ssl_keyfile=serve.tls_key or None,
     )
     server = ApiServer(config)
     server.hush, server.graceful = hush, graceful
@@ -90,7 +93,7 @@ def run_api(
     with configure_logging(config), closing(api), keep_tidy(api.tidy):
         api.start()
         api.warm_up()
-        say(f"ready: {format_address(sock)}{token_suffix(token)}  ({note})")
+        say(f"ready: {format_address(sock, config.serve)}{token_suffix(token)}  ({note})")
         app = guard_app(api.app, config, doors.keys, accounts=doors.accounts, tokens=tokens)
         build_server(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
 
@@ -171,7 +174,10 @@ def lock_library(data: Path) -> Iterator[None]:
 
 @contextmanager
 def open_socket(serve: ServeConfig) -> Iterator[socket.socket]:
-    """A listening socket: browsers that come early wait. CannotListen says who holds the port, if that can be seen."""
+    """A listening socket: browsers that come early wait. CannotListen says who holds the port, if that can be seen;
+    ConfigError, which file of TLS cannot be used.
+    """
+    check_certificate(serve)
     try:
         family, kind, _, _, address = socket.getaddrinfo(serve.host, serve.port, type=socket.SOCK_STREAM)[0]
         sock = socket.create_server(address[:2], family=family)
@@ -199,10 +205,11 @@ def find_holder(port: int) -> str:
     return ""
 
 
-def format_address(sock: socket.socket) -> str:
+def format_address(sock: socket.socket, serve: ServeConfig) -> str:
     """Where a person on this machine finds it."""
     host, port = sock.getsockname()[:2]
-    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
+    scheme = "https" if serve.tls_cert else "http"
+    return f"{scheme}://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"
 
 
 def _lines(path: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,10 @@ from deepseek_mm.api.schemas import Record
 from deepseek_mm.api.tasks import Tasks
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.embeddings.towers import package_folder
+from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.generator import CountingGenerator
+
+CONTACT_DAYS = 90  # until a copy of security.txt is too old
 
 
 class PlanStepOut(Record):
@@ -186,6 +190,14 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
         """For Prometheus."""
         return Response(metrics.text(tasks), media_type=FORMAT)
 
+    @router.get("/.well-known/security.txt", include_in_schema=False)
+    def tell_contact() -> Response:
+        """Whom to tell of a hole, for whoever asks; nothing there unless a setting says so."""
+        contact = assistant.config.serve.security_contact
+        if not contact:
+            raise NothingThere("nobody is named here to tell of a hole: serve.security_contact is empty")
+        return Response(describe_contact(contact, datetime.now(UTC)), media_type="text/plain")
+
     @router.get("/docs", include_in_schema=False)
     def docs() -> HTMLResponse:
         return get_swagger_ui_html(
@@ -197,6 +209,12 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
         )
 
     return router
+
+
+def describe_contact(contact: str, now: datetime) -> str:
+    """RFC 9116: the contact, and until when this may be believed."""
+    expires = (now + timedelta(days=CONTACT_DAYS)).isoformat(timespec="seconds")
+    return f"Contact: {contact}\nExpires: {expires}\nPreferred-Languages: en, zh\n"
 
 
 def swagger_ui() -> Path:
