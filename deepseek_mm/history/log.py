@@ -25,6 +25,7 @@ from deepseek_mm.history.queries import hash_of, owned_conversation, owned_turn
 from deepseek_mm.history.records import Conversation, Corrected, ErasedHistory, Rating, Saved, Turn, answer_to_rows
 from deepseek_mm.history.tables import (
     COUNTED,
+    CitationRow,
     ConversationRow,
     SavedRow,
     TurnRow,
@@ -37,7 +38,7 @@ from deepseek_mm.storage.database import Database, DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
 from deepseek_mm.types import Answer, Question, Request
-from index.region import MovedFile
+from index.region import UPLOADS, MovedFile
 
 HISTORY = Schema(
     create=create_tables,

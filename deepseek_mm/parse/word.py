@@ -62,7 +62,7 @@ def type_of(parts: ZipParts, name: str) -> str:
     """What a part says that it is."""
     root = parts.read_plain_xml(CONTENT_TYPES)
     named = {each.get("PartName", "").lstrip("/"): each.get("ContentType", "") for each in root if local_name(each)}
-    return named.get(name, "")
+    return str(named.get(name, ""))
 
 
 def read_headings(parts: ZipParts, name: str) -> dict[str, str]:
@@ -115,7 +115,8 @@ def text_in(element: "etree._Element") -> str:
     """All letters inside, as they are read; several paragraphs on lines of their own."""
     space = etree.QName(element).namespace or ""
     runs = element.iter(*(f"{{{space}}}{name}" for name in KNOWN))
-    if next(runs, None) is element and not any(local_name(each) != "t" for each in runs):  # nothing but letters
+    is_first: bool = next(runs, None) is element
+    if is_first and not any(local_name(each) != "t" for each in runs):  # nothing but letters
         return "".join(each.text or "" for each in element.iter(f"{{{space}}}t"))
     found: list[str] = []
     walk = etree.iterwalk(element, events=("start", "end"))
