@@ -35,6 +35,7 @@ class Visitor:
         photos: int | None = 3,
         **options: object,
     ) -> None:
+        options = {"service_workers": "block"} | options  # one would stand between the page and what tests reroute
         self.context = browser.new_context(viewport={"width": width, "height": height}, **options)
         self.context.set_default_timeout(WAIT_MS)
         self.page: Page = self.context.new_page()

@@ -33,7 +33,11 @@ from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import Forbidden
 
 SECURITY = Path(__file__).parent.parent / "docs" / "security.md"
-OPEN = {"GET /health/live": "no key either: a watchdog asks", "GET /docs": "describes the API, to whoever came in"}
+OPEN = {
+    "GET /health/live": "no key either: a watchdog asks",
+    "GET /docs": "describes the API, to whoever came in",
+    "GET /.well-known/security.txt": "no key either: strangers find holes",
+}
 OPEN_FILES = {"/openapi.json", "/docs/assets"}  # the same
 SETS = [frozenset(some) for count in range(len(RIGHTS) + 1) for some in combinations(RIGHTS, count)]
 ACTS = list(methods_of_services()) + [

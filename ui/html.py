@@ -153,9 +153,11 @@ def head(language: Language) -> str:
     words = in_language(language)
     names = dict(zip(GRADIO_NAMES, words.gradio_names, strict=True)) if language != "en" else {}
     drop = {"large": words.drop_large, "empty": words.drop_empty}
-    page = json.dumps({"language": language, "languages": LANGUAGES, "names": names, "drop": drop})
-    scripts = "\n".join(map(script, ("stream", "page", "complete", "drop")))
-    return f'<link rel="icon" href="/icon.svg">\n<script>const PAGE = {page};\n{scripts}</script>'
+    share = {"empty": words.share_empty, "gone": words.share_gone}
+    page = json.dumps({"language": language, "languages": LANGUAGES, "names": names, "drop": drop, "share": share})
+    scripts = "\n".join(map(script, ("stream", "page", "complete", "drop", "share")))
+    manifest = f'<link rel="manifest" href="/manifest.webmanifest?language={language}">'
+    return f'<link rel="icon" href="/icon.svg">\n{manifest}\n<script>const PAGE = {page};\n{scripts}</script>'
 
 
 SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]

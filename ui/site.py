@@ -26,6 +26,7 @@ from ui.photo_info import WORLD_PATH
 from ui.photos.photo_tiles import PhotoTiles
 from ui.pictures import PagePictures, make_heat_maps
 from ui.videos import video_route
+from ui.web_app import add_web_app
 from ui.words import LANGUAGES, Language, in_language
 
 COOKIE = "language"  # set by page.js when a language is chosen
@@ -71,6 +72,8 @@ def add_page(app: FastAPI, services: Services) -> None:
             tiles=tiles.answer,
             count_upload=services.accounts.count_upload,
         )
+
+    add_web_app(app)
 
     @app.get("/icon.svg", include_in_schema=False)
     @app.get("/favicon.ico", include_in_schema=False)

@@ -34,8 +34,16 @@ from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
 from index.region import EVERYBODY, view_as
 
-OPEN = ("/health/live", "/favicon.ico", "/icon.svg", "/.well-known/security.txt")  # whoever asks
-PAGE = ("/en", "/zh", "/picture", "/video", "/heat")  # the page, and what it is made of: these need the right "page"
+APP = ("/manifest.webmanifest", "/worker.js", "/icon-192.png", "/icon-512.png")  # what a browser installs the page by
+OPEN = (*APP, "/health/live", "/favicon.ico", "/icon.svg", "/.well-known/security.txt")  # whoever asks
+PAGE = (
+    "/en",
+    "/zh",
+    "/share",
+    "/picture",
+    "/video",
+    "/heat",
+)  # what the page is made of: needs the right "page"
 FETCHES = re.compile(
     r"/gradio_api/+(?:proxy=|file=\s*[a-z][a-z0-9+.-]*:/)", re.IGNORECASE
 )  # Gradio would, for a caller

@@ -11,6 +11,12 @@ class PageWords:
         "Ask your photos. Every answer shows where it comes from; nothing leaves this machine.",
         "向你的照片提问。每个回答都标明出处，一切只留在本机。",
     )
+    share_empty = Translation(
+        "What was shared has no picture and no text. Share a picture.", "分享的内容里没有图片，也没有文字。请分享图片。"
+    )
+    share_gone = Translation(
+        "What was shared is not here any more. Share it once more.", "分享的内容已不在这里。请再分享一次。"
+    )
     files = Translation(("{count} file", "{count} files"), ("{count} 个文件", "{count} 个文件"))
     browser = Translation("This browser's secret", "此浏览器的密钥")
     this_page = Translation("This page's name", "此页面的名称")
