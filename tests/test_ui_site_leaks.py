@@ -49,7 +49,7 @@ def test_without_a_login_nothing_is_uploaded_and_no_event_starts(house):
 def test_every_part_of_the_page_needs_the_right_page(house):
     mounts = {route.path for route in house[1].routes if isinstance(route, Mount)}
     paths = {getattr(route, "path", "") for route in house[1].routes}
-    parts = mounts | {path for path in paths if path.startswith(("/picture", "/video", "/heat"))}
+    parts = mounts | {path for path in paths if path.startswith(("/share", "/picture", "/video", "/heat"))}
     assert sorted({f"/{path.split('/')[1]}" for path in parts} - {"/docs"}) == sorted(PAGE)
 
 
