@@ -89,6 +89,7 @@ def test_who_may_not_ask_and_what_is_no_message_are_refused(tmp_path):
         assert (broken.status_code, broken.json()["error"]["code"]) == (400, -32700)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_message_larger_than_the_protocols_own_limit_is_read(tmp_path):
     """Pictures come as data URLs, of which the package refuses more than 4 MiB unless it is told otherwise."""
     with served(tmp_path) as (url, keys, _):
@@ -100,6 +101,7 @@ def test_a_message_larger_than_the_protocols_own_limit_is_read(tmp_path):
         assert "no picture" in json.dumps(answer.json()["result"])
 
 
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize("version", ["2025-11-25", "2026-07-28"])
 def test_an_agent_that_hangs_up_stops_its_answer(tmp_path, version):
     never = threading.Event()

@@ -140,6 +140,7 @@ def test_the_command_line_finds_the_server_over_https_and_knows_its_certificate(
             connection.request("GET", "/about", headers={"Authorization": f"Bearer {server.token}"})
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_who_sends_too_slowly_over_https_is_told_so_and_cut(tmp_path, files):
     with served(tmp_path, files, patience_s=0.2) as (url, _, _):
         context = ssl.create_default_context(cadata=AUTHORITY.cert_pem.bytes().decode())

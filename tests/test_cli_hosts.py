@@ -144,7 +144,7 @@ class Leader(BaseHTTPRequestHandler):
 def leading(leads_to=""):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Leader)
     server.leads_to, server.came = leads_to, []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield server
     finally:
