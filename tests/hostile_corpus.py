@@ -30,6 +30,7 @@ from deepseek_mm.parse.xmp.sidecars import read_sidecar
 
 HOSTILE_FILES: Mapping[str, Make] = ARCHIVES | PICTURES | DOCUMENTS | TEXTS | FOLDERS
 LOOK_S = 0.01
+SPENT: dict[int, float] = {}  # number of a worker -> seconds
 RESET_PEAK = "5"  # what clear_refs takes to forget the largest size
 
 
@@ -96,8 +97,14 @@ def read_one(name: str, config: ParseConfig, reading: Reading) -> None:
 
 
 def computed() -> float:
-    """Seconds that this process has computed, and its workers."""
-    return time.process_time() + sum(map(cpu_seconds, worker_pids()))
+    """Seconds that this process has computed, and all its workers, those that have ended as well."""
+    note_workers()
+    return time.process_time() + sum(SPENT.values())
+
+
+def note_workers() -> None:
+    """Write down what the workers have computed so far: of one that has ended nobody tells it."""
+    SPENT.update({pid: max(SPENT.get(pid, 0.0), cpu_seconds(pid)) for pid in worker_pids()})
 
 
 class WorkerGauge:
@@ -126,6 +133,7 @@ class WorkerGauge:
             self._look()
 
     def _look(self) -> None:
+        note_workers()
         for pid in worker_pids():
             self.worker_mb = max(self.worker_mb, status_mb(pid, "VmHWM"))
             self._cpu_s[pid] = max(self._cpu_s.get(pid, 0.0), cpu_seconds(pid))

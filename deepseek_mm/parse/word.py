@@ -115,8 +115,8 @@ def text_in(element: "etree._Element") -> str:
     """All letters inside, as they are read; several paragraphs on lines of their own."""
     space = etree.QName(element).namespace or ""
     runs = element.iter(*(f"{{{space}}}{name}" for name in KNOWN))
-    is_first: bool = next(runs, None) is element
-    if is_first and not any(local_name(each) != "t" for each in runs):  # nothing but letters
+    first = next(runs, None)
+    if first is not None and first is element and all(local_name(each) == "t" for each in runs):  # nothing but letters
         return "".join(each.text or "" for each in element.iter(f"{{{space}}}t"))
     found: list[str] = []
     walk = etree.iterwalk(element, events=("start", "end"))
