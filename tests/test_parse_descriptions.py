@@ -1,13 +1,14 @@
 """What people write about pictures: in the file, or in a line of a document beside it."""
 
 import io
+import time
 
 import pytest
 from fakes import picture
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from deepseek_mm.parse.descriptions import describe_line, described_files
+from deepseek_mm.parse.descriptions import NAMED, PICTURE_NAME, describe_line, described_files
 from deepseek_mm.parse.picture_texts import descriptions_in, without_pixels
 
 XMP = (
@@ -94,3 +95,16 @@ def _noted(text: str) -> bytes:
     exif = Image.Exif()
     exif[0x010E] = text
     return exif.tobytes()
+
+
+@pytest.mark.parametrize(
+    "line", ["a b.jpg", "x | a b.JPG: y", "(b.png)", " .jpg", "a .gif", "a/.png x", "a.jpgs", "words", "|.tif"]
+)
+def test_whether_a_line_has_a_name_is_told_as_the_name_itself_is_found(line):
+    assert bool(NAMED.search(line)) == bool(PICTURE_NAME.search(line))
+
+
+def test_long_passages_without_a_name_cost_what_they_are_long():
+    began_s = time.process_time()
+    assert described_files(("word " * 150 + "\n") * 5_000) == []
+    assert time.process_time() - began_s < 5

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 PICTURE_NAME = re.compile(
     r"[^\s|,;:\"'`<>()\[\]/\\][^|,;:\"'`<>()\[\]/\\\n]*?\.(?:jpe?g|png|webp|gif|tiff?|heic|bmp|avif)\b", re.I
 )
+NAMED = re.compile(  # whether a line has such a name at all: looked for from its end, which takes a line's length
+    r"[^\s|,;:\"'`<>()\[\]/\\]\s*\.(?:jpe?g|png|webp|gif|tiff?|heic|bmp|avif)\b", re.I
+)
 LIST_MARK = re.compile(r"^\s*(?:[-*+\u2022>#]+|\d+[.)])?\s*")
 MARKDOWN = re.compile(
     r"!?\[([^\]]*)\]\([^)]*\)|[*`]{1,3}(?=\S)|(?<=\S)[*`]{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)"
@@ -34,7 +37,7 @@ class DescribedFile:
 
 def described_files(text: str) -> list[DescribedFile]:
     """What the lines of a passage say of pictures, in order."""
-    found = (describe_line(line) for line in text.splitlines() if PICTURE_NAME.search(line))
+    found = (describe_line(line) for line in text.splitlines() if NAMED.search(line))
     return [each for each in found if each is not None]
 
 
