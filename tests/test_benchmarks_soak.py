@@ -64,6 +64,12 @@ def test_pools_that_fill_and_are_given_back_are_no_growth_and_what_stays_is():
     assert len(lowest_by_period(drop_warm_up(flat)[:4])) == 4
 
 
+def test_pools_that_fill_after_the_last_whole_period_are_no_growth():
+    fills = [1_000 + fill for _ in range(9) for fill in (0, 200, 300, 400, 500)]
+    ends = samples_of(*fills, 1_600, 1_700)
+    assert report_growth(ends, StatusCounts()).numbers["soak_grew_mb"] == pytest.approx(0)
+
+
 def test_of_a_long_run_ten_minutes_are_warm_up_and_of_a_short_one_a_third():
     long = samples_of(*range(121))
     assert drop_warm_up(long)[0].seconds == 600

@@ -272,11 +272,16 @@ def drop_warm_up(samples: Sequence[MemorySample]) -> list[MemorySample]:
 
 
 def lowest_by_period(samples: Sequence[MemorySample]) -> list[MemorySample]:
-    """The lowest of each time between two tidyings; all of them where these are too few for a line."""
+    """The lowest of each whole time between two tidyings; all of them where these are too few for a line.
+
+    What comes after the last whole one may hold no tidying, and would pass for growth.
+    """
     lowest: dict[int, MemorySample] = {}
+    each_s = (samples[-1].seconds - samples[0].seconds) / max(1, len(samples) - 1)
+    num_whole = int((samples[-1].seconds - samples[0].seconds + 1.5 * each_s) // TIDY_S)
     for one in samples:
         period = int((one.seconds - samples[0].seconds) // TIDY_S)
-        if period not in lowest or one.resident_mb < lowest[period].resident_mb:
+        if period < num_whole and (period not in lowest or one.resident_mb < lowest[period].resident_mb):
             lowest[period] = one
     return list(lowest.values()) if len(lowest) >= FEWEST else list(samples)
 
