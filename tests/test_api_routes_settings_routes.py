@@ -121,8 +121,8 @@ def test_settings_need_their_right_even_to_be_read(house):
 
 
 def test_an_address_with_a_key_in_it_is_shown_without(house, me):
-    house.file.write({"lm.url": "http://me:secret@10.0.0.1/v1"})
-    assert "secret" not in me.get("/settings").text
+    house.file.write({"lm.url": "http://me:hunter2@10.0.0.1/v1"})
+    assert "hunter2" not in me.get("/settings").text
 
 
 @pytest.mark.parametrize(
