@@ -111,8 +111,7 @@ class Assistant:
         now = self._with_settings_now()
         turns = now._understand(questions)  # what is asked for, act by act; a turn of the history each
         cases = now._retrieve(turns)  # evidence for each act, and what its skill makes of it
-        states = [list(now._compose(case, Event())) for case in cases]  # claims in words, each sentence verified
-        return [answer for *_, answer in states]
+        return [[*now._compose(case, Event())][-1] for case in cases]  # claims in words, each sentence verified
 
     def stream(self, question: Question, *, stop: Event | None = None) -> Iterator[Answer]:
         """The answer as it grows; the last one is done or stopped. Raises what `ask` raises."""
@@ -376,13 +375,12 @@ class Assistant:
         recent, before = state.turns[-self.config.rag.history_turns :], len(state.turns)
         if before == REMEMBERED and question.conversation is not None:
             before = self.history.num_turns(question.conversation, session=question.session)
-        names = [printable(picture.name) for picture in question.more]
         conversation, turn = self.history.begin(
             question,
             image_path=path_of(uploads[0]) if uploads else "",
             settings=asdict(self.config),
             fingerprint=f"{self.retriever.space.fingerprint[:8]}+{self.lm.fingerprint[:8]}",
-            more=list(zip(names, map(path_of, uploads[1:]), strict=True)),
+            more=[(printable(each.name), path_of(own)) for each, own in zip(question.more, uploads[1:], strict=True)],
         )
         case = QuestionContext(
             question=question,
@@ -395,8 +393,8 @@ class Assistant:
             turn=turn,
             began_s=time.monotonic(),
         )
-        asked = tuple(turn.question for turn in recent)
-        return PendingTurn(case=case, request=request, state=replace(state, asked=asked), uploads=tuple(uploads))
+        state = replace(state, asked=tuple(turn.question for turn in recent))
+        return PendingTurn(case=case, request=request, state=state, uploads=tuple(uploads))
 
     def _retrieve(self, turns: Sequence[PendingTurn]) -> list[QuestionContext]:
         """What was found for all acts of each case, and what is certain about it."""

@@ -4,11 +4,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from index.region import UPLOADS, Viewer, current_viewer
+from index.region import UPLOADS, LibraryViewer, current_viewer
 from index.tables import AlbumItemRow, AlbumRow, FaceRow, PersonRow, RatingRow, SourceRow
 
 
-def visible_to(viewer: Viewer, of: type[SourceRow] = SourceRow) -> list[ColumnElement[bool]]:
+def visible_to(viewer: LibraryViewer, of: type[SourceRow] = SourceRow) -> list[ColumnElement[bool]]:
     """What a source must be like for this viewer to know of it; `of` is the table under another name."""
     return [of.collection.not_in(sorted(viewer.hidden))] if viewer.hidden else []
 
@@ -44,7 +44,7 @@ def digests_with(person: str) -> Select[Any]:
     return faces.where(PersonRow.name == person, PersonRow.name != "")
 
 
-def counts_for(viewer: Viewer) -> ColumnElement[bool]:
+def counts_for(viewer: LibraryViewer) -> ColumnElement[bool]:
     """A rating is the one that counts for this viewer: their own, or else what the house says."""
     if not viewer.owner:
         return RatingRow.owner == ""
@@ -52,6 +52,6 @@ def counts_for(viewer: Viewer) -> ColumnElement[bool]:
     return or_(RatingRow.owner == viewer.owner, and_(RatingRow.owner == "", RatingRow.digest.not_in(own)))
 
 
-def digests_rated(viewer: Viewer, how: ColumnElement[bool]) -> Select[Any]:
+def digests_rated(viewer: LibraryViewer, how: ColumnElement[bool]) -> Select[Any]:
     """The bytes of photos that are rated so, as far as this viewer is concerned."""
     return select(RatingRow.digest).where(how, counts_for(viewer))

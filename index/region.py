@@ -305,24 +305,24 @@ class Person:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Viewer:
+class LibraryViewer:
     """Who reads: whose ratings count, and which collections are for them as if they were not there."""
 
     owner: str = ""  # id of an account; "" where there are none
     hidden: frozenset[str] = frozenset()  # names of collections
 
 
-EVERYBODY = Viewer()  # the machine's own person, and work in the background
-_VIEWER: ContextVar[Viewer] = ContextVar("viewer", default=EVERYBODY)
+EVERYBODY = LibraryViewer()  # the machine's own person, and work in the background
+_VIEWER: ContextVar[LibraryViewer] = ContextVar("viewer", default=EVERYBODY)
 
 
-def current_viewer() -> Viewer:
+def current_viewer() -> LibraryViewer:
     """For whom the work of this thread or task is done."""
     return _VIEWER.get()
 
 
 @contextmanager
-def view_as(viewer: Viewer) -> Iterator[None]:
+def view_as(viewer: LibraryViewer) -> Iterator[None]:
     """All that this thread or task reads inside is read for this viewer."""
     token = _VIEWER.set(viewer)
     try:
@@ -359,7 +359,7 @@ class Filter:
     not_people: tuple[str, ...] = ()  # none of them may be in the photo, as far as faces tell
     place: str = ""  # taken there: a city, a country or what lies between, by its English name
     grouped: bool = False  # of files that belong together only the first that fits: see `index.companions`
-    viewer: Viewer = EVERYBODY  # put there by the store: see `limit_to_viewer`
+    viewer: LibraryViewer = EVERYBODY  # put there by the store: see `limit_to_viewer`
 
 
 EVERYTHING = Filter()

@@ -32,7 +32,7 @@ from deepseek_mm.services import Services
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.types import Question
 from index.people import NewFace
-from index.region import Viewer
+from index.region import LibraryViewer
 
 SECRET = "zebrafinch"  # stands in everything that is somebody's own
 DAYS = 365.0 * 86_400
@@ -162,6 +162,6 @@ def index(house: PeopleHouse, caller: Caller, paths: list[str], collection: str 
     return job.id
 
 
-def viewer_of(house: PeopleHouse, name: str) -> Viewer:
+def viewer_of(house: PeopleHouse, name: str) -> LibraryViewer:
     """What somebody sees."""
     return house.caller(name).viewer

@@ -17,12 +17,12 @@ from index_help import open_store, photo, regions_for, rows
 from index import Filter, Symbol
 from index.curation import Curation
 from index.people import NewFace, People
-from index.region import EVERYBODY, Label, PhotoStatement, StatedFacts, Viewer, view_as
+from index.region import EVERYBODY, Label, LibraryViewer, PhotoStatement, StatedFacts, view_as
 from index.statements import Statements
 from index.store import RegionStore
 
 SECRET = "secret"
-BEN, ANNA = Viewer(owner="ben", hidden=frozenset((SECRET,))), Viewer(owner="anna")
+BEN, ANNA = LibraryViewer(owner="ben", hidden=frozenset((SECRET,))), LibraryViewer(owner="anna")
 FACE = np.eye(1, 8, dtype=np.float32)[0]
 Ask = Callable[[RegionStore], Any]
 READS: dict[str, Ask] = {
@@ -244,7 +244,7 @@ def test_a_rating_is_ones_own_and_else_that_of_the_house(store):
         store.curation.rate([2], is_favourite=True)
         assert [source.id for source in store.sources(Filter(is_favourite=True), limit=9)] == [2]
         assert store.curation.ratings_of([1])[1].stars == 3
-    with view_as(Viewer(owner="cleo")):
+    with view_as(LibraryViewer(owner="cleo")):
         assert [source.id for source in store.sources(Filter(is_favourite=True), limit=9)] == [1]
     assert [source.id for source in store.sources(Filter(is_favourite=True), limit=9)] == [1]
     with view_as(ANNA):

@@ -44,12 +44,14 @@ def test_an_account_is_removed_with_all_that_is_theirs_and_a_search_finds_none_o
     assert "Ben" not in shop.out
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_without_the_flag_only_account_and_keys_go(shop):
     assert shop("users", "remove", "Ben") == 0
     assert Keys(shop.folder / "library").all() == ()
     assert holds(shop)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_is_still_found_is_told_and_the_command_fails(shop):
     (shop.folder / "library" / "note.txt").write_text(WORDS)
     assert shop("users", "remove", "Ben", "--delete-data") != 0

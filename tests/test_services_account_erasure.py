@@ -100,12 +100,14 @@ def test_what_others_have_stays(house):
     assert house.assistant.store.counts().sources == 1
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_without_data_the_conversations_stay(house):
     removed = house.services.accounts.remove_person(house.anna, house.ben.user)
     assert removed.report is None
     assert house.holds(SECRET_WORDS)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_what_is_still_there_is_said(house):
     (house.data / "note.txt").write_text(f"Ben asked: {SECRET_WORDS}")
     report = house.services.accounts.remove_person(house.anna, house.ben.user, data=True).report
@@ -119,6 +121,7 @@ def test_the_last_owner_keeps_account_and_data(house):
     assert house.services.history.list_conversations(house.anna, limit=9)
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_whoever_else_keeps_something_is_told_of_the_session(house):
     told: list[str] = []
     erasure = replace(house.services.accounts.erasure, erasers=[lambda session: told.append(session) or 3])

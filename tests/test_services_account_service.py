@@ -116,20 +116,17 @@ def test_people_have_keys_of_the_same_name_and_remove_their_own_alone(house, ann
     assert len(house.keys.list_of("")) == 1
 
 
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda house, caller: house.change_password(caller, SECRET, ANOTHER),
-        lambda house, caller: house.end_login(caller, 1),
-        lambda house, caller: house.end_other_logins(caller),
-        lambda house, caller: house.make_key(caller, "more", ["ask"]),
-        lambda house, caller: house.remove_key(caller, "phone"),
-    ],
-)
-def test_a_key_changes_nothing_of_the_account_that_it_belongs_to(house, ben, act):
+def test_a_key_changes_nothing_of_the_account_that_it_belongs_to(house, ben):
     house.make_key(ben, "phone", ["ask"])
-    with pytest.raises(Forbidden, match="Log in"):
-        act(house, as_key(ben))
+    for act in (
+        lambda caller: house.change_password(caller, SECRET, ANOTHER),
+        lambda caller: house.end_login(caller, 1),
+        lambda caller: house.end_other_logins(caller),
+        lambda caller: house.make_key(caller, "more", ["ask"]),
+        lambda caller: house.remove_key(caller, "phone"),
+    ):
+        with pytest.raises(Forbidden, match="Log in"):
+            act(as_key(ben))
     assert house.accounts.verify("Ben", SECRET)
     assert [key.name for key in house.list_keys(as_key(ben))] == ["phone"]
 

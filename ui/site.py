@@ -6,6 +6,7 @@ scripts, fonts and data from this server only.
 
 import os
 import re
+from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
@@ -15,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deepseek_mm import Services
+from deepseek_mm import Assistant, Services
 from ui import html
 from ui.gateway.events import PageOwners, patch_streams
 from ui.gateway.files import FileRegistry
@@ -24,7 +25,7 @@ from ui.html import calm
 from ui.layout import build_ui
 from ui.photo_info import WORLD_PATH
 from ui.photos.photo_tiles import PhotoTiles
-from ui.pictures import PagePictures, make_heat_maps
+from ui.pictures import HeatMaps, PagePictures, make_heat_maps
 from ui.videos import video_route
 from ui.web_app import add_web_app
 from ui.words import LANGUAGES, Language, in_language
@@ -40,12 +41,8 @@ def add_page(app: FastAPI, services: Services) -> None:
     patch_streams()
     cache = assistant.config.data.absolute() / "page"
     os.environ["GRADIO_TEMP_DIR"] = str(cache)  # Gradio asks for it whenever it makes a component
-    pictures = PagePictures(cache / "pictures", assistant.picture)
-    pictures.heats = make_heat_maps(assistant)
-    pictures.companions = lambda sources: assistant.store.companions(sources)
-    pictures.is_hidden = lambda path: assistant.store.is_hidden(path)
-    pictures.is_offline = lambda source: bool(assistant.find_away(source.path))
-    first: list[BaseRoute] = [pictures.route(), pictures.heats.route(), video_route(pictures, assistant.config.parse)]
+    pictures, heats = open_pictures(assistant, cache / "pictures")
+    first: list[BaseRoute] = [pictures.route(), heats.route(), video_route(pictures, assistant.config.parse)]
     files, owners = FileRegistry(cache), PageOwners()
     if services.accounts.erasure is not None:
         services.accounts.erasure.erasers.append(files.forget_owner)
@@ -74,6 +71,12 @@ def add_page(app: FastAPI, services: Services) -> None:
         )
 
     add_web_app(app)
+    add_icons(app)
+    app.router.routes[:0] = first  # a timeline asks for fifty pictures: none is compared with every route of the API
+
+
+def add_icons(app: FastAPI) -> None:
+    """What the page is made of that is no page: its icon and the outline of the world; and the way to the page."""
 
     @app.get("/icon.svg", include_in_schema=False)
     @app.get("/favicon.ico", include_in_schema=False)
@@ -90,7 +93,15 @@ def add_page(app: FastAPI, services: Services) -> None:
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/{language}/{query}", headers={"Cache-Control": "no-store"})
 
-    app.router.routes[:0] = first  # a timeline asks for fifty pictures: none is compared with every route of the API
+
+def open_pictures(assistant: Assistant, folder: Path) -> tuple[PagePictures, HeatMaps]:
+    """The pictures of a library with what the page asks about them, and the heat maps that are laid over them."""
+    pictures, heats = PagePictures(folder, assistant.picture), make_heat_maps(assistant)
+    pictures.heats = heats
+    pictures.companions = lambda sources: assistant.store.companions(sources)
+    pictures.is_hidden = lambda path: assistant.store.is_hidden(path)
+    pictures.is_offline = lambda source: bool(assistant.find_away(source.path))
+    return pictures, heats
 
 
 def chosen(cookie: str, accepts: str) -> Language:

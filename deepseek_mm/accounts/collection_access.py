@@ -1,6 +1,6 @@
 """Who may see which collection of the library: all of the house, named people, or its owner alone.
 
-What is closed to somebody is for them as if it were not there: the store leaves it out of every query (`index.Viewer`).
+What is closed to somebody is for them as if it were not there: the store leaves it out of every query (`index.LibraryViewer`).
 A collection of which nothing is said is the house's. Whose owner's account is gone stays closed: what somebody kept to
 themselves does not become everybody's with them.
 """
@@ -21,7 +21,7 @@ from deepseek_mm.accounts.records import (
 )
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
 from deepseek_mm.storage.database import Database
-from index.region import EVERYBODY, LIBRARY, UPLOADS, Viewer
+from index.region import EVERYBODY, LIBRARY, UPLOADS, LibraryViewer
 
 Known = dict[str, CollectionAccess]
 
@@ -40,13 +40,13 @@ class CollectionAccessList:
         """What is said of this collection; None if it is the house's."""
         return self._database.read(_read_all).get(name)
 
-    def viewer_of(self, caller: Caller) -> Viewer:
+    def viewer_of(self, caller: Caller) -> LibraryViewer:
         """What the caller sees: all of it on this machine, from elsewhere what is open to the account, if it is one."""
         if caller.local:
             return EVERYBODY
         known = self._database.read(_read_all).values()
         hidden = frozenset(each.name for each in known if not each.is_open_to(caller.user))
-        return Viewer(owner=caller.user, hidden=hidden)
+        return LibraryViewer(owner=caller.user, hidden=hidden)
 
     def change(
         self, name: str, *, owner: str, visibility: str, readers: Sequence[str] = (), by: str = ""

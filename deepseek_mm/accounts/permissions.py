@@ -17,7 +17,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, ge
 
 from deepseek_mm.config import SandboxConfig, ServeConfig
 from deepseek_mm.errors import BadFile, Forbidden, NothingThere, Unauthorised
-from index.region import EVERYBODY, Viewer, view_as
+from index.region import EVERYBODY, LibraryViewer, view_as
 
 Right = Literal["ask", "library", "settings", "page", "run"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
@@ -42,7 +42,7 @@ class Caller:
     session: str  # whose conversations and tasks these are, as the history knows them
     local: bool = False  # somebody on this machine, without a key: may name any file and change every setting
     user: str = ""  # id of the account whose person this is; "" of a key or a machine without accounts
-    viewer: Viewer = EVERYBODY  # whose ratings count for them, and which collections they may not see
+    viewer: LibraryViewer = EVERYBODY  # whose ratings count for them, and which collections they may not see
     address: str = field(default="", compare=False)  # where the request comes from, for the audit log
     login: int = field(default=0, compare=False)  # id of the login that it came with; 0: it came with none
 
@@ -76,16 +76,16 @@ def require_owner(caller: Caller, owner: str, what: str) -> None:
         raise Forbidden(f"{what} is somebody else's, who alone may change it. Ask them, or an owner of this house")
 
 
-def iterate_as(viewer: Viewer, items: Iterator[Item]) -> Iterator[Item]:
+def iterate_as(viewer: LibraryViewer, items: Iterator[Item]) -> Iterator[Item]:
     """The same items, each made as this viewer sees the library, in whatever thread they are asked for."""
+    ended = object()
     try:
         while True:
             with view_as(viewer):
-                try:
-                    item = next(items)
-                except StopIteration:
-                    return
-            yield item
+                item = next(items, ended)
+            if item is ended:
+                return
+            yield cast(Item, item)
     finally:
         if isinstance(items, Generator):
             with view_as(viewer):

@@ -31,7 +31,7 @@ from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
 from deepseek_mm.parse.repository import LeftOut, Reason, in_words, why_content
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
-from index.region import LIBRARY, FoundFile, MovedFile, Stamp, Viewer, view_as
+from index.region import LIBRARY, FoundFile, LibraryViewer, MovedFile, Stamp, view_as
 from index.store import RegionStore
 
 Outcome = Literal["added", "replaced", "unchanged", "copies", "moved"]
@@ -166,7 +166,7 @@ class Intake:
             self._note_found(batch)
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
-            with view_as(Viewer(hidden=self.protected)):
+            with view_as(LibraryViewer(hidden=self.protected)):
                 self.store.collect(found.files, self.collection)
         SidecarCheck(store=self.store, marks=STATED).renew(found.files, paths)
         return Report(

@@ -20,7 +20,7 @@ from deepseek_mm.language.wording import say
 from deepseek_mm.language.words import plural, with_article
 from deepseek_mm.types import Answer, Found
 from index import Filter, Region, Source
-from index.region import Viewer, current_viewer, view_as
+from index.region import LibraryViewer, current_viewer, view_as
 from index.store import RegionStore
 
 STARTERS = "starters"  # kind of jobs
@@ -212,7 +212,7 @@ class StarterTrial:
         """Payload: language, library, hidden (collections that whoever asks may not see); the result has the questions
         and searches that passed.
         """
-        with view_as(Viewer(hidden=frozenset(task.job.payload.get("hidden", ())))):
+        with view_as(LibraryViewer(hidden=frozenset(task.job.payload.get("hidden", ())))):
             return self._try_all(task)
 
     def _try_all(self, task: Task) -> str:

@@ -36,7 +36,7 @@ from deepseek_mm.types import Answer, Question
 from deepseek_mm.vision.description import Description
 from deepseek_mm.vision.pipeline import ImageAnalysis
 from index import Source
-from index.region import Viewer, current_viewer, view_as
+from index.region import LibraryViewer, current_viewer, view_as
 
 State = TypeVar("State")
 Produce = Callable[[threading.Event], Iterator[State]]  # the states, which end early when the event is set
@@ -167,7 +167,7 @@ class QueuedQuestion:
 
     question: Question
     stop: threading.Event
-    viewer: Viewer  # for whom it is looked up
+    viewer: LibraryViewer  # for whom it is looked up
 
 
 def ignore_batch(kind: str, number: int, seconds: float) -> None:

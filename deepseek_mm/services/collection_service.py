@@ -15,7 +15,7 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, Conflict, Forbidden
 from deepseek_mm.library.library import normalize_collection
 from index import LIBRARY
-from index.region import EVERYBODY, Viewer
+from index.region import EVERYBODY, LibraryViewer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +78,7 @@ class CollectionService:
         return self.assistant.accounts
 
 
-def describe_collection(accounts: Accounts | None, name: str, sources: int, viewer: Viewer) -> OwnedCollection:
+def describe_collection(accounts: Accounts | None, name: str, sources: int, viewer: LibraryViewer) -> OwnedCollection:
     """A collection that the viewer may see, with so many files."""
     said = accounts.collections.find(name) if accounts is not None else None
     if said is None or accounts is None:

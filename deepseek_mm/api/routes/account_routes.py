@@ -113,7 +113,7 @@ class ErasureOut(Record):
     leftovers: list[LeftoverOut] = Field(description="where that still stands: empty proves that it is gone")
 
 
-class RemovedOut(Record):
+class RemovedAccountOut(Record):
     """Whose account is gone, and what went with it."""
 
     user: UserOut
@@ -222,9 +222,11 @@ def change_person(services: OurServices, user: UserId, asked: UserChangeIn, call
 
 
 @router.delete("/users/{user}")
-def remove_person(services: OurServices, user: UserId, caller: Administrator, data: WithData = False) -> RemovedOut:
+def remove_person(
+    services: OurServices, user: UserId, caller: Administrator, data: WithData = False
+) -> RemovedAccountOut:
     """Forget an account with its logins and keys; with `data` everything that belongs to the person, with a proof."""
-    return RemovedOut.of(services.accounts.remove_person(caller, user, data=data))
+    return RemovedAccountOut.of(services.accounts.remove_person(caller, user, data=data))
 
 
 @router.get("/audit", name="audit")
