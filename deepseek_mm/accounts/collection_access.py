@@ -1,6 +1,6 @@
 """Who may see which collection of the library: all of the house, named people, or its owner alone.
 
-What is closed to somebody is for them as if it were not there: the store leaves it out of every query (`index.LibraryViewer`).
+What is closed to somebody is for them as if it were not there: the store leaves it out of every query (`index.region`).
 A collection of which nothing is said is the house's. Whose owner's account is gone stays closed: what somebody kept to
 themselves does not become everybody's with them.
 """
