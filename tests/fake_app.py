@@ -105,6 +105,9 @@ class Shelf:
         wanted = [each.source for each in self.regions if not where.source_ids or each.source.id in where.source_ids]
         return wanted[offset : offset + limit]
 
+    def is_hidden(self, path: str) -> bool:
+        return False
+
     def companions(self, source_ids: Sequence[int]) -> dict[int, tuple[Source, ...]]:
         return {}
 

@@ -229,7 +229,13 @@ def test_photos_that_are_mounted_may_be_named_by_callers_with_a_key():
 
 
 def test_the_linter_of_images_has_nothing_to_say():
-    found = subprocess.run(["hadolint", "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [Path(sys.executable).with_name("hadolint"), "Dockerfile"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (found.returncode, found.stdout) == (0, "")
 
 

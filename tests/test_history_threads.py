@@ -7,7 +7,7 @@ from history_samples import ANSWER, BOX, ask, run_sql, told
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
-from deepseek_mm.history.records import NAME_CHARS, TITLE_CHARS, title_of
+from deepseek_mm.history.records import IMPORTED, NAME_CHARS, TITLE_CHARS, title_of
 from deepseek_mm.types import Answer, Question
 
 
@@ -180,9 +180,9 @@ def test_an_adopted_conversation_is_equal_to_the_one_that_went_out(history):
     came_in = history.turns(adopted, session="")
     for new, old in zip(came_in, went_out, strict=True):
         assert new.id > old.id
-        assert new == replace(
-            old, id=new.id, conversation=adopted, answer=replace(old.answer, conversation=adopted, turn=new.id)
-        )
+        answer = replace(old.answer, conversation=adopted, turn=new.id)
+        settings = {**old.settings, IMPORTED: True}  # from then on it is known where it came from
+        assert new == replace(old, id=new.id, conversation=adopted, answer=answer, settings=settings)
     assert history.conversations(session="", limit=9) == [replace(listed, id=adopted, pinned=True)]
 
 

@@ -120,7 +120,7 @@ def test_no_route_tells_or_changes_anything_of_somebody_elses(house, things, pla
         at = said.casefold().find(SECRET)
         assert at < 0, (case.name, said[max(0, at - 400) : at + 400])
         assert told.status_code < 500, (case.name, told.text[:500])
-        if route not in TAKEN:
+        if route not in TAKEN and case.about != "nothing":
             assert told.status_code == of_nobody.status_code, (case.name, told.text[:500], of_nobody.text[:500])
     assert num > 350
     assert look(house, things) == before
