@@ -29,7 +29,7 @@ from index.region import (
     current_viewer,
     limit_to_viewer,
 )
-from index.tables import SourceRow
+from index.tables import RegionRow, SourceRow
 from index.vectors import Floats
 
 
@@ -112,15 +112,16 @@ class StoreReader:
         """Source id -> its regions, the whole picture first; an empty tuple where the source is gone."""
         found: dict[int, list[Region]] = {source_id: [] for source_id in source_ids}
         with self._database.reading() as session:
-            for region in queries.regions_by_source(session, _keep_visible(session, source_ids)):
-                found[region.source.id].append(region)
+            for region in queries.regions_by_source(session, source_ids):
+                if _is_visible(region.source):
+                    found[region.source.id].append(region)
         return {source_id: tuple(regions) for source_id, regions in found.items()}
 
     def leading(self, source_ids: Sequence[int]) -> dict[int, Region]:
         """Source id -> the region that stands for it: the whole picture, or what was added first; only where one is."""
         with self._database.reading() as session:
-            ids = _keep_visible(session, source_ids)
-            return {region.source.id: region for region in queries.leading_regions(session, ids)}
+            leading = queries.leading_regions(session, source_ids)
+        return {region.source.id: region for region in leading if _is_visible(region.source)}
 
     def openings(self, source_ids: Sequence[int]) -> dict[int, str]:
         """Source id -> the first text of it; only where it has one."""
@@ -137,11 +138,7 @@ class StoreReader:
     def vectors_of(self, region_ids: Sequence[int]) -> Floats:
         """(N, D), row n belonging to region_ids[n]; NotStored names the first that is gone."""
         with self._database.reading() as session:
-            seen = region_ids
-            if current_viewer().hidden:
-                regions = queries.regions_by_id(session, region_ids)
-                seen = [n for n in region_ids if n in regions and _is_visible(regions[n].source)]
-            vectors = queries.vectors_by_id(session, seen, self._dim)
+            vectors = queries.vectors_by_id(session, _keep_regions(session, region_ids), self._dim)
         for region_id in region_ids:
             if region_id not in vectors:
                 raise NotStored(region_id)
@@ -247,3 +244,12 @@ def _keep_visible(session: Session, source_ids: Sequence[int]) -> Sequence[int]:
     seen = select(SourceRow.id).where(queries.among(SourceRow.id, source_ids), *visible_to(viewer))
     visible = set(session.scalars(seen))
     return [source_id for source_id in source_ids if source_id in visible]
+
+
+def _keep_regions(session: Session, region_ids: Sequence[int]) -> Sequence[int]:
+    """The same of regions, in no order."""
+    viewer = current_viewer()
+    if not viewer.hidden:
+        return region_ids
+    seen = select(RegionRow.id).join(SourceRow, SourceRow.id == RegionRow.source_id)
+    return session.scalars(seen.where(queries.among(RegionRow.id, region_ids), *visible_to(viewer))).all()

@@ -21,12 +21,7 @@ def test_both_costs_are_taken_and_added_up(tmp_path, monkeypatch):
     for name, value in {"REQUESTS": 5, "ASKS": 3, "PEOPLE": 3}.items():
         monkeypatch.setattr(bench, name, value)
 
-    def open_house(config, progress):
-        assistant = build(config.data)
-        assistant.library.start()
-        return assistant
-
-    monkeypatch.setattr(bench, "load", open_house)
+    monkeypatch.setattr(bench, "load", lambda config, progress: build(config.data))
     told = bench.measure_accounts(BenchSetting(folder=tmp_path / "bench", note=lambda line: None)).numbers
     assert told["photos"] == 2
     assert told["ask_ms"] > 0

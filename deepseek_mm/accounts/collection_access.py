@@ -100,13 +100,12 @@ def check_visibility(visibility: str) -> Visibility:
 
 
 def _read_all(session: Session) -> Known:
-    readers: dict[str, list[str]] = {}
-    for name, user_id in session.execute(select(ReaderRow.collection, ReaderRow.user_id).order_by(ReaderRow.user_id)):
-        readers.setdefault(name, []).append(user_id)
-    columns = select(CollectionRow.name, CollectionRow.owner, CollectionRow.visibility).order_by(CollectionRow.name)
-    return {
-        name: CollectionAccess(
-            name=name, owner=owner, visibility=check_visibility(visibility), readers=tuple(readers.get(name, ()))
-        )
-        for name, owner, visibility in session.execute(columns)
-    }
+    """One look, for it is made with every request."""
+    columns = (CollectionRow.name, CollectionRow.owner, CollectionRow.visibility, ReaderRow.user_id)
+    query = select(*columns).outerjoin(ReaderRow, ReaderRow.collection == CollectionRow.name)
+    known: Known = {}
+    for name, owner, visibility, reader in session.execute(query.order_by(CollectionRow.name, ReaderRow.user_id)):
+        before = known[name].readers if name in known else ()
+        readers = before if reader is None else (*before, reader)
+        known[name] = CollectionAccess(name=name, owner=owner, visibility=check_visibility(visibility), readers=readers)
+    return known
