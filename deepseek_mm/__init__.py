@@ -105,7 +105,7 @@ if TYPE_CHECKING:
     from deepseek_mm.services.account_service import OwnAccount as OwnAccount
     from deepseek_mm.services.account_service import RemovedAccount as RemovedAccount
     from deepseek_mm.services.collection_service import OwnedCollection as OwnedCollection
-    from deepseek_mm.services.collection_service import describe_collection as describe_collection
+    from deepseek_mm.services.collection_service import describe_collections as describe_collections
     from deepseek_mm.services.conversation_replay import ModelDifference as ModelDifference
     from deepseek_mm.services.conversation_replay import ReplayedTurn as ReplayedTurn
     from deepseek_mm.services.inspection_picture import DrawingTexts as DrawingTexts
@@ -201,7 +201,7 @@ _NAMES = {  # of each module of ours
     "sandbox.run": "Sandbox open_sandbox",
     "services": "Services build_services",
     "services.account_service": "OwnAccount RemovedAccount",
-    "services.collection_service": "OwnedCollection describe_collection",
+    "services.collection_service": "OwnedCollection describe_collections",
     "services.conversation_replay": "ModelDifference ReplayedTurn",
     "services.inspection_picture": "DrawingTexts draw_inspection",
     "services.inspection_service": "InspectedLook InspectedText Inspection",

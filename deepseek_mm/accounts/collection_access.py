@@ -75,12 +75,10 @@ class CollectionAccessList:
             session.flush()
             return _read_all(session)[name]
 
-    def forget_owner(self, owner: str) -> list[CollectionAccess]:
-        """What is said of an account's collections is forgotten, so they are the house's; returns what it was."""
+    def forget_owner(self, owner: str) -> None:
+        """What is said of an account's collections is forgotten, so they are the house's."""
         with self._database.writing() as session:
-            own = [each for each in _read_all(session).values() if each.owner == owner]
             session.execute(delete(CollectionRow).where(CollectionRow.owner == owner))
-        return own
 
     def rename(self, old: str, new: str) -> None:
         """What is said of the one is said of the other, unless something is said of that already."""

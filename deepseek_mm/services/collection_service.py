@@ -5,12 +5,12 @@ before anything is in it, and say who sees it; from then on only they change it.
 holds for everybody's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.permissions import Caller, requires
-from deepseek_mm.accounts.records import Visibility
+from deepseek_mm.accounts.records import CollectionAccess, Visibility
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, Conflict, Forbidden
 from deepseek_mm.library.library import normalize_collection
@@ -43,9 +43,9 @@ class CollectionService:
         accounts, viewer = self.assistant.accounts, caller.viewer
         said = accounts.collections.all() if accounts is not None else []
         own = {each.name for each in said if viewer == EVERYBODY or each.owner == caller.user}
-        return [
-            describe_collection(accounts, name, counts.get(name, 0), viewer) for name in sorted(counts.keys() | own)
-        ]
+        return describe_collections(
+            accounts, {name: counts.get(name, 0) for name in sorted(counts.keys() | own)}, viewer
+        )
 
     @requires("library")
     def change_access(
@@ -70,7 +70,7 @@ class CollectionService:
         others = [each for each in ids if each != whose]
         accounts.collections.change(clean, owner=whose, visibility=visibility, readers=others, by=caller.user)
         count = self.assistant.store.collections().get(clean, 0)
-        return describe_collection(accounts, clean, count, caller.viewer)
+        return describe_collections(accounts, {clean: count}, caller.viewer)[0]
 
     def _accounts(self) -> Accounts:
         if self.assistant.accounts is None:
@@ -78,13 +78,22 @@ class CollectionService:
         return self.assistant.accounts
 
 
-def describe_collection(accounts: Accounts | None, name: str, sources: int, viewer: LibraryViewer) -> OwnedCollection:
-    """A collection that the viewer may see, with so many files."""
-    said = accounts.collections.find(name) if accounts is not None else None
-    if said is None or accounts is None:
-        can_take = accounts is not None and (bool(viewer.owner) or viewer == EVERYBODY)
-        return OwnedCollection(name=name, sources=sources, is_own=can_take)
+def describe_collections(
+    accounts: Accounts | None, counts: Mapping[str, int], viewer: LibraryViewer
+) -> list[OwnedCollection]:
+    """Collections that the viewer may see, by name with their number of files; in this order."""
+    if accounts is None:
+        return [OwnedCollection(name=name, sources=num) for name, num in counts.items()]
+    said = {each.name: each for each in accounts.collections.all()}
     names = {user.id: user.name for user in accounts.all()}
+    return [_describe(name, num, said.get(name), names, viewer) for name, num in counts.items()]
+
+
+def _describe(
+    name: str, sources: int, said: CollectionAccess | None, names: Mapping[str, str], viewer: LibraryViewer
+) -> OwnedCollection:
+    if said is None:
+        return OwnedCollection(name=name, sources=sources, is_own=bool(viewer.owner) or viewer == EVERYBODY)
     is_own = viewer == EVERYBODY or said.owner == viewer.owner
     return OwnedCollection(
         name=name,

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import gradio as gr
 
-from deepseek_mm import Caller, Citation, OwnedCollection, SearchFilter, describe_collection
+from deepseek_mm import Caller, Citation, OwnedCollection, SearchFilter, describe_collections
 from index import LIBRARY, Region, Source
 from index.region import Order, current_viewer
 from ui import edges
@@ -121,7 +121,7 @@ class LibraryLister(Handlers):
         accounts = self.assistant.accounts
         if accounts is None or name not in counts:
             return None
-        return describe_collection(accounts, name, counts[name], current_viewer())
+        return describe_collections(accounts, {name: counts[name]}, current_viewer())[0]
 
 
 def bare(source: Source) -> Region:
