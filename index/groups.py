@@ -7,11 +7,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from index import queries
-from index.region import LIBRARY, Filter, GroupCount, LabelCount, MonthCount, Source
+from index.region import LIBRARY, Counts, Filter, GroupCount, LabelCount, MonthCount, Source
 from index.tables import LabelRow, RegionRow, SourceRow
+
+
+def counts(session: Session, where: Filter) -> Counts:
+    """How many sources and regions `where` allows."""
+    sources, regions = queries.matching_sources(where), queries.matching_regions(where)
+    return Counts(sources=queries.count_of(session, sources), regions=queries.count_of(session, regions))
+
+
+def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter) -> dict[str, int]:
+    """What stands in this column with the number of sources that have it, commonest first, equals by name."""
+    sources = func.count()
+    query = queries.matching_sources(where).order_by(None).with_only_columns(column, sources).group_by(column)
+    return {name: count for name, count in session.execute(query.order_by(sources.desc(), column)) if name}
 
 
 def months(session: Session, where: Filter) -> list[MonthCount]:

@@ -1,19 +1,30 @@
 """Which photos somebody may know of, belong to an album, show a person or are rated so, as parts of queries."""
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, or_, select
 
 from index.region import UPLOADS, LibraryViewer, current_viewer
 from index.tables import AlbumItemRow, AlbumRow, FaceRow, PersonRow, RatingRow, SourceRow
 
+HIDDEN: BindParameter[str] = bindparam("hidden")  # `list_hidden` of the viewer, in statements that stand ready
 
-def visible_to(viewer: LibraryViewer, of: type[SourceRow] = SourceRow) -> list[ColumnElement[bool]]:
+
+def list_hidden(viewer: LibraryViewer) -> str:
+    """The collections that are hidden from this viewer as one text, for each parameter of a query costs time."""
+    return "\n".join(["", *sorted(viewer.hidden), ""])
+
+
+def is_unlisted(hidden: str | BindParameter[str], of: type[SourceRow] = SourceRow) -> ColumnElement[bool]:
+    """A source is in none of the collections that `list_hidden` named; `of` is the table under another name."""
+    return func.instr(hidden, "\n" + of.collection + "\n") == 0
+
+
+@lru_cache(maxsize=256)  # to build an expression takes longer than to look
+def visible_to(viewer: LibraryViewer, of: type[SourceRow] = SourceRow) -> tuple[ColumnElement[bool], ...]:
     """What a source must be like for this viewer to know of it; `of` is the table under another name."""
-    if not viewer.hidden:
-        return []
-    listed = "\n".join(["", *sorted(viewer.hidden), ""])  # one text, for each parameter of a query costs time
-    return [func.instr(listed, "\n" + of.collection + "\n") == 0]
+    return (is_unlisted(list_hidden(viewer), of),) if viewer.hidden else ()
 
 
 def in_library() -> tuple[ColumnElement[bool], ...]:

@@ -20,12 +20,18 @@ from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.errors import StoreBusy
 from index import places, queries
 from index.face_groups import group_faces
-from index.membership import in_library, known_digests, visible_to
+from index.membership import HIDDEN, in_library, is_unlisted, known_digests, list_hidden, visible_to
 from index.region import UPLOADS, Face, Person, current_viewer
 from index.tables import FaceRow, MarkRow, NotPersonRow, PersonRow, SourceRow
 from index.vectors import Floats
 
 FACES_MARK = "faces"  # of photos whose faces were read
+NAMES = select(PersonRow.name).where(PersonRow.name != "").order_by(PersonRow.name)
+FACES_SEEN = select(FaceRow.person_id).where(
+    FaceRow.digest.in_(select(SourceRow.digest).where(SourceRow.collection != UPLOADS, is_unlisted(HIDDEN))),
+    FaceRow.person_id.is_not(None),
+)
+NAMES_SEEN = NAMES.where(PersonRow.id.in_(FACES_SEEN))  # by whom some collections are not seen
 KNOWN = select(SourceRow.digest).where(SourceRow.collection != UPLOADS)
 IN_GROUP = 2  # photos from which on an unnamed person is shown
 MOST_UNNAMED = 200  # unnamed people that are listed
@@ -167,11 +173,10 @@ def find_person(session: Session, person_id: int) -> Person | None:
 
 def name_people(session: Session) -> list[str]:
     """The names that there are, in order."""
-    query = select(PersonRow.name).where(PersonRow.name != "")
-    if current_viewer().hidden:
-        seen = select(FaceRow.person_id).where(FaceRow.digest.in_(known_digests()), FaceRow.person_id.is_not(None))
-        query = query.where(PersonRow.id.in_(seen))
-    return list(session.scalars(query.order_by(PersonRow.name)))
+    viewer = current_viewer()
+    if not viewer.hidden:
+        return list(session.scalars(NAMES))
+    return list(session.scalars(NAMES_SEEN, {"hidden": list_hidden(viewer)}))
 
 
 def faces_of(session: Session, source_ids: Sequence[int]) -> dict[int, list[Face]]:

@@ -34,8 +34,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from index.membership import album_position, digests_in, digests_rated, digests_with, visible_to
-from index.region import LIBRARY, UPLOADS, Counts, Filter, Label, Order, Region, Source, Symbol
+from index import membership
+from index.region import LIBRARY, UPLOADS, Filter, Label, Order, Region, Source, Symbol, current_viewer
 from index.tables import (
     CallRow,
     LabelRow,
@@ -64,6 +64,7 @@ REGIONS: dict[str, Executable] = {
     "source_id": select(*REGION_COLUMNS).where(RegionRow.source_id.in_(IDS)),
 }
 SOURCES: Executable = select(*SOURCE_COLUMNS).where(SourceRow.id.in_(IDS))
+VISIBLE: Executable = select(SourceRow.id).where(SourceRow.id.in_(IDS), membership.is_unlisted(membership.HIDDEN))
 LABELS: Executable = (
     select(LabelRow.region_id, LabelRow.name, LabelRow.score)
     .where(LabelRow.region_id.in_(IDS))
@@ -91,9 +92,9 @@ def to_source(row: SourceRow) -> Source:
     return Source(id=row.id, **{name: getattr(row, name) for name in SOURCE_FIELDS})
 
 
-def rows_of(session: Session, query: Executable, ids: Iterable[int]) -> Sequence[Any]:
-    """Rows of a statement that stands ready, for these ids."""
-    return session.connection().execute(query, {"ids": json.dumps([int(n) for n in ids])}).all()
+def rows_of(session: Session, query: Executable, ids: Iterable[int], **values: str) -> Sequence[Any]:
+    """Rows of a statement that stands ready, for these ids and what else it has a place for."""
+    return session.connection().execute(query, {"ids": json.dumps([int(n) for n in ids]), **values}).all()
 
 
 def regions_by(session: Session, column: Literal["id", "source_id"], ids: Iterable[int]) -> list[Region]:
@@ -150,7 +151,12 @@ def _symbols(session: Session, ids: Sequence[int]) -> dict[int, Symbol]:
 STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machine
 LABELLED = "SELECT json_group_array(region_id) FROM labels WHERE name = ?"
 READ_ROWS = 8192  # vectors fetched in one piece
-VECTORS: Executable = select(VectorRow.region_id, VectorRow.data).where(VectorRow.region_id.in_(IDS))
+VECTORS: Executable = (
+    select(VectorRow.region_id, VectorRow.data)
+    .join(RegionRow, RegionRow.id == VectorRow.region_id)
+    .join(SourceRow, SourceRow.id == RegionRow.source_id)
+    .where(VectorRow.region_id.in_(IDS), membership.is_unlisted(membership.HIDDEN))
+)
 SOURCE, *ROWS = (insert(table) for table in (SourceRow, RegionRow, VectorRow, LabelRow, SymbolRow, CallRow))
 ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
     "added": (SourceRow.id.desc(),),
@@ -164,7 +170,7 @@ ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
 
 def source_conditions(where: Filter, of: type[SourceRow] = SourceRow) -> list[ColumnElement[bool]]:
     """What `where` asks of a source; `of` is the table under another name, where there are two of it."""
-    conditions = visible_to(where.viewer, of)
+    conditions = [*membership.visible_to(where.viewer, of)]
     if where.collection is not None:
         conditions.append(of_collection(where.collection, of))
     if where.source_ids:
@@ -183,13 +189,13 @@ def source_conditions(where: Filter, of: type[SourceRow] = SourceRow) -> list[Co
     if where.months:
         conditions.append(extract("month", of.taken_at).in_(where.months))
     if where.is_favourite:
-        conditions.append(of.digest.in_(digests_rated(where.viewer, RatingRow.is_favourite.is_(True))))
+        conditions.append(of.digest.in_(membership.digests_rated(where.viewer, RatingRow.is_favourite.is_(True))))
     if where.stars:
-        conditions.append(of.digest.in_(digests_rated(where.viewer, RatingRow.stars >= where.stars)))
+        conditions.append(of.digest.in_(membership.digests_rated(where.viewer, RatingRow.stars >= where.stars)))
     if where.album:
-        conditions.append(of.digest.in_(digests_in(where.album)))
-    conditions += [of.digest.in_(digests_with(person)) for person in where.people]
-    conditions += [of.digest.not_in(digests_with(person)) for person in where.not_people]
+        conditions.append(of.digest.in_(membership.digests_in(where.album)))
+    conditions += [of.digest.in_(membership.digests_with(person)) for person in where.people]
+    conditions += [of.digest.not_in(membership.digests_with(person)) for person in where.not_people]
     if where.place:
         conditions.append(of.id.in_(select(RegionRow.source_id).where(*in_place(where.place))))
     if where.layout:
@@ -290,7 +296,7 @@ def matching_regions(where: Filter) -> Select[Any]:
 
 def matching_sources(where: Filter, order: Order = "added") -> Select[Any]:
     """Sources that `where` allows and that have a region it allows, in this order."""
-    by = (album_position(where.album),) if order == "album" and where.album else ORDERS[order]
+    by = (membership.album_position(where.album),) if order == "album" and where.album else ORDERS[order]
     query = select(SourceRow).where(*source_conditions(where)).order_by(*by)
     of_regions = region_conditions(where)
     if not of_regions:
@@ -359,12 +365,6 @@ def count_of(session: Session, query: Select[Any]) -> int:
     return session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
 
 
-def counts(session: Session, where: Filter) -> Counts:
-    """How many sources and regions `where` allows."""
-    sources, regions = matching_sources(where), matching_regions(where)
-    return Counts(sources=count_of(session, sources), regions=count_of(session, regions))
-
-
 def vectors_after(session: Session, last_id: int, dim: int) -> Rows:
     """Ids above `last_id` and their vectors, rising, in pieces.
 
@@ -383,9 +383,18 @@ def latest_vectors(session: Session, limit: int, *, up_to: int, dim: int) -> lis
     return [(region_id, from_blobs([data], dim)[0]) for region_id, data in rows]
 
 
+def list_visible(session: Session, source_ids: Sequence[int]) -> Sequence[int]:
+    """Those of the sources that the current viewer may know of, in their order."""
+    viewer = current_viewer()
+    if not viewer.hidden:
+        return source_ids
+    visible = {row[0] for row in rows_of(session, VISIBLE, source_ids, hidden=membership.list_hidden(viewer))}
+    return [source_id for source_id in source_ids if source_id in visible]
+
+
 def vectors_by_id(session: Session, ids: Sequence[int], dim: int) -> dict[int, Floats]:
-    """The vectors of those `ids` that exist."""
-    rows = rows_of(session, VECTORS, ids)
+    """The vectors of those `ids` that exist, as far as the current viewer may know of them."""
+    rows = rows_of(session, VECTORS, ids, hidden=membership.list_hidden(current_viewer()))
     return {region_id: from_blobs([data], dim)[0] for region_id, data in rows}
 
 
@@ -413,13 +422,6 @@ def opening_texts(session: Session, source_ids: Sequence[int]) -> dict[int, str]
     first = select(func.min(RegionRow.id)).where(RegionRow.kind == "text", among(RegionRow.source_id, source_ids))
     found = select(RegionRow.source_id, RegionRow.text).where(RegionRow.id.in_(first.group_by(RegionRow.source_id)))
     return {source_id: text for source_id, text in session.execute(found)}
-
-
-def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter) -> dict[str, int]:
-    """What stands in this column with the number of sources that have it, commonest first, equals by name."""
-    sources = func.count()
-    query = matching_sources(where).order_by(None).with_only_columns(column, sources).group_by(column)
-    return {name: count for name, count in session.execute(query.order_by(sources.desc(), column)) if name}
 
 
 def add_source(session: Session, source: Source) -> Source:

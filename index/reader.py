@@ -29,7 +29,7 @@ from index.region import (
     current_viewer,
     limit_to_viewer,
 )
-from index.tables import RegionRow, SourceRow
+from index.tables import SourceRow
 from index.vectors import Floats
 
 
@@ -94,7 +94,7 @@ class StoreReader:
     def places_of(self, source_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         """Source id -> every path with its bytes, its own first; () where the source is gone."""
         with self._database.reading() as session:
-            found = places.paths_of(session, _keep_visible(session, source_ids))
+            found = places.paths_of(session, queries.list_visible(session, source_ids))
         return {source_id: found.get(source_id, ()) for source_id in source_ids}
 
     def sources(
@@ -126,19 +126,19 @@ class StoreReader:
     def openings(self, source_ids: Sequence[int]) -> dict[int, str]:
         """Source id -> the first text of it; only where it has one."""
         with self._database.reading() as session:
-            return queries.opening_texts(session, _keep_visible(session, source_ids))
+            return queries.opening_texts(session, queries.list_visible(session, source_ids))
 
     def companions(self, source_ids: Sequence[int]) -> dict[int, tuple[Source, ...]]:
         """Source id -> the other files that belong to it, the one that leads them first; only where there are any."""
         with self._database.reading() as session:
-            found = groups.companions_of(session, _keep_visible(session, source_ids))
+            found = groups.companions_of(session, queries.list_visible(session, source_ids))
         visible = {source_id: tuple(filter(_is_visible, others)) for source_id, others in found.items()}
         return {source_id: others for source_id, others in visible.items() if others}
 
     def vectors_of(self, region_ids: Sequence[int]) -> Floats:
         """(N, D), row n belonging to region_ids[n]; NotStored names the first that is gone."""
         with self._database.reading() as session:
-            vectors = queries.vectors_by_id(session, _keep_regions(session, region_ids), self._dim)
+            vectors = queries.vectors_by_id(session, region_ids, self._dim)
         for region_id in region_ids:
             if region_id not in vectors:
                 raise NotStored(region_id)
@@ -147,7 +147,7 @@ class StoreReader:
     def counts(self, *, where: Filter = EVERYTHING) -> Counts:
         """How many sources and regions `where` allows."""
         where = limit_to_viewer(where)
-        return self._tally(("counts", where), lambda session: queries.counts(session, where))
+        return self._tally(("counts", where), lambda session: groups.counts(session, where))
 
     def latest(self, *, where: Filter = EVERYTHING) -> int:
         """Id of the source that was added last among those that `where` allows; 0 where there is none."""
@@ -192,12 +192,12 @@ class StoreReader:
     def kinds(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
         """Kind -> how many sources of it `where` allows, commonest first."""
         where = limit_to_viewer(where)
-        return dict(self._tally(("kinds", where), lambda session: queries.numbers(session, SourceRow.kind, where)))
+        return dict(self._tally(("kinds", where), lambda session: groups.numbers(session, SourceRow.kind, where)))
 
     def formats(self, *, where: Filter = EVERYTHING) -> dict[str, int]:
         """File type -> how many sources of it `where` allows, commonest first."""
         where = limit_to_viewer(where)
-        return dict(self._tally(("formats", where), lambda session: queries.numbers(session, SourceRow.format, where)))
+        return dict(self._tally(("formats", where), lambda session: groups.numbers(session, SourceRow.format, where)))
 
     def symbols(self, name: str, *, where: Filter = EVERYTHING) -> list[Region]:
         """Where `name` is defined: "ask_many", or with as much before it as the caller knows: "Assistant.ask_many",
@@ -234,22 +234,3 @@ class StoreReader:
 
 def _is_visible(source: Source) -> bool:
     return source.collection not in current_viewer().hidden
-
-
-def _keep_visible(session: Session, source_ids: Sequence[int]) -> Sequence[int]:
-    """Those of the sources that the current viewer may know of, in their order."""
-    viewer = current_viewer()
-    if not viewer.hidden:
-        return source_ids
-    seen = select(SourceRow.id).where(queries.among(SourceRow.id, source_ids), *visible_to(viewer))
-    visible = set(session.scalars(seen))
-    return [source_id for source_id in source_ids if source_id in visible]
-
-
-def _keep_regions(session: Session, region_ids: Sequence[int]) -> Sequence[int]:
-    """The same of regions, in no order."""
-    viewer = current_viewer()
-    if not viewer.hidden:
-        return region_ids
-    seen = select(RegionRow.id).join(SourceRow, SourceRow.id == RegionRow.source_id)
-    return session.scalars(seen.where(queries.among(RegionRow.id, region_ids), *visible_to(viewer))).all()

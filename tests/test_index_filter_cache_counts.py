@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deepseek_mm.config import IndexConfig
-from index import Counts, Filter, Label, LabelCount, Region, Source, groups, queries
+from index import Counts, Filter, Label, LabelCount, Region, Source, groups
 from index.store import RegionStore
 
 
@@ -42,7 +42,7 @@ def counted(monkeypatch):
         return lambda *args: (calls.append(name), real(*args))[1]
 
     for module, name in (
-        (queries, "counts"), (groups, "commonest_labels"), (queries, "numbers"), (groups, "collections"),
+        (groups, "counts"), (groups, "commonest_labels"), (groups, "numbers"), (groups, "collections"),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, noting(module, name))
     return calls

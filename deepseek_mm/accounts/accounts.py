@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, count
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.accounts.collection_access import CollectionAccessList
@@ -51,6 +51,11 @@ NAME = re.compile(r"\w[\w .@'-]{0,39}")
 UNNAMEABLE = re.compile(r"[^\w .@'-]|^\W+")
 LONGEST_GIVEN = 30  # letters of a name that a provider gives, with room for a number
 ID_BYTES, TOKEN_BYTES = 16, 32
+LOGIN = (  # looked for with every request
+    select(UserRow, LoginRow.id)
+    .join(LoginRow, LoginRow.user_id == UserRow.id)
+    .where(LoginRow.digest == bindparam("digest"), LoginRow.ends_at > bindparam("now"), UserRow.is_disabled.is_(False))
+)
 MOST_AUDITED = 100_000  # the oldest go first
 BROWSER_CHARS, TARGET_CHARS = 120, 200
 SEE = "python -m deepseek_mm users list"
@@ -194,10 +199,8 @@ class Accounts(DatabaseOwner):
 
     def find_login(self, token: str) -> tuple[User, int] | None:
         """Who is logged in with this token, and the id of that login; None if nobody is, or not any more."""
-        query = select(UserRow, LoginRow.id).join(LoginRow, LoginRow.user_id == UserRow.id)
-        query = query.where(LoginRow.digest == _digest(token), LoginRow.ends_at > self._now())
         with self._database.reading() as session:
-            found = session.execute(query.where(UserRow.is_disabled.is_(False))).first()
+            found = session.execute(LOGIN, {"digest": _digest(token), "now": self._now()}).first()
             return None if found is None else (user_of(found[0]), found[1])
 
     def list_logins(self, user_id: str) -> list[Login]:

@@ -24,6 +24,11 @@ from deepseek_mm.storage.database import Database
 from index.region import EVERYBODY, LIBRARY, UPLOADS, LibraryViewer
 
 Known = dict[str, CollectionAccess]
+ACCESS = (
+    select(CollectionRow.name, CollectionRow.owner, CollectionRow.visibility, ReaderRow.user_id)
+    .outerjoin(ReaderRow, ReaderRow.collection == CollectionRow.name)
+    .order_by(CollectionRow.name, ReaderRow.user_id)
+)
 
 
 class CollectionAccessList:
@@ -99,10 +104,8 @@ def check_visibility(visibility: str) -> Visibility:
 
 def _read_all(session: Session) -> Known:
     """One look, for it is made with every request."""
-    columns = (CollectionRow.name, CollectionRow.owner, CollectionRow.visibility, ReaderRow.user_id)
-    query = select(*columns).outerjoin(ReaderRow, ReaderRow.collection == CollectionRow.name)
     known: Known = {}
-    for name, owner, visibility, reader in session.execute(query.order_by(CollectionRow.name, ReaderRow.user_id)):
+    for name, owner, visibility, reader in session.connection().execute(ACCESS):
         before = known[name].readers if name in known else ()
         readers = before if reader is None else (*before, reader)
         known[name] = CollectionAccess(name=name, owner=owner, visibility=check_visibility(visibility), readers=readers)
