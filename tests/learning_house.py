@@ -84,12 +84,14 @@ def asked(history: History, question: str, photo: Path, answer: str, *, session:
     return turn
 
 
-def corrected(assistant: Assistant, folder: Path, colour: str, right: str, count: int = 6) -> list[int]:
+def corrected(
+    assistant: Assistant, folder: Path, colour: str, right: str, count: int = 6, *, session: str = ""
+) -> list[int]:
     """Questions about so many photos of a colour, with what the answer should have been."""
     turns = []
     for n in range(count):
         photo = paint(folder, f"{colour}-{n}.png", colour)
-        turn = asked(assistant.history, f"What colour is the thing number {n}?", photo, "It is grey.")
-        assistant.history.put_right(turn, right, session="")
+        turn = asked(assistant.history, f"What colour is the thing number {n}?", photo, "It is grey.", session=session)
+        assistant.history.put_right(turn, right, session=session)
         turns.append(turn)
     return turns

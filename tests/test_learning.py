@@ -10,6 +10,7 @@ from learning_house import ANSWERS, asked, corrected, learning_house, seen
 from rag_house import paint
 
 from deepseek_mm.errors import BadCheckpoint, BadFile, Conflict, NothingThere
+from deepseek_mm.history.queries import hash_of
 from deepseek_mm.jobs import Jobs, Worker, follow
 from deepseek_mm.learning import LEARN
 
@@ -215,3 +216,32 @@ def test_the_job_is_one_of_its_kind(house, tmp_path):
     assert learning.train().id == learning.train().id
     with closing(Jobs(house.config.data / "jobs.db")) as jobs:
         assert [job.title for job in jobs.find(kinds=(LEARN,), limit=5)] == ["Learn from corrections"]
+
+
+def test_what_somebody_taught_goes_with_them_and_what_others_taught_after_it_waits_again(house, tmp_path):
+    learning = house.library.learning
+    for number, (colour, owner) in enumerate((("purple", "anna"), ("orange", "ben"), ("yellow", "anna")), start=1):
+        corrected(house, tmp_path, colour, colour, count=8, session=owner)
+        learn(house)
+        learning.accept(number, force=True)
+    assert [version.teachers for version in learning.list()] == [
+        tuple(sorted(map(hash_of, ("anna", "ben")))), tuple(sorted(map(hash_of, ("anna", "ben")))), (hash_of("anna"),),
+    ]  # fmt: skip
+    assert learning.unlearn(hash_of("nobody")) == 0
+    house.history.erase("ben")
+    assert learning.unlearn(hash_of("ben")) == 2
+    assert (learning.answering, [version.number for version in learning.list()]) == (1, [1])
+    assert says(house, "what colour?", tmp_path / "purple-0.png") == "purple"
+    assert says(house, "what colour?", tmp_path / "orange-0.png") != "orange"
+    assert {example.answer for example in learning.waiting()} == {"yellow"}
+    assert not (learning.versions.folder / "3").exists()
+
+
+def test_a_version_that_cannot_be_read_goes_as_well_when_somebody_is_forgotten(house, tmp_path):
+    learning = house.library.learning
+    corrected(house, tmp_path, "purple", "purple", count=8)
+    learn(house)
+    learning.accept(1)
+    (learning.versions.folder / "1" / "version.json").write_text("{")
+    assert learning.unlearn(hash_of("anybody")) == 1
+    assert (learning.answering, learning.told) == (0, "as shipped")

@@ -26,7 +26,7 @@ def turn(question: str = "What colour is the hat?", text: str = "It is red.", **
 
 
 def only(turns) -> Example:
-    (example,) = of_turns(turns, NOUNS)
+    (example,) = of_turns(turns)
     return example
 
 
@@ -63,7 +63,7 @@ def test_what_was_said_is_the_likeliest_answer_that_the_sentence_names():
     ],
 )
 def test_what_is_about_no_one_photo_or_not_settled_teaches_nothing(unfit):
-    assert list(of_turns([turn(**{"right": "blue", **unfit})], NOUNS)) == []
+    assert list(of_turns([turn(**{"right": "blue", **unfit})])) == []
 
 
 def test_without_an_upload_the_only_photo_that_is_cited_counts():

@@ -107,6 +107,10 @@ def remove_with_data(accounts: "Accounts", user: "User", args: Namespace, desk: 
         f"the account of {user.name!r} is removed, with {report.conversations} conversations, {report.searches} saved "
         f"searches, {report.tasks} tasks and {report.files} uploads"
     )
+    if report.learned:
+        desk.say(
+            f"{report.learned} versions of the reader that learned from them are gone, too: learn anew from others"
+        )
     for found in report.leftovers:
         desk.say(f"still there: {found.path}")
     if not report.leftovers:

@@ -10,7 +10,7 @@ Deleting can be undone for a while: until then the rows are there and nobody see
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -263,6 +263,12 @@ class History(DatabaseOwner):
         first; a negative limit is none.
         """
         return self._database.read(records.read, queries.select_judged(limit))
+
+    def owners_of(self, turns: Collection[int]) -> set[str]:
+        """`hash_of` the sessions to which these turns belong."""
+        query = select(ConversationRow.session_hash).join(TurnRow, TurnRow.conversation_id == ConversationRow.id)
+        with self._database.reading() as session:
+            return set(session.scalars(query.where(TurnRow.id.in_(turns))))
 
     def turns_before(self, turn: Turn, *, last: int) -> list[Turn]:
         """The `last` turns that came before one, whose session does not matter: for what is learned from feedback."""

@@ -67,7 +67,7 @@ class Example:
         return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def of_turns(turns: Iterable[Turn], nouns: Collection[str]) -> Iterator[Example]:
+def of_turns(turns: Iterable[Turn]) -> Iterator[Example]:
     """All that these turns teach, oldest first."""
     for turn in turns:
         yield from of_boxes(turn)

@@ -12,8 +12,9 @@ layer that chooses among answers learns: towers, image head and vectors stay, so
 import hashlib
 import json
 import logging
+import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +69,7 @@ class Version:
     counts: Mapping[str, int]  # examples by where they come from, and those left out
     changed: tuple[tuple[str, str, str, str], ...]  # question, photo's name, answer before, answer after; some of them
     seconds: float  # that training took, without looking at photos
+    teachers: tuple[str, ...] = ()  # `history.hash_of` the sessions whose corrections it and those before learned
     sums: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of the files
 
 
@@ -102,6 +104,10 @@ class Versions:
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise BadCheckpoint(f"version {number} is damaged: {file} cannot be read ({error}). {NEXT}") from error
 
+    def remove(self, number: int) -> None:
+        """Delete it with all that it remembers."""
+        shutil.rmtree(self.folder / str(number))
+
     def tensors(self, version: Version, name: str) -> dict[str, Tensor]:
         """Out of HEAD or MEMORY. BadCheckpoint if it is not what was written."""
         file = self.folder / str(version.number) / name
@@ -135,6 +141,7 @@ def version_of(told: dict[str, Any]) -> Version:
     scores = tuple(Score(**score) for score in told["scores"])
     changed = tuple(tuple(each) for each in told["changed"])
     lists = {name: tuple(told[name]) for name in ("answers", "learned", "objections")}
+    lists["teachers"] = tuple(told.get("teachers", ()))  # nobody had an account before
     return Version(**told | lists | {"scores": scores, "changed": changed})
 
 
@@ -212,7 +219,7 @@ class Learning:
     def waiting(self) -> list[Example]:
         """Corrections that the version which answers has not learned yet, oldest first."""
         nouns = self.reader.sure.nouns
-        found = [*of_turns(self.history.feedback(), nouns), *of_taught(self.versions.folder, nouns)]
+        found = [*of_turns(self.history.feedback()), *of_taught(self.versions.folder, nouns)]
         base = self._answering_version()
         learned = set(base.learned) if base else set()
         latest = {example.asks: example for example in found}  # somebody may change their mind
@@ -270,6 +277,21 @@ class Learning:
         self.versions.keep_accepted(before[:-1])
         self.use()
         return self.answering
+
+    def unlearn(self, owner: str) -> int:
+        """Delete every version that learned from this owner's corrections, or that cannot be read; how many those are.
+
+        What answers is the last one accepted of those that are left, or the shipped weights. What others taught in the
+        deleted ones waits to be learned anew.
+        """
+        kept = {version.number for version in self.list() if owner not in version.teachers}
+        spoiled = [number for number in self.versions.numbers() if number not in kept]
+        if spoiled:
+            self.versions.keep_accepted([number for number in self.versions.accepted_numbers() if number in kept])
+            for number in spoiled:
+                self.versions.remove(number)
+            self.use()
+        return len(spoiled)
 
     def teach(self, rows: Sequence[dict[str, Any]]) -> int:
         """Keep questions with right answers about photos, or descriptions, to learn from. BadFile."""
@@ -333,6 +355,7 @@ class Learning:
             learned=(*(base.learned if base else ()), *(example.key for example in looked.examples)),
             scores=studied.scores,
             objections=studied.objections,
+            teachers=tuple(sorted({*(base.teachers if base else ()), *self._teachers_of(looked.examples)})),
             counts=dict(Counter(example.by for example in looked.examples)),
             changed=changed_answers(looked, material, studied),
             seconds=studied.seconds,
@@ -340,6 +363,9 @@ class Learning:
         memory = earlier.with_more(looked.asked, held_N, size=told.remembered)
         self.versions.write(version, changes(self.reader.shipped, studied), memory.tensors())
         return version
+
+    def _teachers_of(self, examples: Iterable[Example]) -> set[str]:
+        return self.history.owners_of([example.turn for example in examples if example.turn])
 
 
 def told_of(number: int) -> str:

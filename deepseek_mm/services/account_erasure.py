@@ -1,9 +1,9 @@
 """Everything that belongs to one session, deleted for good, and a search through the library's files that proves it.
 
 What goes: conversations with what was thought of their answers, saved searches, tasks, answers under way, and pictures
-that came with questions, as far as nobody else's name them, ratings, and what the library knows of files in collections
-that are closed to others (the files themselves stay where they lie). What others see stays: other files, albums, names
-of people, and what was learned from corrections.
+that came with questions, as far as nobody else's name them, ratings, what the library knows of files in collections
+that are closed to others (the files themselves stay where they lie), and every version of the reader that learned from
+the person's corrections. What others see stays: other files, albums, and names of people.
 """
 
 import time
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_mm.assistant import Assistant
-from deepseek_mm.jobs import Job, State
+from deepseek_mm.jobs import Job, Jobs, State
+from deepseek_mm.learning import LEARN
 from deepseek_mm.library.health import SHORTEST, LeftoverText
 from deepseek_mm.services.answer_service import AnswerEngine, stop_runs
 from index import Filter
@@ -37,6 +38,7 @@ class ErasureReport:
     searches: int = 0
     tasks: int = 0
     ratings: int = 0
+    learned: int = 0  # versions of the reader that had learned from their corrections
     closed: int = 0  # files in collections of theirs that others did not see
     files: int = 0  # that came with questions, or were uploaded to the page
     sought: tuple[str, ...] = ()  # what only this session has written: ids, and some of its questions
@@ -56,6 +58,7 @@ class AccountErasure:
         if self.engine is not None:
             stop_runs([run for run in self.engine.runs() if run.session == session], STOPPED_S)
         tasks = self._erase_tasks(session)
+        self._stop_jobs(lambda jobs: jobs.find(kinds=(LEARN,), states=ACTIVE, limit=-1))
         gone = self.assistant.history.erase(session)
         files = self.assistant.shelf.remove(gone.uploads - self.assistant.history.uploads())
         files += self._erase_pictures(tasks) + sum(erase(session) for erase in self.erasers)
@@ -70,6 +73,7 @@ class AccountErasure:
             searches=gone.searches,
             tasks=len(tasks),
             ratings=ratings,
+            learned=self.assistant.library.learning.unlearn(gone.session_hash),
             closed=closed,
             files=files,
             sought=(session.rpartition(":")[2], gone.session_hash, *own[:MOST_QUESTIONS]),
@@ -94,16 +98,19 @@ class AccountErasure:
 
     def _erase_tasks(self, session: str) -> list[Job]:
         """Cancel those under way, wait until they have stopped, and forget them all."""
-        jobs, until_s = self.assistant.library.jobs, time.monotonic() + STOPPED_S
-        while active := jobs.find(by=session, states=ACTIVE, limit=-1):
-            for job in active:
-                jobs.cancel(job.id)
-            if time.monotonic() > until_s:
-                break
-            time.sleep(POLL_S)
+        jobs = self.assistant.library.jobs
+        self._stop_jobs(lambda jobs: jobs.find(by=session, states=ACTIVE, limit=-1))
         ended = jobs.find(by=session, limit=-1)
         jobs.erase([job.id for job in ended])
         return ended
+
+    def _stop_jobs(self, find: Callable[[Jobs], list[Job]]) -> None:
+        """Cancel what is found, and wait until nothing is, but no longer than STOPPED_S."""
+        jobs, until_s = self.assistant.library.jobs, time.monotonic() + STOPPED_S
+        while (active := find(jobs)) and time.monotonic() < until_s:
+            for job in active:
+                jobs.cancel(job.id)
+            time.sleep(POLL_S)
 
     def _erase_pictures(self, tasks: Collection[Job]) -> int:
         """Pictures that came with these tasks and with no other that is under way."""
