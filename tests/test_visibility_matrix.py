@@ -199,6 +199,7 @@ class EventCase:
     """What somebody does on the page."""
 
     caller: Caller
+    state: SessionState  # one for all cases of an event, as for a browser that stays open
     typed: str  # into every field
     act: str  # of a button
     what: str
@@ -210,7 +211,7 @@ async def happen(page: GuardedBlocks, event: BlockFunction, case: EventCase) -> 
     sent = {"index": 0, "value": typed, "selected": True, "act": case.act, "what": case.what, "text": typed}
     pressed = gr.EventData(None, sent)
     request = request_of(caller, visitor_here(caller))
-    own = {"request": request, "state": SessionState(page), "session_hash": caller.name}
+    own = {"request": request, "state": case.state, "session_hash": caller.name}
     told, iterator = "", None
     try:
         for _ in range(MOST_VIEWS):
@@ -236,9 +237,10 @@ def try_events(
     whats = (str(things.source), things.collection, str(things.album), str(things.conversation), things.path)
     for event in [each for each in events_of(page) if re.match(of, handler_of(each).__module__)]:
         acts = pressed_acts(event) if presses else []
+        state = SessionState(page)
         cases = [("", "", str(things.source)), (SECRET, "", things.collection)]
         for typed, act, what in [*cases, *((SECRET, act, what) for act in acts for what in whats)]:
-            case = EventCase(caller=house.caller(who), typed=typed, act=act, what=what)
+            case = EventCase(caller=house.caller(who), state=state, typed=typed, act=act, what=what)
             told = asyncio.run(happen(page, event, case))
             for own in (things.collection, things.path, typed):
                 told = told.replace(own, "") if own and who != "Anna" else told
