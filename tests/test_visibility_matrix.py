@@ -33,6 +33,7 @@ from ui.gateway.events import GuardedBlocks
 ON_DISK = ("/library/paths", "/library/watched", "/library/import", "/library/import/preview")  # files, whoever's
 OWN_LOGINS = "/accounts/me/logins"  # whoever ends theirs is out
 TAKEN = ("POST /library/access", "PATCH /library/collections", "POST /library/files")  # a name can be somebody's
+NEUTRAL = "weathervane"  # typed where it may become the name of something that is one's own
 MOST_VIEWS = 200  # of one event
 QUICK = r"ui\.(search|photos|library\.library_grid)"
 OTHERS = ("Olga", "Ben", "Gus", "a key", "a key of Ben")
@@ -238,8 +239,9 @@ def try_events(
     for event in [each for each in events_of(page) if re.match(of, handler_of(each).__module__)]:
         acts = pressed_acts(event) if presses else []
         state = SessionState(page)
-        cases = [("", "", str(things.source)), (SECRET, "", things.collection)]
-        for typed, act, what in [*cases, *((SECRET, act, what) for act in acts for what in whats)]:
+        word = SECRET if re.match(QUICK, handler_of(event).__module__) else NEUTRAL
+        cases = [("", "", str(things.source)), (word, "", things.collection)]
+        for typed, act, what in [*cases, *((NEUTRAL, act, what) for act in acts for what in whats)]:
             case = EventCase(caller=house.caller(who), state=state, typed=typed, act=act, what=what)
             told = asyncio.run(happen(page, event, case))
             for own in (things.collection, things.path, typed):
