@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.records import AuditEntry as AuditEntry
     from deepseek_mm.accounts.records import Login as Login
     from deepseek_mm.accounts.records import User as User
+    from deepseek_mm.answering.code.coder import ASK_LEAVE as ASK_LEAVE
+    from deepseek_mm.answering.code.source_files import Listing as Listing
+    from deepseek_mm.answering.code.source_files import listing_of as listing_of
+    from deepseek_mm.answering.code.suggestions import questions_to_try as questions_to_try
     from deepseek_mm.answering.scene_programs import Checked as Checked
     from deepseek_mm.answering.scene_programs import Held as Held
     from deepseek_mm.answering.scene_programs import keep_rules as keep_rules
     from deepseek_mm.answering.scene_programs import kept_rules as kept_rules
-    from deepseek_mm.answering.skills.code import ASK_LEAVE as ASK_LEAVE
-    from deepseek_mm.answering.skills.code import Listing as Listing
-    from deepseek_mm.answering.skills.code import listing_of as listing_of
-    from deepseek_mm.answering.skills.code import questions_to_try as questions_to_try
     from deepseek_mm.answering.skills.help import HelpEntry as HelpEntry
     from deepseek_mm.answering.skills.help import read_help as read_help
     from deepseek_mm.assistant import Assistant as Assistant
@@ -164,7 +164,9 @@ _NAMES = {  # of each module of ours
     "accounts.permissions": "Caller LOCAL RIGHTS Right caller_in check_allowed check_run require_local require_right",
     "accounts.records": "AuditEntry Login User",
     "answering.scene_programs": "Checked Held keep_rules kept_rules",
-    "answering.skills.code": "ASK_LEAVE Listing listing_of questions_to_try",
+    "answering.code.coder": "ASK_LEAVE",
+    "answering.code.source_files": "Listing listing_of",
+    "answering.code.suggestions": "questions_to_try",
     "answering.skills.help": "HelpEntry read_help",
     "assistant": "Assistant",
     "config": "Config LMConfig Notice ParseConfig",

@@ -16,6 +16,7 @@ from typing import Self, cast
 from PIL.Image import Image
 
 from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.answering.code.coder import CodeModels, Coder
 from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.large_model.shown_pictures import ShownPicture
@@ -24,7 +25,6 @@ from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_program
-from deepseek_mm.answering.skills.code import Coder
 from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.answering.skills.document import DocumentSkill
 from deepseek_mm.answering.skills.registry import (
@@ -147,7 +147,9 @@ class Assistant:
         """At most k files, best first, and whether the library has what the box asks for. BadQuestion."""
         wanted, bounds = parse_query_box(query, where, self.store.collections())
         if wanted.image is not None and bounds.source_kinds == ("code",):
-            return Coder(self.store, self.find, self.library.lines_in).find_pictured(wanted, k=k, where=bounds)
+            return Coder(self.store, self.find, CodeModels(read=self.library.lines_in)).find_pictured(
+                wanted, k=k, where=bounds
+            )
         wanted, bounds, told = narrow_by_typed_words(wanted, bounds, self.store, datetime.now())
         return replace(self.retriever.find_many([wanted], k=k, where=bounds)[0], bounds=told)
 
@@ -287,20 +289,15 @@ class Assistant:
 
     def _join_parts(self, photos: PhotoPipeline) -> None:
         """What depends on settings that may change."""
-        coder = Coder(
-            self.store,
-            self.find,
-            lambda image: self.library.lines_in(image),
-            self.prover,
-            self.config.parse,
-            self.retriever.rerankers.code,
-        )
+        encode = self.requests.encode if self.requests else None
+        score, prover = self.retriever.rerankers.code, self.prover
+        models = CodeModels(read=lambda image: self.library.lines_in(image), encode=encode, score=score, prover=prover)
+        coder = Coder(self.store, self.find, models, self.config.parse)
         self.photos = photos
         self.at_hand = ReferenceResolver(self.shelf, self.retriever)
         self.resolver = ActResolver(self.shelf, self.retriever)
         search = self.retriever.search
         finder = PhotoFinder(self.store, self.eyes, search.texts, search.scales)
-        encode = self.requests.encode if self.requests else None
         photos_skill = PhotosSkill(photos, finder, self.analyses, self.library.text_reader, encode)
         documents = DocumentSkill(self.retriever, encode, finder, self.passage_reader)
         self.skills = SkillRegistry(

@@ -34,6 +34,7 @@ ON_DISK = ("/library/paths", "/library/watched", "/library/import", "/library/im
 OWN_LOGINS = "/accounts/me/logins"  # whoever ends theirs is out
 TAKEN = ("POST /library/access", "PATCH /library/collections", "POST /library/files")  # a name can be somebody's
 NEUTRAL = "weathervane"  # typed where it may become the name of something that is one's own
+OF_THE_HOUSE = ("people_off", "people_on")  # acts of owners that concern everybody: faces are read, or all forgotten
 MOST_VIEWS = 200  # of one event
 QUICK = r"ui\.(search|photos|library\.library_grid)"
 OTHERS = ("Olga", "Ben", "Gus", "a key", "a key of Ben")
@@ -181,7 +182,8 @@ def pressed_acts(event: BlockFunction) -> list[str]:
     """Words that a button of an event may say that it does: every short word that its module has in quotes."""
     takes_press = any(getattr(kind, "__name__", "") == "Press" for kind in _hints(event).values())
     handler = handler_of(event)
-    return sorted(set(PRESSED.findall(getsource(modules[handler.__module__])))) if takes_press else []
+    words = set(PRESSED.findall(getsource(modules[handler.__module__]))) if takes_press else set()
+    return sorted(words - {*OF_THE_HOUSE})
 
 
 def handler_of(event: BlockFunction) -> Any:

@@ -1,7 +1,8 @@
 """`train intents`: vectors of the example sentences that tell what is meant, made once, so that no start has to.
 
-Nothing is trained: the packaged tower that reads many languages reads the examples of answering/intents.toml and of the
-help. To be made again when examples were added; until then the product makes vectors of the new ones at its start.
+Nothing is trained: the packaged tower that reads many languages reads the examples of answering/intents.toml, of the
+help, and of requests about code (answering/code/examples.toml). To be made again when examples were added; until then
+the product makes vectors of the new ones when they are first needed.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from deepseek_mm.answering.code.kinds import read_examples
 from deepseek_mm.answering.intents import VECTORS_FILE, encode_many, key_of, normalize_text
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.answering.skills.talk import all_examples
@@ -22,7 +24,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Write the vectors of all examples."""
-    texts = sorted({normalize_text(text) for texts in all_examples().values() for text in texts})
+    examples = [*all_examples().values(), *read_examples().values()]
+    texts = sorted({normalize_text(text) for texts in examples for text in texts})
     vectors_ND = encode_many(RequestModel().encode, texts).astype(np.float16)
     save_file(
         {"vectors_ND": vectors_ND}, args.weights, metadata={"keys": " ".join(str(key_of(text)) for text in texts)}

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from deepseek_mm.accounts.permissions import check_allowed
-from deepseek_mm.answering.skills.code_questions import CODE
+from deepseek_mm.answering.code.source_files import CODE
 from deepseek_mm.answering.skills.code_trials import CallTarget, Trial, target_of, trials
 from deepseek_mm.config import Config, ParseConfig
 from deepseek_mm.errors import BadFile, DeepSeekMMError, NothingThere

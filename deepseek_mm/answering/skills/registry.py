@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
+from deepseek_mm.answering.code.coder import Coder, tell_missing
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.photo_focus import stays_with
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.scene_programs import is_drawn
-from deepseek_mm.answering.skills.code import Coder, no_code
 from deepseek_mm.answering.skills.document import HOLDS
 from deepseek_mm.answering.skills.library import LibrarySkill
 from deepseek_mm.answering.skills.look import PhotoSkill
@@ -253,7 +253,7 @@ class CodeSkill:
         return Draft(
             claims=done.claims,
             evidence=done.evidence,
-            text="" if done.claims else no_code(self.store, case.question),
+            text="" if done.claims else tell_missing(self.store, case.question),
             chance=min((claim.certainty for claim in done.claims), default=REFUSED),
             grounds="named" if done.claims else "none",
             refused=not done.claims,

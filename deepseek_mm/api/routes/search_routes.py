@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.answering.skills.code import questions_to_try
-from deepseek_mm.answering.skills.code_questions import mentions
+from deepseek_mm.answering.code.mentions import mentions
+from deepseek_mm.answering.code.suggestions import questions_to_try
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.api.route_parameters import Asker, OurAssistant, OurServices, Pictures, SearchFilterIn

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.answering.skills.code_questions import Crash, TracebackFrame, crash_of
+from deepseek_mm.answering.code.tracebacks import Crash, TracebackFrame, crash_of
 
 PYTHON = """It broke again:
 Traceback (most recent call last):

@@ -7,7 +7,7 @@ import pytest
 from code_house import FILES, put_code
 from index_help import open_store
 
-from deepseek_mm.answering.skills.code import listing_of
+from deepseek_mm.answering.code.source_files import listing_of
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.parse.document import open_file
 

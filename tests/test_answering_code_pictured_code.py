@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from code_house import put_code
 
-from deepseek_mm.answering.skills.code_questions import (
-    as_printed,
+from deepseek_mm.answering.code.pictured_code import (
     cuts,
     locate_files,
     mended_lines,
@@ -15,6 +14,7 @@ from deepseek_mm.answering.skills.code_questions import (
     regions_of_frames,
     variants,
 )
+from deepseek_mm.answering.code.tracebacks import as_printed
 from deepseek_mm.config import IndexConfig
 from index import Region, Source
 from index.store import RegionStore

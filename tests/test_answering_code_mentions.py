@@ -6,8 +6,9 @@ import pytest
 from code_house import put_code
 from index_help import open_store
 
-from deepseek_mm.answering.skills.code import is_telling, questions_to_try
-from deepseek_mm.answering.skills.code_questions import crash_of, mentions
+from deepseek_mm.answering.code.mentions import mentions
+from deepseek_mm.answering.code.suggestions import is_telling, questions_to_try
+from deepseek_mm.answering.code.tracebacks import crash_of
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from code_house import FILES, put_code
 from fakes import picture
 from rag_house import build
 
-from deepseek_mm.answering.skills.code import Coder, alike, no_code
+from deepseek_mm.answering.code.coder import CodeModels, Coder, tell_missing
+from deepseek_mm.answering.code.crashes import count_alike
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadPicture, BadQuestion
 from deepseek_mm.language.parser import parse
@@ -165,7 +166,7 @@ def test_a_traceback_in_a_picture_is_followed_like_a_pasted_one(house, monkeypat
 
 def test_a_picture_without_words_says_that_nothing_was_read(house, monkeypatch):
     answer = asked(house, "", image=shot(house, monkeypatch, "0.5"))
-    assert (answer.found, answer.text) == (False, no_code(house.store, Question(text="", image=picture("red"))))
+    assert (answer.found, answer.text) == (False, tell_missing(house.store, Question(text="", image=picture("red"))))
     assert "larger or sharper" in answer.text
 
 
@@ -178,10 +179,10 @@ def test_a_picture_that_comes_as_a_file_is_read_within_the_limits_that_the_user_
     shot(house, monkeypatch, "def checked(amount):", '"""Refuse what is negative."""').save(tmp_path / "shot.png")
     question = Question(text="which code?", image_path=str(tmp_path / "shot.png"), about="code")
     case = QuestionContext(question=question, program=parse(question.text))
-    small = Coder(house.store, house.find, house.library.lines_in, limits=ParseConfig(max_pixels=9))
+    small = Coder(house.store, house.find, CodeModels(read=house.library.lines_in), ParseConfig(max_pixels=9))
     with pytest.raises(BadPicture, match="allows 9"):
         small.look_up(case)
-    seen = Coder(house.store, house.find, house.library.lines_in).look_up(case)
+    seen = Coder(house.store, house.find, CodeModels(read=house.library.lines_in)).look_up(case)
     assert seen.evidence[0].region.source.path == f"{REPO}/shop/money.py"
 
 
@@ -195,15 +196,15 @@ def test_a_search_for_code_with_a_picture_reads_the_picture(house, monkeypatch):
 def test_a_library_without_code_says_how_to_add_some(tmp_path):
     with build(tmp_path / "empty") as house:
         answer = asked(house, "who calls load?")
-        assert answer.text == no_code(house.store, Question(text=""))
+        assert answer.text == tell_missing(house.store, Question(text=""))
         assert "no code in this library. Add a folder" in answer.text
 
 
 def test_of_files_with_one_name_the_one_with_the_most_alike_path_is_meant():
-    assert alike("/repo/shop/orders.py", "/x/shop/orders.py") == 2
-    assert alike("/repo/web/orders.py", "/x/shop/orders.py") == 1
-    assert alike("/repo/a.py", "a.py") == 1
-    assert alike("/repo/a.py", "C:\\repo\\a.py") == 2
+    assert count_alike("/repo/shop/orders.py", "/x/shop/orders.py") == 2
+    assert count_alike("/repo/web/orders.py", "/x/shop/orders.py") == 1
+    assert count_alike("/repo/a.py", "a.py") == 1
+    assert count_alike("/repo/a.py", "C:\\repo\\a.py") == 2
 
 
 def test_a_line_is_looked_up_in_the_shortest_piece_that_has_it(house):

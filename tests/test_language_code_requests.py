@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.answering.skills.code_questions import wish_of
+from deepseek_mm.language.code_requests import read_code_request
 
 
 @pytest.mark.parametrize(
@@ -36,24 +36,18 @@ from deepseek_mm.answering.skills.code_questions import wish_of
     ],
 )
 def test_kind_and_names_are_heard(text, kind, names, named):
-    wish = wish_of(text)
-    assert (wish.kind, wish.names, wish.named) == (kind, names, named)
+    request = read_code_request(text)
+    assert (request.kind, request.names, request.named) == (kind, names, named)
 
 
 def test_a_file_that_is_mentioned_bounds_the_question_and_is_no_name():
-    wish = wish_of("explain report in @web/orders.py")
-    assert (wish.kind, wish.names, wish.files) == ("explain", ("report",), ("web/orders.py",))
+    request = read_code_request("explain report in @web/orders.py")
+    assert (request.kind, request.names, request.files) == ("explain", ("report",), ("web/orders.py",))
 
 
 def test_it_is_what_the_conversation_spoke_of_last():
     earlier = ["where is Order.total defined?", "explain `rounded` in @shop/money.py", "thanks"]
-    wish = wish_of("who calls it?", earlier)
-    assert (wish.kind, wish.names, wish.files) == ("callers", ("rounded",), ("shop/money.py",))
-    assert wish_of("who calls it?").names == ()
-    assert wish_of("who calls checked?", earlier).names == ("checked",)
-
-
-def test_a_traceback_is_read_as_one_whatever_is_written_around_it():
-    wish = wish_of('why?\n  File "a.py", line 3, in load_all\nKeyError: 1')
-    assert wish.kind == "crash"
-    assert wish.crash.said == "KeyError: 1"
+    request = read_code_request("who calls it?", earlier)
+    assert (request.kind, request.names, request.files) == ("callers", ("rounded",), ("shop/money.py",))
+    assert read_code_request("who calls it?").names == ()
+    assert read_code_request("who calls checked?", earlier).names == ("checked",)

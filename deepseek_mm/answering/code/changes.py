@@ -1,0 +1,39 @@
+"""What has to be changed so that a program does something else: the constants and functions that decide it."""
+
+import re
+from collections.abc import Sequence
+
+from deepseek_mm.answering.code.claims import MAX_DOC, ClaimWriter, join_names, place_at, quote_code
+from deepseek_mm.answering.code.source_files import CodeFile, CodeFiles
+from deepseek_mm.answering.code.statements import Answering
+from deepseek_mm.language.words import quotable
+
+LEAST = 0.35  # probability of a constant that is worth naming
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w|\.\d)")
+
+
+def tell_change(text: str, ranked: Sequence[Answering], files: CodeFiles, tell: ClaimWriter) -> None:
+    """The likeliest constant with its value and what uses it; nothing where no constant is near."""
+    first = next((each for each in ranked if each.statement.kind == "constant"), None)
+    if first is None or first.chance < LEAST:
+        return
+    file = files.open(first.statement.region.source)
+    constant = file.facts.constant(first.statement.owner) if file else None
+    if file is None or constant is None:
+        return
+    region, chance = file.region_at(constant.line), round(first.chance, 2)
+    noted = f' ("{quotable(constant.comment, MAX_DOC)}")' if constant.comment else ""
+    value = f"it is {quote_code(constant.value)} now{noted}"
+    tell.say(f"Change `{constant.name}` in {place_at(region, constant.line)}: {value}", region, certainty=chance)
+    wanted = [number for number in NUMBER.findall(text) if number != constant.value]
+    if len(wanted) == 1 and NUMBER.fullmatch(constant.value):
+        tell.say(f"With {wanted[0]} it reads {quote_code(f'{constant.name} = {wanted[0]}')}", region, certainty=chance)
+    users = find_users(file, constant.name)
+    if users:
+        regions = [file.region_at(line) for _, line in users]
+        tell.say(f"It is used by {join_names([name for name, _ in users])}", *regions, certainty=chance)
+
+
+def find_users(file: CodeFile, name: str) -> list[tuple[str, int]]:
+    """The functions of the file that read this name, and where they begin."""
+    return [(each.path, each.lines[0]) for each in file.facts.functions if name in each.uses]

@@ -1,0 +1,113 @@
+"""Which definitions and files the words of a question mean."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from deepseek_mm.answering.code.claims import is_within
+from deepseek_mm.answering.code.source_files import CODE
+from deepseek_mm.language.code_requests import NO_NAME, CodeRequest
+from deepseek_mm.language.words import singular
+from index import Region
+from index.store import RegionStore
+
+WORD = re.compile(r"[A-Za-z_]\w*")
+LONGEST = 3  # words that are joined to one name
+SHORTEST = 4  # letters of a plain word that may be a name
+NAMING = frozenset(["callers", "calls", "where", "explain", "compare", "fix", "review", "test", "history", "summarise"])
+"""Kinds of requests whose plain words may be names."""
+EVERYDAY = frozenset(  # words of a question that are seldom meant as names
+    [
+        "what",
+        "does",
+        "which",
+        "where",
+        "when",
+        "with",
+        "from",
+        "that",
+        "this",
+        "file",
+        "function",
+        "class",
+        "method",
+        "test",
+        "tests",
+        "write",
+        "explain",
+        "show",
+        "call",
+        "calls",
+        "called",
+        "uses",
+        "used",
+        "difference",
+        "between",
+        "compare",
+        "code",
+        "wrong",
+        "review",
+        "return",
+        "returns",
+        "should",
+        "value",
+        "values",
+        "there",
+        "have",
+        "work",
+        "works",
+        "make",
+    ]
+)
+
+
+class NameFinder:
+    """Looks names up in one store."""
+
+    def __init__(self, store: RegionStore) -> None:
+        self._store = store
+
+    def complete(self, request: CodeRequest) -> CodeRequest:
+        """With the names that plain words stand for, where it names nothing: "rolling mean" is `rolling_mean`."""
+        if request.named or request.kind not in NAMING:
+            return request
+        if request.names and self.find_definitions(request):
+            return request
+        names = tuple(dict.fromkeys(self._plain_names(request.text)))
+        return replace(request, names=names, named=False) if names else request
+
+    def find_definitions(self, request: CodeRequest) -> list[Region]:
+        """What the names mean, in the files that the question is bounded to; of a file alone its module."""
+        if request.files and not request.names:
+            names = [file.rstrip("/").rsplit("/", 1)[-1] for file in request.files]
+            opened = [region for name in names for region in self._store.at_line(name, 1, where=CODE)]
+            return is_within(opened, request.files)[:1]
+        found = [region for name in request.names for region in self._store.symbols(name, where=CODE)]
+        return is_within(found, request.files) or (found if request.files and request.named else [])
+
+    def _plain_names(self, text: str) -> Iterator[str]:
+        words = WORD.findall(text)
+        taken: set[int] = set()
+        for length in range(min(LONGEST, len(words)), 0, -1):
+            for start in range(len(words) - length + 1):
+                places = set(range(start, start + length))
+                if places & taken:
+                    continue
+                known = next(filter(self._is_defined, join_variants(words[start : start + length])), "")
+                if known:
+                    taken |= places
+                    yield known
+
+    def _is_defined(self, name: str) -> bool:
+        return any(region.symbol and region.symbol.kind != "module" for region in self._store.symbols(name, where=CODE))
+
+
+def join_variants(words: Sequence[str]) -> list[str]:
+    """How a name of these words may be written; a plain word alone as it stands, unless it is an everyday one."""
+    if len(words) == 1:
+        (word,) = words
+        everyday = word.lower() in NO_NAME or word.lower() in EVERYDAY or len(word) < SHORTEST
+        return [] if everyday else list(dict.fromkeys([word, word.lower(), word.capitalize(), singular(word.lower())]))
+    low = [word.lower() for word in words]
+    camel = "".join(word.capitalize() for word in low)
+    return ["_".join(low), camel, low[0] + camel[len(low[0]) :], "_".join(low).upper()]
