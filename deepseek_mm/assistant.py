@@ -17,6 +17,7 @@ from PIL.Image import Image
 
 from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.answering.code.coder import CodeModels, Coder
+from deepseek_mm.answering.code.skill import CodeSkill
 from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.large_model.shown_pictures import ShownPicture
@@ -28,7 +29,6 @@ from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_pr
 from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.answering.skills.document import DocumentSkill
 from deepseek_mm.answering.skills.registry import (
-    CodeSkill,
     PhotosSkill,
     Skill,
     SkillRegistry,

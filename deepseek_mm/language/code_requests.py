@@ -25,12 +25,14 @@ FILE = re.compile(r"(?<![\w.@/`-])(?:[\w-]+/)*[\w-]+\.[A-Za-z]\w{0,8}(?![\w(])")
 FOLDER = re.compile(r"(?<![\w.@/`-])(?:[\w-]+/)+(?![\w.-])")
 GLOB = re.compile(r"(?<![\w.])[\w./-]*\*[\w.*/-]*")
 NAME = re.compile(
-    r"(?<![\w.@/`])(?:[A-Za-z_]\w*(?:(?:\.|::)[A-Za-z_]\w*)+|[A-Za-z]\w*_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z]\w*[a-z]\w*[A-Z]\w*|"
+    r"(?<![\w.@/`])(?:[A-Za-z_]\w*(?:(?:\.|::)[A-Za-z_]\w*)+|[A-Za-z]\w*_\w+|_\w+|[a-z]+[A-Z]\w*|[A-Z]{2,}[a-z]\w*|"
+    r"[A-Z]\w*[a-z]\w*[A-Z]\w*|"
     r"[A-Za-z_]\w*(?=\())(?:\(\))?"
 )
 WITHIN = re.compile(r" (?:in|of|from|inside|within) the file\b")
 KINDS_OF_CODE = "function|method|class|module|symbol|file|constant|exception|script"
 PLAIN = rf"(?:the |a |an )?(?:(?:{KINDS_OF_CODE}) )?([A-Za-z_]\w*)(?: (?:{KINDS_OF_CODE})\b)?"
+HAPPENS = re.compile(r"\b(?:raised|thrown|when|if|happens?|comes? up|after|before|while)\b", re.IGNORECASE)
 IN_FILE = re.compile(r"\b(?:the )?(?:(?:file|module|script) ([A-Za-z_]\w*)|([A-Za-z_]\w*)[ -](?:file|module|script)\b)")
 LISTABLE: tuple[tuple[Listed, str], ...] = (
     ("test", r"tests?|test cases"),
@@ -159,12 +161,17 @@ def read_alone(text: str) -> CodeRequest:
         files += found
         rest = pattern.sub(lambda match: " the file " if match[0] in found else match[0], rest)  # noqa: B023 - now
     names += [name.removesuffix("()") for name in NAME.findall(rest)]
-    rest = WITHIN.sub("", " ".join(NAME.sub(" it ", rest).split()))
+    whole = " ".join(NAME.sub(" it ", rest).split())
+    rest = WITHIN.sub("", whole)
     in_file = next((one or other for one, other in IN_FILE.findall(rest) if (one or other).lower() not in NO_NAME), "")
     kind, plain, fits = classify_words(rest)
+    if not fits:
+        kind, plain, fits = classify_words(whole)
     named = bool(names)
     if not names and plain and plain.lower() not in NO_NAME and plain != in_file:
         names = [plain]
+    if kind == "list" and HAPPENS.search(rest):  # not what there is, but what is done
+        kind, fits = "find", True
     if kind == "find" and named and len(rest.split()) <= len(names):
         kind = "explain"  # a name alone
     return CodeRequest(

@@ -14,8 +14,13 @@ NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w|\.\d)")
 
 def tell_change(text: str, ranked: Sequence[Answering], files: CodeFiles, tell: ClaimWriter) -> None:
     """The likeliest constant with its value and what uses it; nothing where no constant is near."""
-    first = next((each for each in ranked if each.statement.kind == "constant"), None)
+    first = next((each for each in ranked if each.statement.kind in ("constant", "default")), None)
     if first is None or first.chance < LEAST:
+        return
+    if first.statement.kind == "default":
+        tell.say(
+            f"Give another value: {first.statement.told}", first.statement.region, certainty=round(first.chance, 2)
+        )
         return
     file = files.open(first.statement.region.source)
     constant = file.facts.constant(first.statement.owner) if file else None

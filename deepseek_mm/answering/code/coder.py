@@ -5,6 +5,7 @@ Where a question names nothing that is defined here, the statements that answer 
 and it is said how likely that is.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,7 +82,8 @@ class Coder:
     ) -> None:
         """Pictures and files keep to `limits`."""
         self._store, self._find, self._models, self._limits = store, find, models, limits
-        self._files, self._names = CodeFiles(store, limits), NameFinder(store)
+        self._files = CodeFiles(store, limits)
+        self._names = NameFinder(store, self._files)
         self._kinds = CodeKinds(models.encode)
         self._search = StatementSearch(store, self._find_by_meaning, self._files, models)
         self._tellers: dict[str, Callable[[CodeRequest, ClaimWriter, QuestionContext], None]] = {
@@ -106,6 +108,22 @@ class Coder:
         if not tell.claims and not pictures:
             self._search.tell(request, tell, cited=cited_before(case))
         return replace(case, evidence=tuple(tell.evidence), claims=tuple(tell.claims), knows=self._knows)
+
+    def recognise(self, text: str) -> float:
+        """How surely a question is about this code, wherever it is asked: 1 where it names a definition or file of it
+        as code is written, 0.5 where a plain word stands in the place of a name that is defined, else 0.
+        """
+        if not self._store.counts(where=CODE).regions:
+            return 0.0
+        request = read_code_request(text)
+        if crash_of(text) or (request.files and self._files.find(request.files)):
+            return 1.0
+        if request.named and self._names.find_definitions(request):
+            return 1.0
+        completed = self._names.complete(request) if request.by_shape else request
+        if not completed.names or not self._names.find_definitions(completed):
+            return 0.0
+        return 1.0 if SAYS_CODE.search(text) else 0.5
 
     def _open(self, picture: Picture) -> Image:
         if picture.image is not None:
@@ -173,7 +191,7 @@ class Coder:
         files: list[tuple[CodeFile, Region | None]] = [
             (file, region) for region in regions if (file := self._files.open(region.source)) is not None
         ]
-        if not regions:
+        if request.files and not request.names:
             files = [(file, None) for file in self._files.open_many(self._files.find(request.files))[:MOST_SUMMED]]
         for file, region in files:
             self._tell_review(file, region, tell)
@@ -258,6 +276,7 @@ class Coder:
         return [match.region for match in self._find(Query(text=words), k=MOST, where=CODE).matches]
 
 
+SAYS_CODE = re.compile(r"\b(?:defined|declared|implemented|functions?|methods?|class|call(?:s|ed|ers)?|tests?)\b", re.I)
 CERTAIN = {"bug": 0.9, "risk": LIKELY, "habit": LIKELY}  # how sure a finding is, by its weight
 
 

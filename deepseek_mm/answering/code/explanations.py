@@ -40,6 +40,8 @@ def tell_facts(region: Region, files: CodeFiles, tell: ClaimWriter) -> None:
     """What a function gives back, raises and repeats, and the constants that it uses; nothing where it is none."""
     file = files.open(region.source)
     function = find_function(file, region) if file else None
+    if file is not None and region.symbol and region.symbol.kind == "class":
+        _tell_class(region, file, tell)
     if file is None or function is None:
         return
     if len(function.returns) == 1 and len(function.returns[0]) <= SIMPLE and not function.returns[0].isidentifier():
@@ -53,6 +55,21 @@ def tell_facts(region: Region, files: CodeFiles, tell: ClaimWriter) -> None:
     for written, rounds in function.rounds:
         tell.say(f"It goes round {quote_code(f'for ... in {written}')} {count_times(rounds)}", region)
     tell_constants(file, function.uses, tell)
+
+
+def _tell_class(region: Region, file: CodeFile, tell: ClaimWriter) -> None:
+    path = region.symbol.path if region.symbol else ""
+    own = next((each for each in file.facts.classes if each.name == path), None)
+    if own is not None and own.bases:
+        tell.say(f"It is based on {join_names(own.bases)}", region)
+    fields = [each.name for each in file.facts.constants if each.owner == path]
+    if fields:
+        tell.say(f"It has {join_names(fields)}", region)
+    inside = [each.symbol for each in file.regions if each.symbol and each.symbol.parent == path]
+    methods = [each.name for each in inside if each.kind == "method"]
+    public = [name for name in methods if not name.startswith("_")] or methods
+    if public:
+        tell.say(f"It has the method{'s' if len(public) > 1 else ''} {join_names(public)}", region)
 
 
 def tell_constants(file: CodeFile, names: Sequence[str], tell: ClaimWriter) -> None:

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from deepseek_mm.answering.code.claims import is_within
-from deepseek_mm.answering.code.source_files import CODE
+from deepseek_mm.answering.code.source_files import CODE, CodeFiles
 from deepseek_mm.language.code_requests import NO_NAME, CodeRequest
 from deepseek_mm.language.words import singular
 from index import Region
 from index.store import RegionStore
 
+WITHIN = re.compile(r"\b(?:in|of|from|inside|within|about|summari[sz]e)(?: the)? ([A-Za-z_]\w{2,})")
+OF_FILES = frozenset(["list", "summarise", "review"])
 WORD = re.compile(r"[A-Za-z_]\w*")
 LONGEST = 3  # words that are joined to one name
 SHORTEST = 4  # letters of a plain word that may be a name
@@ -64,16 +66,23 @@ EVERYDAY = frozenset(  # words of a question that are seldom meant as names
 class NameFinder:
     """Looks names up in one store."""
 
-    def __init__(self, store: RegionStore) -> None:
-        self._store = store
+    def __init__(self, store: RegionStore, files: CodeFiles) -> None:
+        self._store, self._files = store, files
 
     def complete(self, request: CodeRequest) -> CodeRequest:
         """With the names that plain words stand for, where it names nothing: "rolling mean" is `rolling_mean`."""
-        if request.named or request.kind not in NAMING:
+        if request.kind in OF_FILES and not request.files:
+            request = replace(request, files=tuple(self._plain_files(request.text)))
+        lacks = request.kind == "compare" and len(request.names) < 2
+        if (request.named and not lacks) or request.kind not in NAMING:
             return request
-        if request.names and self.find_definitions(request):
+        if request.names and self.find_definitions(request) and not lacks:
             return request
-        names = tuple(dict.fromkeys(self._plain_names(request.text)))
+        names = tuple(
+            dict.fromkeys(
+                [*request.names, *self._plain_names(request.text)] if lacks else self._plain_names(request.text)
+            )
+        )
         return replace(request, names=names, named=False) if names else request
 
     def find_definitions(self, request: CodeRequest) -> list[Region]:
@@ -84,6 +93,11 @@ class NameFinder:
             return is_within(opened, request.files)[:1]
         found = [region for name in request.names for region in self._store.symbols(name, where=CODE)]
         return is_within(found, request.files) or (found if request.files and request.named else [])
+
+    def _plain_files(self, text: str) -> list[str]:
+        """Files and folders that are named without an ending: "the classes in middleware"."""
+        words = [word for word in WITHIN.findall(text) if word.lower() not in NO_NAME | EVERYDAY]
+        return [word for word in words if self._files.find([word])]
 
     def _plain_names(self, text: str) -> Iterator[str]:
         words = WORD.findall(text)

@@ -6,8 +6,9 @@ is three rounds. What cannot be parsed has no facts.
 
 import ast
 import io
+import re
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 MOST_LETTERS = 400_000  # of a file whose syntax is read
 MOST_VALUE = 120  # letters of a value that are told
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+MADE_FOR_TYPES = frozenset(["TypeVar", "ParamSpec", "TypeVarTuple", "NewType", "getLogger"])
+FOR_TOOLS = re.compile(r"(?:type: |noqa|pragma|fmt: |pylint|mypy|ruff|isort|pyright|nosec|-\*-)", re.IGNORECASE)
 ERRORS = ("Exception", "Error", "Warning", "BaseException")  # how names of classes of errors end
 FOLDED: Mapping[type, Any] = {
     ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b,
@@ -31,6 +34,25 @@ class ConstantFact:
     line: int  # from 1
     comment: str = ""  # behind it, or above it
     owner: str = ""  # the class that has it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DefaultFact:
+    """A parameter that need not be given."""
+
+    name: str
+    value: str  # as it is written
+    line: int
+    comment: str = ""  # behind it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BranchFact:
+    """What is done under a condition."""
+
+    condition: str
+    done: str  # the first thing, as written
+    line: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +75,8 @@ class FunctionFact:
     doc: str = ""
     returns: tuple[str, ...] = ()  # what it gives back, as written
     raises: tuple[RaiseFact, ...] = ()
+    defaults: tuple[DefaultFact, ...] = ()
+    branches: tuple[BranchFact, ...] = ()
     uses: tuple[str, ...] = ()  # names that it reads, each once, in order
     rounds: tuple[tuple[str, str], ...] = ()  # of loops over `range`: as written, and how many, where that is known
 
@@ -105,7 +129,9 @@ def read_facts(text: str) -> FileFacts:
     return FileFacts(
         doc=ast.get_docstring(tree) or "",
         constants=constants,
-        functions=tuple(_function(node, path, values) for path, node in walk_definitions(tree) if is_function(node)),
+        functions=tuple(
+            _function(node, path, values, comments) for path, node in walk_definitions(tree) if is_function(node)
+        ),
         classes=tuple(_class(node, path) for path, node in walk_definitions(tree) if isinstance(node, ast.ClassDef)),
         imports=tuple(dict.fromkeys(_imports(tree))),
         comments=comments,
@@ -150,7 +176,7 @@ def read_comments(text: str) -> dict[int, str]:
                 found[token.start[0]] = token.string.lstrip("#!: ").strip()
     except (tokenize.TokenError, SyntaxError, IndentationError):
         pass
-    return {line: words for line, words in found.items() if words}
+    return {line: words for line, words in found.items() if words and not FOR_TOOLS.match(words)}
 
 
 def _constants(tree: ast.Module, comments: Mapping[int, str]) -> Iterator[ConstantFact]:
@@ -163,7 +189,23 @@ def _constants(tree: ast.Module, comments: Mapping[int, str]) -> Iterator[Consta
             if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name) or value is None:
                 continue
             comment = comments.get(node.end_lineno or node.lineno) or comments.get(node.lineno - 1, "")
+            if isinstance(value, ast.Call) and write_code(value.func).rpartition(".")[2] in MADE_FOR_TYPES:
+                continue
+            comment = comment or _doc_behind(body, node)
             yield ConstantFact(name=target.id, value=write_code(value), line=node.lineno, comment=comment, owner=owner)
+
+
+def _doc_behind(body: Sequence[ast.stmt], node: ast.stmt) -> str:
+    """The first sentence of a text that stands behind an assignment, as a docstring behind a head."""
+    place = body.index(node) + 1
+    behind = body[place] if place < len(body) else None
+    is_text = isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant)
+    text = (
+        behind.value.value
+        if is_text and isinstance(behind, ast.Expr) and isinstance(behind.value, ast.Constant)
+        else ""
+    )
+    return " ".join(text.split("\n\n")[0].split()) if isinstance(text, str) else ""
 
 
 def write_code(node: ast.AST) -> str:
@@ -206,7 +248,7 @@ def fold(node: ast.AST, values: Mapping[str, Any]) -> Any | None:
     return None
 
 
-def _function(node: Any, path: str, values: Mapping[str, Any]) -> FunctionFact:
+def _function(node: Any, path: str, values: Mapping[str, Any], comments: Mapping[int, str]) -> FunctionFact:
     own = list(walk_own(node))
     names = [each.id for each in own if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)]
     given = [each.value for each in own if isinstance(each, ast.Return) and each.value]
@@ -217,9 +259,28 @@ def _function(node: Any, path: str, values: Mapping[str, Any]) -> FunctionFact:
         doc=ast.get_docstring(node) or "",
         returns=tuple(dict.fromkeys(map(write_code, given))),
         raises=tuple(_raises(node)),
+        defaults=tuple(_defaults(node, comments)),
+        branches=tuple(_branches(own)),
         uses=tuple(dict.fromkeys(names)),
         rounds=tuple(_rounds(own, values)),
     )
+
+
+def _defaults(node: Any, comments: Mapping[int, str]) -> Iterator[DefaultFact]:
+    named = [*node.args.posonlyargs, *node.args.args]
+    pairs = [*zip(named[len(named) - len(node.args.defaults) :], node.args.defaults, strict=True)]
+    pairs += [pair for pair in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if pair[1] is not None]
+    for name, value in pairs:
+        if not (isinstance(value, ast.Constant) and value.value is None):
+            comment = comments.get(value.lineno, "")
+            yield DefaultFact(name=name.arg, value=write_code(value), line=value.lineno, comment=comment)
+
+
+def _branches(own: Sequence[ast.AST]) -> Iterator[BranchFact]:
+    for each in own:
+        first = each.body[0] if isinstance(each, ast.If) else None
+        if isinstance(each, ast.If) and isinstance(first, ast.Expr | ast.Return | ast.Assign | ast.AugAssign):
+            yield BranchFact(condition=write_code(each.test), done=write_code(first), line=each.lineno)
 
 
 def write_arguments(node: Any) -> str:

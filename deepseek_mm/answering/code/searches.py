@@ -42,6 +42,7 @@ READ = 50  # pieces that have words of a question
 MOST = 6  # places that an answer points at
 OPENED = 10  # files whose statements are read
 ENOUGH = 0.6  # of the words of a question, that a piece needs to count as near
+LEAST_UNKNOWN = 0.6  # probability where a name of the question is defined nowhere
 LEAST, MOST_SAID, WITHIN = 0.4, 3, 0.75  # probability, number, and how near to the likeliest statements are told
 MOST_KNOWN = 4096  # texts whose vectors are kept
 SMALL = 12  # files of a library whose statements are all read
@@ -82,10 +83,11 @@ class StatementSearch:
 
     def tell(self, request: CodeRequest, tell: ClaimWriter, *, cited: Sequence[Region]) -> None:
         """The statements that answer, or else the pieces of code that have most of the question's words."""
+        about = [each for name in request.names for each in self._store.symbols(name, where=CODE)]
         goes_on = not request.names and bool(cited)
-        picked = [] if request.named else pick_answers(
-            self.rank(request, cited if goes_on else ()), LEAST, MOST_SAID, WITHIN
-        )  # fmt: skip
+        least = LEAST_UNKNOWN if request.named and not about else LEAST
+        ranked = self.rank(request, about or (cited if goes_on else ()))
+        picked = pick_answers(ranked, least, MOST_SAID, WITHIN)
         for each in picked:
             tell.say(each.statement.told, each.statement.region, certainty=round(each.chance, 2))
         for each in picked[:1]:

@@ -24,14 +24,14 @@ from deepseek_mm.language.words import content, quotable, singular
 from index import Region
 from index.words import split_words
 
-StatementKind = Literal["doc", "comment", "constant", "raise", "loop", "return"]
+StatementKind = Literal["doc", "comment", "constant", "default", "branch", "raise", "loop", "return"]
 SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n\s*\n")
 MAX_SAID = 240  # letters
 FEWEST_WORDS = 2  # of a comment that says something
 MOST_COMPARED = 24  # statements whose meaning is compared
 USUAL, DEVIATION = 0.80, 0.04  # cosine of a question and a sentence by the encoder
 OFFSET, BY_WORDS, BY_MEANING = -2.6, 4.2, 0.9  # of the logistic curve
-VALUES = frozenset(["constant", "loop"])  # kinds that have a number or a text
+VALUES = frozenset(["constant", "default", "loop"])  # kinds that have a number or a text
 FOR_VALUES = 0.8  # added where a value is asked for
 ASKS_VALUE = re.compile(
     r"\b(?:how (?:many|much|often|long|big|large|high|low|far|fast|old)|what (?:port|host|url|number|size|limit|value|"
@@ -43,6 +43,57 @@ ABOUT_CODE = frozenset(  # words that say nothing of which code is meant
     ["code", "function", "method", "class", "file", "module", "symbol", "line", "place", "compute", "call", "define",
      "happen", "program", "script", "thing", "try"]
 )  # fmt: skip
+FULL = dict(  # what programmers shorten, and words that stand for it
+    pair.split("=")
+    for pair in [
+        "max=maximum",
+        "min=minimum",
+        "num=number",
+        "len=length",
+        "dir=directory",
+        "db=database",
+        "msg=message",
+        "err=error",
+        "auth=authentication",
+        "param=parameter",
+        "params=parameter",
+        "arg=argument",
+        "args=argument",
+        "config=configuration",
+        "cfg=configuration",
+        "env=environment",
+        "addr=address",
+        "req=request",
+        "resp=response",
+        "ctx=context",
+        "tmp=temporary",
+        "temp=temporary",
+        "src=source",
+        "dst=destination",
+        "idx=index",
+        "img=image",
+        "pic=image",
+        "pwd=password",
+        "lang=language",
+        "sec=second",
+        "secs=second",
+        "info=information",
+        "init=initial",
+        "conn=connection",
+        "freq=frequency",
+        "folder=directory",
+        "biggest=maximum",
+        "largest=maximum",
+        "highest=maximum",
+        "smallest=minimum",
+        "lowest=minimum",
+        "mail=message",
+        "mails=message",
+        "picture=image",
+        "pictures=image",
+        "photo=image",
+    ]
+)
 ENDINGS = re.compile(r"(?:ing|ed|es|s|er|ly)$")
 
 
@@ -113,6 +164,15 @@ def _functions(file: CodeFile) -> Iterator[CodeStatement]:
                 region=region,
                 owner=function.path,
             )
+        yield from _list_defaults(function, file)
+        for branch in function.branches:
+            yield CodeStatement(
+                kind="branch",
+                told=f"{lead} does {quote_code(branch.done)} where {quote_code(branch.condition)}",
+                words=f"{spell(function.path)}: if {spell(branch.condition)} {spell(branch.done)}",
+                region=region,
+                owner=function.path,
+            )
         if len(function.returns) == 1 and not function.returns[0].isidentifier():
             yield CodeStatement(
                 kind="return",
@@ -121,6 +181,21 @@ def _functions(file: CodeFile) -> Iterator[CodeStatement]:
                 region=region,
                 owner=function.path,
             )
+
+
+def _list_defaults(function: FunctionFact, file: CodeFile) -> Iterator[CodeStatement]:
+    owner = function.path.removesuffix(".__init__")
+    for each in function.defaults:
+        region = file.region_at(each.line)
+        noted = f' ("{quotable(each.comment, MAX_SAID)}")' if each.comment else ""
+        yield CodeStatement(
+            kind="default",
+            told=f"`{each.name}` of `{owner}` is {quote_code(each.value)}{noted} where nothing is given, in "
+            f"{place_at(region, each.line)}",
+            words=f"{spell(owner)} {spell(each.name)}: by default {each.value} {each.comment}",
+            region=region,
+            owner=function.path,
+        )
 
 
 def _list_raised(function: FunctionFact, region: Region, lead: str) -> Iterator[CodeStatement]:
@@ -137,7 +212,7 @@ def _list_raised(function: FunctionFact, region: Region, lead: str) -> Iterator[
 
 def _comments(file: CodeFile) -> Iterator[CodeStatement]:
     told = {each.comment for each in file.facts.constants}
-    for line, words in file.facts.comments.items():
+    for line, words in join_comments(file):
         if words in told or len(words.split()) < FEWEST_WORDS:
             continue
         region = file.region_at(line)
@@ -152,6 +227,20 @@ def _comments(file: CodeFile) -> Iterator[CodeStatement]:
         )
 
 
+def join_comments(file: CodeFile) -> list[tuple[int, str]]:
+    """First line and words of each comment; lines that have nothing else and follow each other are one."""
+    found: list[tuple[int, str]] = []
+    last = 0
+    for line, words in sorted(file.facts.comments.items()):
+        alone = line <= len(file.lines) and file.lines[line - 1].lstrip().startswith("#")
+        if alone and last == line - 1 and found:
+            found[-1] = (found[-1][0], f"{found[-1][1]} {words}")
+        else:
+            found.append((line, words))
+        last = line if alone else 0
+    return found
+
+
 def count_times(number: str) -> str:
     """once, twice, 3 times"""
     return {"1": "once", "2": "twice"}.get(number, f"{number} times")
@@ -164,6 +253,7 @@ def spell(code: str) -> str:
 
 def find_stem(word: str) -> str:
     """Its beginning, which words of one family share: "reported" and "reports" are "report"."""
+    word = FULL.get(word, word)
     short = ENDINGS.sub("", singular(word))
     return short if len(short) >= 3 else word
 

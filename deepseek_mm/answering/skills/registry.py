@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deepseek_mm.answering.claims import nothing
-from deepseek_mm.answering.code.coder import Coder, tell_missing
+from deepseek_mm.answering.code.skill import SURELY_CODE, CodeSkill
 from deepseek_mm.answering.confidence import read_confidence, with_confidence
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.photo_focus import stays_with
@@ -52,7 +52,6 @@ from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import AnalysisCache, VisionPipeline
 from deepseek_mm.vision.vocabulary import keep_vectors, read_vectors, words_folder
 from index import Source
-from index.store import RegionStore
 
 TALKED: tuple[ActKind, ...] = ("chat", "help", "manage", "summarise", "unsupported")
 DOUBTFULLY = 0.8  # probability that a request was understood, below which talk may have been meant
@@ -237,30 +236,6 @@ def draft_of(case: QuestionContext) -> Draft:
     )
 
 
-class CodeSkill:
-    """What the code of the library says."""
-
-    def __init__(self, coder: Coder, store: RegionStore) -> None:
-        self.coder, self.store = coder, store
-
-    def answer_many(self, cases: Sequence[QuestionContext]) -> list[Draft]:
-        """From the index of definitions and calls."""
-        return [self._answer(case) for case in cases]
-
-    @in_stage("retrieved")
-    def _answer(self, case: QuestionContext) -> Draft:
-        done = self.coder.look_up(case)
-        return Draft(
-            claims=done.claims,
-            evidence=done.evidence,
-            text="" if done.claims else tell_missing(self.store, case.question),
-            chance=min((claim.certainty for claim in done.claims), default=REFUSED),
-            grounds="named" if done.claims else "none",
-            refused=not done.claims,
-            knows=done.knows,
-        )
-
-
 class TalkSkill:
     """What needs no photo: chat, help, changes, summaries, and what nobody here can do."""
 
@@ -345,11 +320,13 @@ class SkillRegistry:
         return self.whole.answer(case) if self.whole and not is_by_rules(case) else None
 
     def _answer_by_kind(self, cases: Sequence[QuestionContext]) -> list[QuestionContext]:
-        kinds = [first_kind(case) for case in cases]
+        code = self.skills.get("code")
+        sure = [code.recognise(case) if isinstance(code, CodeSkill) else 0.0 for case in cases]
+        kinds = ["code" if sure[n] == SURELY_CODE else first_kind(case) for n, case in enumerate(cases)]
         asked = [case if kind == "document" else with_kind(case, kind) for case, kind in zip(cases, kinds, strict=True)]
         drafts = self._ask(kinds, asked)
         doubtful = [n for n, case in enumerate(cases) if drafts[n].refused or act_of(case).chance < DOUBTFULLY]
-        second = {n: other for n in doubtful if (other := other_kind(cases[n]))}
+        second = {n: other for n in doubtful if (other := "code" if sure[n] else other_kind(cases[n]))}
         last = list(cases)
         if second:
             others = {n: with_kind(cases[n], kind) for n, kind in second.items()}
@@ -444,7 +421,7 @@ def asks_of_code(case: QuestionContext) -> bool:
 def first_kind(case: QuestionContext) -> ActKind:
     """Whose kind of act it is: documents that are looked for are found by what they say."""
     act = act_of(case)
-    if asks_of_code(case):
+    if asks_of_code(case) or (case.question.about == "code" and act.kind != "chat"):
         return "code"
     if seeks_documents(case):
         return "document"
@@ -472,6 +449,8 @@ def is_about_documents(case: QuestionContext) -> bool:
 def other_kind(case: QuestionContext) -> ActKind | None:
     """Who else may know, where the first has nothing to say."""
     act = act_of(case)
+    if case.question.about == "code" and act.kind in TALKED:
+        return act.kind
     if not case.program.library or case.among or is_by_rules(case):
         return None
     if act.kind in ("look", "read", "locate", "describe"):
