@@ -4,9 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from deepseek_mm.language.cameras import describe_camera
 from deepseek_mm.language.cities import city_near
-from deepseek_mm.language.typed_filters import TYPED, read_document_kind, read_favourite
+from deepseek_mm.language.typed_filters import TYPED, describe_camera, read_document_kind, read_favourite
 from index import Filter
 
 NOW = datetime(2026, 11, 29)

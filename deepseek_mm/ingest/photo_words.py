@@ -21,10 +21,10 @@ import numpy as np
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats
 from deepseek_mm.errors import BadFile, NothingThere
-from deepseek_mm.language.cameras import describe_camera
 from deepseek_mm.language.cities import city_near
 from deepseek_mm.language.file_names import words_of_folder, words_of_name
 from deepseek_mm.language.places import places_around
+from deepseek_mm.language.typed_filters import describe_camera
 from deepseek_mm.parse.descriptions import DescribedFile, described_files
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.workers.client import PictureTexts, read_picture_texts

@@ -10,13 +10,18 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from deepseek_mm.language.cameras import BY_CAMERA, BY_PHONE
 from deepseek_mm.language.chinese_dates import ChinesePeriod, find_chinese_period
 from deepseek_mm.language.date_words import LAST, MONTHS, SEASONS, YEAR, named_month, read_period_words
 from deepseek_mm.language.search_filters import FORMATS_BY_WORD
 from index import Filter
 from index.region import VIDEO_FORMATS
 
+PHONES = re.compile(
+    r"\b(?:iphone|pixel|galaxy|sm-\w+|redmi|poco|mi \d|huawei|honor|oneplus|xiaomi|oppo|vivo|realme|motorola|moto|nokia"
+    r"|fairphone|nothing phone|htc|blackberry|zte|lumia|xperia)\b",
+    re.IGNORECASE,
+)
+BY_PHONE, BY_CAMERA = "taken with a phone", "taken with a camera"
 VIDEOS = "of the kind video"  # as an answer says it
 NAMES = "|".join(sorted((*MONTHS, *SEASONS), key=len, reverse=True))
 DIGITS = r"(?:19|20)\d\d(?:[-./]\d{1,2}){0,2}|\d{1,2}\.\d{1,2}\.(?:19|20)\d\d"
@@ -128,6 +133,11 @@ LEFT = re.compile(  # of a search that looks for nothing besides
     re.IGNORECASE,
 )
 OF = re.compile(r"^(?:of|with|from)\s+", re.IGNORECASE)
+
+
+def describe_camera(camera: str) -> str:
+    """ "taken with a phone: Apple iPhone 12"; "" where no camera is named."""
+    return f"{BY_PHONE if PHONES.search(camera) else BY_CAMERA}: {camera}" if camera else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
