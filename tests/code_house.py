@@ -1,5 +1,7 @@
 """A small library of code for tests, split by its syntax as `ingest` does it, with vectors that mean nothing."""
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -47,11 +49,15 @@ def checked(amount):
 }
 
 
-def put_code(store, folder: Path) -> None:
-    """Store these files as they would lie below `folder`; a piece's vector is its number."""
-    for name, text in FILES.items():
+def put_code(store, folder: Path, files: Mapping[str, str] = FILES, *, written: bool = False) -> None:
+    """Store these files as they would lie, or are written, below `folder`; a piece's vector is its number."""
+    for name, text in files.items():
         path = folder / name
-        source = Source(path=str(path), kind="code", format="python", digest=name)
+        if written:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        digest = hashlib.sha256(text.encode()).hexdigest() if written else name
+        source = Source(path=str(path), kind="code", format="python", digest=digest)
         pieces = split(text, "python", name=module_name(str(path)), most=2_000)
         regions = [
             Region(source=source, kind="code", box_px=(0, 0, 0, 0), text=one.text, lines=one.lines, symbol=one.symbol)

@@ -142,7 +142,7 @@ def summarise_file(file: CodeFile, tell: ClaimWriter) -> None:
 
 def count_lines(file: CodeFile) -> str:
     """1 line, 30 lines"""
-    number = len(file.lines) or max(each.lines[1] for each in file.regions)
+    number = len(file.lines) - (file.lines[-1:] == ("",)) or max(each.lines[1] for each in file.regions)
     return f"{number} line{'s' if number != 1 else ''}"
 
 

@@ -17,7 +17,8 @@ OTHERS = (
     re.compile(r"^(?P<path>[^\s:]+\.\w{1,4}):(?P<line>\d+)(?::\d+)?: (?:fatal )?(?:error|warning)", re.MULTILINE),
 )
 PYTHON_SAID = re.compile(
-    r"^(?!\s)(?:[\w.]+\.)?[A-Z]\w*(?:Error|Exception|Warning|Exit|Interrupt|Iteration)\b[^\n]*", re.MULTILINE
+    r"^(?:\w+\.)*[A-Z]\w*(?:: [^\n]*|:$)|^(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt|Iteration)$",
+    re.MULTILINE,
 )
 SAID = re.compile(
     r"^(?:Uncaught )?(?:Exception in thread [^\n]*? )?(?:[\w.$]+\.)?[A-Z]\w*(?:Error|Exception)\b[^\n]*|^panic: [^\n]*|"
