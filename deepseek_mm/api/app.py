@@ -12,6 +12,7 @@ from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api.lifecycle import EVENTS
 from deepseek_mm.api.limits import Admission, RequestLimiter
+from deepseek_mm.api.openai.editor_routes import editor_routes
 from deepseek_mm.api.openai.errors import PREFIX
 from deepseek_mm.api.openai.routes import openai_routes
 from deepseek_mm.api.problems import MEDIA_TYPE, AllowedMethods, add_problems
@@ -193,6 +194,7 @@ def build_api(
     for router in (
         *ROUTERS,
         openai_routes(services, assistant, pictures),
+        editor_routes(assistant),
         health_routes(assistant, tasks, metrics),
     ):
         app.include_router(router)

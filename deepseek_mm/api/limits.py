@@ -45,6 +45,8 @@ COMPUTES = (
     "/mcp",
     "/v1/chat/completions",
     "/v1/completions",
+    "/v1/fim/completions",
+    "/infill",
     "/v1/embeddings",
 )
 RETRY_S = 1
