@@ -4,6 +4,8 @@
 uploaded with a question, as the page does it. The clock starts with the question and stops at the first word, and at
 the last. One question goes ahead unmeasured: programs are prepared then.
 
+With `--code FOLDER` the questions are about code, see `code_answers`.
+
 `bench plan` has two products that answer the same questions, each photo once in each, in turns. One has what the plan
 chose. The other is "eager", 32 bits by torch alone: no engine in the place of a module, no bfloat16, no packed layer,
 no compiled loop. Of an ask only pairs count whose answers have as many words. Towers, prompt reading and decoding are
@@ -24,6 +26,7 @@ import torch
 from PIL import Image
 
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.benchmarks.code_answers import measure_code_answers
 from deepseek_mm.benchmarks.ingestion import bundled_photos
 from deepseek_mm.benchmarks.lm_models import find_model, open_fast, open_plain
 from deepseek_mm.benchmarks.lm_peers import Ours
@@ -70,7 +73,9 @@ QUESTIONS = (
 
 
 def measure_answer(setting: BenchSetting) -> BenchResult:
-    """Medians and the slowest of all."""
+    """Medians and the slowest of all; of questions about code where a folder of it is named."""
+    if setting.code is not None:
+        return measure_code_answers(setting)
     paths = bundled_photos()[:PHOTOS]
     with load(replace(setting.config, data=setting.folder / "library"), progress=setting.note) as assistant:
         setting.note(f"asking about {len(paths)} photos")

@@ -100,7 +100,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--minutes", type=float, default=30.0, help="how long `bench soak` takes (30)")
     parser.add_argument(
-        "--code", metavar="FOLDER", help="what `bench code` indexes (20,000 functions of Python's standard library)"
+        "--code",
+        metavar="FOLDER",
+        help="what `bench code` indexes (20,000 functions of Python's library), and `bench answer` asks of",
     )
     parser.add_argument(
         "--reports",
