@@ -105,8 +105,9 @@ def test_passages_beside_photos_and_those_of_one_document_are_ordered_too(house,
 
 
 def test_code_that_comes_near_is_told_in_the_order_of_the_model(house):
-    put_code(house.store, Path("/repo"))
-    question = Question(text="where is an amount checked or rounded?", about="code")
+    gates = [f'def {name}_gate():\n    """A heavy gate moves slowly."""\n' for name in ("lift", "shut")]
+    put_code(house.store, Path("/repo"), dict(zip(("a.py", "b.py"), gates, strict=True)))
+    question = Question(text="how slowly does a heavy gate move", about="code")
     house.use_reranker("rag.code_reranker", "", None)
     before = [citation.region.symbol.name for citation in house.ask(question).citations]
     *_, last = before

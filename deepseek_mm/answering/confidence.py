@@ -23,6 +23,7 @@ FILE = Path(__file__).parent.parent / "weights" / "confidence.json"
 LEAST, MOST = 0.02, 0.98  # of any probability that is told or weighed: nothing here is certain
 
 BEGINNING = 120  # letters of an answer that are compared with the question
+MOST_SURE = 0.97  # of an answer that the syntax of code gives: the question may have been another
 USUAL, DEVIATION = 0.83, 0.04  # cosine of a question and its answer by the encoder of sentences
 
 REPEATED = {"yes_no": -1.0, "other": 0.0}  # the most that nearness counts where a photo was looked at, by form: such
@@ -94,5 +95,9 @@ def with_confidence(
     case: QuestionContext, draft: Draft, model: ConfidenceModel, encode: Encode | None = None
 ) -> QuestionContext:
     """The case with the one probability of its answer, and what it rests on."""
-    signals = signals_of(act_of(case), case.request, draft, encode)
+    act = act_of(case)
+    if act.kind == "code" and not draft.refused:  # what the syntax says was never among the answers that were judged
+        chance = min(draft.chance, MOST_SURE)
+        return replace(case, confidence=round(chance, 4), signals=(("skill code", log_odds(chance, edge=LEAST)),))
+    signals = signals_of(act, case.request, draft, encode)
     return replace(case, confidence=round(model.probability(signals), 4), signals=tuple(sorted(signals.items())))

@@ -33,6 +33,9 @@ WITHIN = re.compile(r" (?:in|of|from|inside|within) the file\b")
 KINDS_OF_CODE = "function|method|class|module|symbol|file|constant|exception|script"
 PLAIN = rf"(?:the |a |an )?(?:(?:{KINDS_OF_CODE}) )?([A-Za-z_]\w*)(?: (?:{KINDS_OF_CODE})\b)?"
 HAPPENS = re.compile(r"\b(?:raised|thrown|when|if|happens?|comes? up|after|before|while)\b", re.IGNORECASE)
+ONE = re.compile(
+    r"\b(?:which|what|wich) (?:file|module|script|function|class|method|exception|error|constant|test)\b", re.I
+)
 IN_FILE = re.compile(r"\b(?:the )?(?:(?:file|module|script) ([A-Za-z_]\w*)|([A-Za-z_]\w*)[ -](?:file|module|script)\b)")
 LISTABLE: tuple[tuple[Listed, str], ...] = (
     ("test", r"tests?|test cases"),
@@ -51,9 +54,11 @@ TURNS = r"(?:increase|decrease|disable|enable|turn off|turn on)"
 EXPECTED = r"(?:should|expected|ought to|instead of|rather than)"
 CHANGED = r"(?:wrote|written|chang\w+|touch\w+|add\w+|commit\w*|author\w*|introduc\w+|broke)"
 MADE = r"(?:write|make|add|generate|create|give|need|want|draft)"
+MORE = r"(?:bigger|larger|smaller|longer|shorter|faster|slower|higher|lower|more|less|louder|quieter|stricter)"
 USED = r"(?:called|used|invoked|referenced|imported)"
 SHAPES: tuple[tuple[CodeKind, str], ...] = (  # the first one that fits
     ("test", rf"\b{MADE}\b[^?.]*?\btests?\b[^?.]*? (?:for|of|to) {PLAIN}"),
+    ("test", rf"\bhow (?:would|do|does|can|could|should|to)\b(?: \w+)?? test {PLAIN}"),
     ("test", rf"^ *(?:please )?(?:unit[- ])?tests? (?:for )?{PLAIN} *$"),
     ("history", rf"\b(?:who|when)\b.* {CHANGED}\b()"),
     ("history", r"\b(?:git blame|blame|last commits?|commit history|recent(?:ly)? chang\w+|authors? of)\b()"),
@@ -67,6 +72,7 @@ SHAPES: tuple[tuple[CodeKind, str], ...] = (  # the first one that fits
     ("change", rf"\bwhat (?:do|must|should|would|have|need)\b.*\b{ANYBODY}\b.*\b{EDITS}\b()"),
     ("change", rf"\bwhere (?:do|can|could|must|should|would)\b.*\b{ANYBODY}\b.*\b{EDITS}\b()"),
     ("change", rf"\bhow (?:do|can|could|would|to)\b.*\b(?:{EDITS}|{TURNS})\b()"),
+    ("change", rf"\bhow (?:do|can|could|would|to)\b.*\bmake\b.*\b{MORE}\b()"),
     ("callers", rf"\b(?:callers|users|usages?|uses|call sites|references) (?:of|to) {PLAIN}"),
     ("callers", rf"\b(?:who|what|which \w+)(?: else)? (?:calls?|uses?|invokes?|depends? on|imports?) {PLAIN}"),
     ("callers", rf"\bwhere (?:is|are|do \w+|does \w+) {PLAIN} (?:being )?{USED}\b"),
@@ -170,7 +176,7 @@ def read_alone(text: str) -> CodeRequest:
     named = bool(names)
     if not names and plain and plain.lower() not in NO_NAME and plain != in_file:
         names = [plain]
-    if kind == "list" and HAPPENS.search(rest):  # not what there is, but what is done
+    if kind == "list" and (HAPPENS.search(rest) or ONE.search(rest)):  # not what there is, but what is done
         kind, fits = "find", True
     if kind == "find" and named and len(rest.split()) <= len(names):
         kind = "explain"  # a name alone

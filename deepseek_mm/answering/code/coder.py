@@ -96,7 +96,8 @@ class Coder:
     def look_up(self, case: QuestionContext) -> QuestionContext:
         """The case with its evidence and claims; without a claim there is nothing of it here."""
         text, tell = case.question.text, ClaimWriter()
-        request = self._kinds.complete(read_code_request(text, [asked for asked, _ in case.earlier]))
+        request = read_code_request(text, [asked for asked, _ in case.earlier])
+        request = self._kinds.complete(request, self._names.hide_names)
         request = self._names.complete(request)
         pictures, crash = case.question.pictures, crash_of(text)
         if pictures:

@@ -1,6 +1,7 @@
 """What kind of request about code a sentence is, by the nearest of its examples, where no shape of words says it."""
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -21,11 +22,13 @@ class CodeKinds:
         examples = {("code", kind): texts for kind, texts in read_examples().items()}
         self._index = IntentIndex(encode, examples, read_known()) if encode else None
 
-    def complete(self, request: CodeRequest) -> CodeRequest:
-        """The request, its kind as the nearest examples say where no shape of words does."""
+    def complete(self, request: CodeRequest, hide_names: Callable[[str], str]) -> CodeRequest:
+        """The request, its kind as the nearest examples say where no shape of words does; `hide_names` puts "it" for
+        plain words that are names.
+        """
         if request.by_shape or self._index is None:
             return request
-        found = self._index.find(request.without_names)
+        found = self._index.find(hide_names(request.without_names))
         if found is None or found.chance < SURE:
             return request
         kind = next((each for each in get_args(CodeKind) if each == found.name), request.kind)

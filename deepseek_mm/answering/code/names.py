@@ -15,6 +15,8 @@ WITHIN = re.compile(r"\b(?:in|of|from|inside|within|about|summari[sz]e)(?: the)?
 OF_FILES = frozenset(["list", "summarise", "review"])
 WORD = re.compile(r"[A-Za-z_]\w*")
 LONGEST = 3  # words that are joined to one name
+TELLING = 6  # letters of a word that is hardly meant as anything else than a name
+STUB = ".pyi"
 SHORTEST = 4  # letters of a plain word that may be a name
 NAMING = frozenset(["callers", "calls", "where", "explain", "compare", "fix", "review", "test", "history", "summarise"])
 """Kinds of requests whose plain words may be names."""
@@ -91,8 +93,15 @@ class NameFinder:
             names = [file.rstrip("/").rsplit("/", 1)[-1] for file in request.files]
             opened = [region for name in names for region in self._store.at_line(name, 1, where=CODE)]
             return is_within(opened, request.files)[:1]
-        found = [region for name in request.names for region in self._store.symbols(name, where=CODE)]
+        found = [region for name in request.names for region in drop_stubs(self._store.symbols(name, where=CODE))]
         return is_within(found, request.files) or (found if request.files and request.named else [])
+
+    def hide_names(self, text: str) -> str:
+        """The text with "it" for plain words that are defined here: "was macht parsejson"."""
+        return WORD.sub(lambda match: "it" if self._is_telling(match[0]) else match[0], text)
+
+    def _is_telling(self, word: str) -> bool:
+        return len(word) >= TELLING and word.lower() not in EVERYDAY and self._is_defined(word)
 
     def _plain_files(self, text: str) -> list[str]:
         """Files and folders that are named without an ending: "the classes in middleware"."""
@@ -114,6 +123,13 @@ class NameFinder:
 
     def _is_defined(self, name: str) -> bool:
         return any(region.symbol and region.symbol.kind != "module" for region in self._store.symbols(name, where=CODE))
+
+
+def drop_stubs(regions: Sequence[Region]) -> list[Region]:
+    """Without what only declares the types of another one among them: `keys.pyi` beside `keys.py`."""
+    kept = [each for each in regions if not each.source.name.endswith(STUB)]
+    names = {each.symbol.path for each in kept if each.symbol}
+    return [each for each in regions if each in kept or (each.symbol and each.symbol.path not in names)]
 
 
 def join_variants(words: Sequence[str]) -> list[str]:

@@ -188,6 +188,8 @@ def _constants(tree: ast.Module, comments: Mapping[int, str]) -> Iterator[Consta
             value = getattr(node, "value", None)
             if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name) or value is None:
                 continue
+            if target.id.startswith("__"):
+                continue
             comment = comments.get(node.end_lineno or node.lineno) or comments.get(node.lineno - 1, "")
             if isinstance(value, ast.Call) and write_code(value.func).rpartition(".")[2] in MADE_FOR_TYPES:
                 continue

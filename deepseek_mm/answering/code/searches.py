@@ -88,6 +88,8 @@ class StatementSearch:
         least = LEAST_UNKNOWN if request.named and not about else LEAST
         ranked = self.rank(request, about or (cited if goes_on else ()))
         picked = pick_answers(ranked, least, MOST_SAID, WITHIN)
+        texts = [f"{each.statement.told}\n{each.statement.region.text}" for each in picked]
+        picked = [picked[n] for n in order_texts(request.text, texts, self._models.score)]
         for each in picked:
             tell.say(each.statement.told, each.statement.region, certainty=round(each.chance, 2))
         for each in picked[:1]:
