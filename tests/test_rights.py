@@ -27,8 +27,8 @@ from service import House
 from starlette.testclient import TestClient
 
 from deepseek_mm.accounts.permissions import LOCAL, RIGHTS, SCOPE, Caller
+from deepseek_mm.api.agents.mcp_server import McpTools
 from deepseek_mm.api.app import build_api
-from deepseek_mm.api.mcp_server import McpTools
 from deepseek_mm.config import SandboxConfig
 from deepseek_mm.errors import Forbidden
 

@@ -109,8 +109,8 @@ class LateAnswers:
 def run_mcp(args: Namespace, desk: Desk) -> int:
     """Until the agent closes the line."""
     from deepseek_mm.accounts.permissions import COMMAND_LINE
-    from deepseek_mm.api.mcp_server import build_mcp
-    from deepseek_mm.api.mcp_tools import McpTools
+    from deepseek_mm.api.agents.mcp_server import build_mcp
+    from deepseek_mm.api.agents.mcp_tools import McpTools
     from deepseek_mm.api.request_pictures import PictureDecoder
 
     config = config_of(args, desk)

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from deepseek_mm.accounts.permissions import Caller
+from deepseek_mm.api.agents.mcp_tools import McpTools
 from deepseek_mm.api.event_streams import stop_when_left
-from deepseek_mm.api.mcp_tools import McpTools
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Asker, OurServices, Pictures
 from deepseek_mm.errors import NothingThere
 
 if TYPE_CHECKING:
-    from deepseek_mm.api.mcp_server import StrictServer
+    from deepseek_mm.api.agents.mcp_server import StrictServer
 
 router = APIRouter(tags=["agents"], responses=DECLARED)
 
@@ -42,6 +42,6 @@ async def answer_agent(tools: McpTools, caller: Caller, request: Request) -> Res
 
 def open_server(tools: McpTools, caller: Caller) -> "StrictServer":
     """One for this caller; its package, which takes a second, is imported when the first agent comes."""
-    from deepseek_mm.api.mcp_server import build_mcp
+    from deepseek_mm.api.agents.mcp_server import build_mcp
 
     return build_mcp(tools, caller)

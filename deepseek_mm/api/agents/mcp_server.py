@@ -39,7 +39,8 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope
 
 from deepseek_mm.accounts.permissions import Caller
-from deepseek_mm.api.mcp_tools import AnswerResult, LibrarySummary, McpTools, RegionPlace, SearchResults
+from deepseek_mm.api.agents.code_tools import CodePlaces, CodeTools, ReviewedCode
+from deepseek_mm.api.agents.mcp_tools import AnswerResult, LibrarySummary, McpTools, RegionPlace, SearchResults
 from deepseek_mm.api.routes.grounding_routes import DetectedOut, PointedOut
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
 from index import IndexProblem
@@ -71,6 +72,15 @@ DETECT = (
     " things: whatever is seen. Boxes are left, top, right, bottom in pixels of the upright picture."
 )
 POINT = "The same as points: one in the middle of each place of a thing, for whoever wants to count or click."
+SYMBOL = (
+    "Where a function, method, class or module of the library's code is defined: path, lines, signature, docstring,"
+    " what it calls, and its text. An unknown name is answered with the nearest ones."
+)
+CALLS = "Which pieces of the library's code call something of this name, with their text, by path and line."
+REVIEW = (
+    "Mistakes in files of Python that syntax alone shows: a loop that is off by one, a list that is changed while it is"
+    " gone through, a default that calls share, and risks such as a mean of nothing. Finding nothing proves nothing."
+)
 REGION_URI = "deepseek-mm://regions/{region}"
 LIBRARY_URI = "deepseek-mm://library"
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -183,6 +193,7 @@ def build_mcp(tools: McpTools, caller: Caller, *, lifespan: Lifespan | None = No
     add_questions(server, tools, caller)
     add_places(server, tools, caller)
     add_looks(server, tools, caller)
+    add_code(server, CodeTools(open_assistant=lambda: tools.open_answers().engine.assistant), caller)
     add_resources(server, tools, caller)
     add_prompts(server)
     return server
@@ -268,6 +279,28 @@ def add_looks(server: StrictServer, tools: McpTools, caller: Caller) -> None:
     @server.tool(description=LIST, annotations=READS)
     async def list_collections() -> LibrarySummary:
         return await run_in_thread(partial(tools.list_collections, caller))
+
+
+def add_code(server: StrictServer, tools: CodeTools, caller: Caller) -> None:
+    """find_symbol, who_calls and review_code."""
+
+    @server.tool(description=SYMBOL, annotations=READS)
+    async def find_symbol(
+        name: Annotated[str, Field(description="such as: Order.total, or total")],
+    ) -> CodePlaces:
+        return await run_in_thread(partial(tools.find_symbol, caller, name))
+
+    @server.tool(description=CALLS, annotations=READS)
+    async def who_calls(
+        name: Annotated[str, Field(description="such as: Order.total; only the last part of the name counts")],
+    ) -> CodePlaces:
+        return await run_in_thread(partial(tools.who_calls, caller, name))
+
+    @server.tool(description=REVIEW, annotations=READS)
+    async def review_code(
+        file: Annotated[str, Field(description="a file, a folder or a pattern: orders.py, shop/, test_*.py")],
+    ) -> ReviewedCode:
+        return await run_in_thread(partial(tools.review_code, caller, file))
 
 
 def add_resources(server: StrictServer, tools: McpTools, caller: Caller) -> None:

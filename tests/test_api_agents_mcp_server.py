@@ -22,8 +22,8 @@ from rag_house import build, paint, put
 from serving import ROOT
 
 from deepseek_mm.accounts.permissions import COMMAND_LINE, Caller
-from deepseek_mm.api.mcp_server import build_mcp
-from deepseek_mm.api.mcp_tools import McpTools, cut_out
+from deepseek_mm.api.agents.mcp_server import build_mcp
+from deepseek_mm.api.agents.mcp_tools import McpTools, cut_out
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.services.answer_service import AnswerService
 from index import Region, Source
@@ -73,7 +73,10 @@ def test_an_agent_reads_what_each_tool_is_for_and_what_it_takes(house):
 
     instructions, tools = anyio.run(talk)
     assert "`found` is false" in instructions
-    assert {tool.name for tool in tools} == {"search", "ask", "detect", "point", "read_region", "list_collections"}
+    assert {tool.name for tool in tools} == {
+        "search", "ask", "detect", "point", "read_region", "list_collections",
+        "find_symbol", "who_calls", "review_code",
+    }  # fmt: skip
     assert all(tool.input_schema["additionalProperties"] is False for tool in tools)
     assert all(len(tool.description) > 60 for tool in tools)
     properties = {tool.name: tool.input_schema["properties"] for tool in tools}
