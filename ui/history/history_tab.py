@@ -278,8 +278,12 @@ class HistoryTab:
         return {**self._list(caller_of(request), past, text, PAGE, kept), self.limit: PAGE}
 
     @needs_right("ask")
-    def _take(self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, file: str) -> Updates:
-        """A file that was exported is taken in; the upload has done its work."""
+    def _take(
+        self, request: gr.Request, past: HistoryState, text: str, limit: int, kept: object, file: str | None
+    ) -> Updates:
+        """A file that was exported is taken in; the upload has done its work. Without one nothing changes."""
+        if not file:
+            return {}
         visitor = visitor_of(request)
         after = self.handlers.act(visitor.caller, past, ("import", file), kept)
         Path(file).unlink(missing_ok=True)
