@@ -287,3 +287,24 @@ def test_the_shipped_heads_are_for_the_shipped_layers():
 )
 def test_a_chinese_subject_is_without_its_verb_and_has_all_of_a_colour(subject, text, mended):
     assert mend_subject(subject, text) == mended
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "whole"),
+    [
+        ("which photos are black and white?", "and white", "black and white"),
+        ("show me a black-and-white dog", "white dog", "black-and-white dog"),
+        ("is the cat black and white?", "cat", "black and white cat"),
+    ],
+)
+def test_black_and_white_is_one_property_and_no_colour_beside_a_rest(text, subject, whole):
+    black, named = text.index("black"), text.index(subject)
+    spans = [Part(black, black + 5, "colour"), Part(named, named + len(subject), "subject")]
+    act = fill_parts(Act(kind="find", text=text), text, sorted(spans))
+    assert (act.subject, act.filters.colour) == (whole, "")
+
+
+def test_a_black_dog_keeps_its_colour():
+    text = "photos of a black dog"
+    act = fill_parts(Act(kind="find", text=text), text, [Part(12, 17, "colour"), Part(18, 21, "subject")])
+    assert (act.subject, act.filters.colour) == ("dog", "black")

@@ -58,6 +58,8 @@ PREPOSITION = re.compile(r"\s+(?:aus|vom|von|im|bei|seit|zum|zur)$", re.IGNORECA
 EDGES = " \t\n\r.,;:!?\"'()\u3002\uff0c\uff1f\uff01\uff1b\uff1a\u3001\u201c\u201d\u2018\u2019"  # around a part
 
 
+BLACK_AND_WHITE = re.compile(r"\bblack(?:[ -]and[ -]| ?& ?)white\b", re.IGNORECASE)
+WHITE = re.compile(r"^(?:(?:and|&|-) ?)?white\b ?", re.IGNORECASE)  # what the colour left of it
 HAS = "\u6709"  # "there is", which stands before a thing
 HAD = re.compile(f".*{HAS}(?P<thing>[\u3400-\u9fffA-Za-z]+?)[\u5417\u7684\u5462\uff1f?]*")
 COLOURS = frozenset("\u7ea2\u6a59\u9ec4\u7eff\u9752\u84dd\u7d2b\u68d5\u9ed1\u767d\u7070\u7c89\u7c73\u8910")
@@ -255,6 +257,9 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
     if "date" in filters and (period := name_chinese_period(act.text)):
         filters["date"] = period
     subject = mend_subject(said.get("subject", ""), act.text)
+    if (both := BLACK_AND_WHITE.search(act.text)) and not subject.lower().startswith("black"):
+        filters.pop("colour", None)  # a kind of picture, or the colours of one thing
+        subject = f"{both[0]} {WHITE.sub('', subject)}".strip()
     place = filters.get("place", "")
     return replace(
         act,
