@@ -153,7 +153,18 @@ def test_as_an_object_the_answer_and_what_it_rests_on_are_json(client):
     assert json.loads("".join(each.choices[0].delta.content or "" for each in chunks)) == said
 
 
-SCHEMA = {"type": "json_schema", "json_schema": {"name": "animal", "schema": {"type": "object"}}}
+def schema_of(**fields):
+    return {"type": "json_schema", "json_schema": {"name": "seen", "schema": {"properties": fields}}}
+
+
+def test_a_schema_is_filled_with_what_the_answer_says_and_cites(client):
+    wanted = schema_of(found={"type": "boolean"}, files={"type": "array", "items": {"type": "string"}})
+    said = json.loads(ask(client, "Which photos are red?", response_format=wanted).choices[0].message.content)
+    plain = ask(client, "Which photos are red?").choices[0].message
+    assert said == {"found": True, "files": list(dict.fromkeys(each["source"] for each in plain.citations))}
+
+
+SCHEMA = schema_of(age={"enum": ["old", "young"]})
 
 
 @pytest.mark.parametrize(

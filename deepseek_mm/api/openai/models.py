@@ -23,6 +23,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 
 from deepseek_mm.api.openai.errors import NoModel, UnsupportedRequest, check_fields
+from deepseek_mm.api.openai.filled_schemas import fill_schema
 from deepseek_mm.api.openai.messages import RULES, text_of
 from deepseek_mm.api.openai.replies import End, LimitedText, Pieces, ReplyFormat, usage_of
 from deepseek_mm.api.openai.schemas import (
@@ -79,29 +80,21 @@ def no_model(name: str, names: list[str]) -> NoModel:
 CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")
 
 
-def check_grounded(request: ChatRequest) -> None:
-    """Refused for a schema."""
-    if isinstance(request.response_format, SchemaFormat):
-        raise UnsupportedRequest(
-            "model deepseek-mm answers in sentences that are checked, and fills no schema. Ask for"
-            ' {"type": "json_object"}, which gives answer, citations, found and confidence, or ask model'
-            " deepseek-mm-lm, whose answers rest on nothing",
-            param="response_format",
-        )
-
-
 def stream_grounded(assistant: Assistant, request: ChatRequest, growing: Iterator[Answer]) -> Iterator[str | End]:
     """Pieces of the answer, then its end."""
     count = partial(count_tokens, assistant)
     telling, answer = LimitedText(request.stops, request.most, count), Answer(text="")
-    as_object = request.response_format is not None and request.response_format.type == "json_object"
+    wanted = request.response_format
+    as_object = wanted is not None and wanted.type != "text"
     for answer in growing:
         piece = telling.extend(answer.text)
         yield "" if as_object else piece  # nothing yet is something too: the question can be asked
         if telling.over:
             break
     rest, fields = telling.finish(answer.text), fields_of(answer, request)
-    if as_object:
+    if isinstance(wanted, SchemaFormat):
+        rest = json.dumps(fill_schema(wanted.json_schema.fields, answer, fields["citations"]), ensure_ascii=False)
+    elif as_object:
         rest = json.dumps({"answer": telling.text, **fields}, ensure_ascii=False)
     yield rest
     read = sum(count(text_of(message)) for message in request.messages)

@@ -22,7 +22,6 @@ from deepseek_mm.api.openai.models import (
     GROUNDED,
     TextReplyFormat,
     catalogue,
-    check_grounded,
     check_request,
     complete_texts,
     delete_unless_stored,
@@ -128,8 +127,6 @@ def check_chat(assistant: Assistant, request: ChatRequest) -> None:
     names = [model.id for model in catalogue(assistant.lm, 0).data if model.id in (GROUNDED, BARE)]
     if request.model not in names:
         raise no_model(request.model, names)
-    if request.model == GROUNDED:
-        check_grounded(request)
 
 
 def head_of(assistant: Assistant, request: ChatRequest | TextRequest) -> Head:

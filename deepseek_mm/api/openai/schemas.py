@@ -76,7 +76,7 @@ class ObjectFormat(BaseModel):
 
 
 class SchemaFormat(BaseModel):
-    """JSON that fits a schema; of a bare language model only."""
+    """JSON that fits a schema."""
 
     type: Literal["json_schema"]
     json_schema: JsonSchema
