@@ -6,10 +6,10 @@ The packaged model, a server and (later) our own model are all Generators: nothi
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PIL.Image import Image
 
@@ -124,6 +124,28 @@ class TextCompleter(Protocol):
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolReply:
+    """What a model says that may call tools, and which it calls."""
+
+    text: str
+    calls: tuple[Mapping[str, Any], ...] = ()  # as OpenAI's API writes them: id, type, function with name and arguments
+    cut: bool = False  # it had as many tokens as it was allowed
+    usage: tuple[int, int] | None = None  # tokens read and written, where they were counted
+
+
+@runtime_checkable
+class ToolCaller(Protocol):
+    """A Generator that may answer with calls of tools, which whoever asked carries out."""
+
+    def call_tools(
+        self, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any], *, stop: threading.Event
+    ) -> ToolReply:
+        """The whole reply to messages as OpenAI's API writes them. `options` are `tools`, `tool_choice` and how words
+        are drawn. ServerError: a server did not answer as it should.
+        """
 
 
 @runtime_checkable

@@ -39,7 +39,7 @@ def error_body(status: int, code: str, message: str, *, param: str | None = None
 
 
 HARMLESS = {  # they change no answer of ours
-    "metadata", "parallel_tool_calls", "prediction", "prompt_cache_key", "prompt_cache_retention", "reasoning_effort",
+    "metadata", "prediction", "prompt_cache_key", "prompt_cache_retention", "reasoning_effort",
     "safety_identifier", "service_tier", "user", "verbosity",
 }  # fmt: skip
 NOTHING: dict[str, tuple[Any, ...]] = {  # values that ask for nothing, beside null
@@ -51,8 +51,6 @@ NOTHING: dict[str, tuple[Any, ...]] = {  # values that ask for nothing, beside n
     "logprobs": (False,),
     "modalities": (["text"],),
     "presence_penalty": (0,),
-    "tool_choice": ("none", "auto"),
-    "tools": ([],),
     "top_logprobs": (0,),
     "web_search_options": (),
 }

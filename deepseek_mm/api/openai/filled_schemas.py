@@ -1,9 +1,9 @@
 """A grounded answer in the shape that the caller asks for: every field is filled from what the answer says and cites.
 
-A field is filled by its name where it is one of ours (answer, found, confidence), else by its type: yes or no as a truth
-value, the first number of the answer, the choice of an enumeration that the answer names, files that are
-cited as a list. No model guesses: what the answer does not say is null where the schema allows it, or the request is
-refused with the field's name.
+A field is filled by its name where it is one of ours (answer, found, confidence), else by its type: a truth value by
+yes or no, a number by the first one of the answer, an enumeration by the choice that the answer names, a list by the
+files that are cited. No model guesses: what the answer does not say is null where the schema allows it, or the request
+is refused with the field's name.
 """
 
 import re

@@ -10,8 +10,9 @@ from itertools import groupby
 from deepseek_mm.api.openai.errors import UnsupportedRequest
 from deepseek_mm.api.openai.schemas import ChatMessage, TextPart
 from deepseek_mm.api.request_pictures import PictureDecoder
-from deepseek_mm.types import Exchange, Message, Picture, Question
+from deepseek_mm.types import Exchange, Message, Picture, Question, Role
 
+SPOKEN: dict[str, Role] = {"developer": "system", "system": "system", "assistant": "assistant", "user": "user"}
 RULES = ("system", "developer")
 
 
@@ -68,7 +69,7 @@ def messages_for(messages: Sequence[ChatMessage], pictures: PictureDecoder, *, s
         )
     return [
         Message(
-            role="system" if each.role == "developer" else each.role,
+            role=SPOKEN.get(each.role, "user"),
             text=text_of(each),
             images=tuple(pictures.open(url) for url in urls_of(each)),
         )
@@ -84,14 +85,14 @@ def open_pictures(urls: Sequence[str], pictures: PictureDecoder) -> list[Picture
 
 def text_of(message: ChatMessage) -> str:
     """Its words."""
-    if isinstance(message.content, str):
-        return message.content
+    if message.content is None or isinstance(message.content, str):
+        return message.content or ""
     return "\n".join(part.text for part in message.content if isinstance(part, TextPart))
 
 
 def urls_of(message: ChatMessage) -> list[str]:
     """Where its pictures are. Refused for pictures of anybody but the user."""
-    if isinstance(message.content, str):
+    if message.content is None or isinstance(message.content, str):
         return []
     urls = [part.image_url.url for part in message.content if not isinstance(part, TextPart)]
     if urls and message.role != "user":

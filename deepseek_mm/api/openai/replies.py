@@ -31,7 +31,7 @@ from deepseek_mm.lm.tokenizer import count_unfinished, find_first_stop
 from deepseek_mm.storage.errors import IndexProblem
 
 Result = TypeVar("Result")
-Reason = Literal["stop", "length"]
+Reason = Literal["stop", "length", "tool_calls"]
 
 
 class LimitedText:
@@ -252,7 +252,10 @@ class ChatFormat(ReplyFormat):
         """A piece of text; at the end what the answer has beside its words, and its tokens."""
         if isinstance(piece, str):
             return [self.chunk(to_choice({"content": piece}))] if piece else []
-        return [self.chunk(to_choice(piece.fields, piece.reason)), *self.last(piece.usage)]
+        fields = {**piece.fields}
+        if "tool_calls" in fields:
+            fields["tool_calls"] = [{"index": n, **each} for n, each in enumerate(fields["tool_calls"])]
+        return [self.chunk(to_choice(fields, piece.reason)), *self.last(piece.usage)]
 
 
 def to_choice(delta: dict[str, Any], reason: Reason | None = None) -> dict[str, Any]:

@@ -42,9 +42,11 @@ from deepseek_mm.api.openai.schemas import (
     TextCompletion,
     TextRequest,
 )
+from deepseek_mm.api.openai.tool_calls import check_tools, stream_calls, uses_tools
 from deepseek_mm.api.request_pictures import PictureDecoder
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.lm.generator import ToolCaller
 from deepseek_mm.services import Services
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -68,6 +70,9 @@ def answer_chat(
 ) -> Pieces:
     """Pieces of the answer and its end. Raises what `Assistant.stream` and the model raise, and Refused."""
     lm = assistant.lm
+    if request.model != GROUNDED and uses_tools(request) and isinstance(lm, ToolCaller):
+        yield from stream_calls(lm, request, pictures, stop)
+        return
     if request.model != GROUNDED:
         messages = messages_for(request.messages, pictures, sees=lm.sees)
         yield from stream_plain(lm, request, messages, stop)
@@ -127,6 +132,7 @@ def check_chat(assistant: Assistant, request: ChatRequest) -> None:
     names = [model.id for model in catalogue(assistant.lm, 0).data if model.id in (GROUNDED, BARE)]
     if request.model not in names:
         raise no_model(request.model, names)
+    check_tools(assistant.lm, request, grounded=request.model == GROUNDED)
 
 
 def head_of(assistant: Assistant, request: ChatRequest | TextRequest) -> Head:

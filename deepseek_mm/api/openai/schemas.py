@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.api.schemas import Typed
 
 StopText = Annotated[Typed, Field(min_length=1, max_length=256)]
-Role = Literal["system", "developer", "user", "assistant"]
+Role = Literal["system", "developer", "user", "assistant", "tool"]
 DATA_URL = "data:image/jpeg;base64,/9j/4AAQ..."
 
 
@@ -38,12 +38,46 @@ class PicturePart(BaseModel):
 Part = Annotated[TextPart | PicturePart, Field(discriminator="type")]
 
 
+class CalledFunction(BaseModel):
+    """What a model wants to be called."""
+
+    name: str = Field(max_length=256)
+    arguments: str = Field(max_length=1_000_000, description="JSON as text")
+
+
+class ToolCall(BaseModel):
+    """A call that a model asked for in an earlier message."""
+
+    id: str = Field(max_length=256)
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
+class OfferedFunction(BaseModel):
+    """A function that a model may call."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(max_length=256, examples=["read_file"])
+    description: str | None = None
+    parameters: dict[str, Any] | None = Field(default=None, description="a JSON schema")
+
+
+class OfferedTool(BaseModel):
+    """A tool that a model may call."""
+
+    type: Literal["function"] = "function"
+    function: OfferedFunction
+
+
 class ChatMessage(BaseModel):
     """One message of a talk."""
 
     role: Role
-    content: Typed | list[Part] = Field(examples=["Which photos show a dog?"])
+    content: Typed | list[Part] | None = Field(default=None, examples=["Which photos show a dog?"])
     name: str | None = None
+    tool_calls: list[ToolCall] | None = Field(default=None, max_length=128, description="of an assistant's message")
+    tool_call_id: str | None = Field(default=None, max_length=256, description="of a tool's message: what it answers")
 
 
 class StreamOptions(BaseModel):
@@ -128,6 +162,9 @@ class ChatRequest(WritingRequest):
     max_completion_tokens: int | None = Field(default=None, ge=1, le=100_000)
     n: Literal[1] | None = 1
     response_format: Format | None = None
+    tools: list[OfferedTool] | None = Field(default=None, max_length=128, description="of a larger model only: --llm")
+    tool_choice: Literal["none", "auto", "required"] | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
     store: bool | None = Field(default=None, description="keep question and answer in the caller's history")
 
     @property
@@ -176,7 +213,7 @@ class Choice(BaseModel):
 
     index: int = 0
     message: AssistantMessage
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "tool_calls"]
     logprobs: None = None
 
 

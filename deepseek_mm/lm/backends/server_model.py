@@ -12,11 +12,12 @@ names, which only this machine's people change; where there are none, for OpenAI
 import asyncio
 import base64
 import io
+import json
 import os
 import queue
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +28,7 @@ from PIL.Image import Image
 from deepseek_mm.addresses import is_this_machine
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.generator import Piece, drain, skip_thoughts
+from deepseek_mm.lm.generator import Piece, ToolReply, drain, skip_thoughts
 from deepseek_mm.storage.files import parse_json as parse_value
 from deepseek_mm.types import Message
 
@@ -105,6 +106,33 @@ def read_reply(data: str, part: str) -> Delta:
         return Delta(text=str(text), last=choices[0].get("finish_reason") is not None)
     except (AttributeError, TypeError, LookupError) as error:
         raise ServerError(f"not a chat completion: {_brief(data)}. {_NOT_OPENAI}") from error
+
+
+def read_tool_reply(data: str) -> ToolReply:
+    """The first choice of a whole completion, with the tools that it calls."""
+    read_reply(data, "message")  # says what is wrong with it
+    body = parse_json(data)
+    choice = body["choices"][0]
+    usage = body.get("usage") or {}
+    counted = [n for name in ("prompt_tokens", "completion_tokens") if isinstance(n := usage.get(name), int)]
+    message = choice.get("message") or {}
+    return ToolReply(
+        text=str(message.get("content") or ""),
+        calls=tuple(read_call(each, n) for n, each in enumerate(message.get("tool_calls") or ())),
+        cut=choice.get("finish_reason") == "length",
+        usage=(counted[0], counted[1]) if len(counted) == 2 else None,
+    )
+
+
+def read_call(call: Any, number: int) -> dict[str, Any]:
+    """One call as OpenAI writes it, whose arguments are a text of JSON; some servers send them as an object."""
+    try:
+        name, arguments = str(call["function"]["name"]), call["function"].get("arguments") or {}
+    except (AttributeError, TypeError, LookupError) as error:
+        raise ServerError(f"not a call of a tool: {_brief(str(call))}. {_NOT_OPENAI}") from error
+    told = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    function = {"name": name, "arguments": told}
+    return {"id": str(call.get("id") or f"call_{number}"), "type": "function", "function": function}
 
 
 def parse_json(data: str) -> dict[str, Any]:
@@ -195,6 +223,18 @@ class OpenAIServer:
                     yield piece
         except (httpx.HTTPError, OSError) as error:
             raise self._broken(error) if begun else self._unreachable(error) from error
+
+    async def complete_whole(self, body: dict[str, Any]) -> AsyncIterator[str]:
+        """The text of the whole completion of `body`, as one piece."""
+        try:
+            async with (
+                httpx.AsyncClient(**self._options()) as client,
+                client.stream("POST", "chat/completions", json=body) as reply,
+            ):
+                await self._check(self._check_plain(reply))
+                yield await self._read_text(reply)
+        except (httpx.HTTPError, OSError) as error:
+            raise self._unreachable(error) from error
 
     def too_slow(self) -> ServerError:
         """It was silent for longer than the user wants to wait."""
@@ -358,6 +398,28 @@ class RemoteModel:
             yield from skip_thoughts(pieces)
         finally:
             talk.cancel()
+
+    def call_tools(
+        self, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any], *, stop: threading.Event
+    ) -> ToolReply:
+        """As `ToolCaller` says."""
+        body = {"model": self.name, "messages": [clean_message(each) for each in messages], **options, "stream": False}
+        talk = _ServerConversation(lambda: self._server.complete_whole(body))
+        try:
+            patience_s, too_slow = self._config.timeout_s, self._server.too_slow
+            data = "".join(drain(talk.pieces, stop, patience_s=patience_s, too_slow=too_slow))
+        finally:
+            talk.cancel()
+        return ToolReply(text="") if stop.is_set() else read_tool_reply(data)
+
+
+def clean_message(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The message without what a server's template may take for the end of one."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return {**message, "content": MARKS.sub("< ", content)}
+    parts = [{**each, "text": MARKS.sub("< ", each["text"])} if "text" in each else each for each in content or ()]
+    return {**message, "content": parts or None}
 
 
 def open_remote(config: LMConfig) -> RemoteModel:
