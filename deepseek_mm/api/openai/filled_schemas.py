@@ -30,7 +30,7 @@ def fill_schema(schema: Schema, answer: Answer, cited: Sequence[Mapping[str, Any
     except (AttributeError, TypeError, ValueError, LookupError) as error:
         if isinstance(error, UnsupportedRequest):
             raise
-        raise _unfilled("answer", f"has a schema that is none ({type(error).__name__})") from error
+        raise _refuse_field("answer", f"has a schema that is none ({type(error).__name__})") from error
 
 
 class Filling:
@@ -64,7 +64,7 @@ class Filling:
 def _fill(schema: Schema, name: str, filling: Filling, depth: int) -> Any:
     """The value of one field."""
     if depth > DEEPEST:
-        raise _unfilled(name, f"lies deeper than {DEEPEST} levels")
+        raise _refuse_field(name, f"lies deeper than {DEEPEST} levels")
     if "$ref" in schema:
         return _fill(_resolve(str(schema["$ref"]), filling.root, name), name, filling, depth + 1)
     if ways := schema.get("anyOf") or schema.get("oneOf"):
@@ -75,7 +75,7 @@ def _fill(schema: Schema, name: str, filling: Filling, depth: int) -> Any:
     kinds = kinds if isinstance(kinds, list) else [kinds]
     value = _value_of(schema, [kind for kind in kinds if kind != "null"][:1], name, filling, depth)
     if value is None and "null" not in kinds:
-        raise _unfilled(name, f"is no {' or '.join(map(str, kinds))} that the answer says: {filling.text[:120]!r}")
+        raise _refuse_field(name, f"is no {' or '.join(map(str, kinds))} that the answer says: {filling.text[:120]!r}")
     return value
 
 
@@ -89,7 +89,7 @@ def _fill_one_of(ways: Sequence[Schema], name: str, filling: Filling, depth: int
             return _fill(way, name, filling, depth + 1)
         except UnsupportedRequest as error:
             last = error
-    raise last or _unfilled(name, "has no shape")
+    raise last or _refuse_field(name, "has no shape")
 
 
 def _value_of(schema: Schema, kinds: Sequence[str], name: str, filling: Filling, depth: int) -> Any:
@@ -133,11 +133,11 @@ def _resolve(ref: str, root: Schema, name: str) -> Schema:
     for part in ref.removeprefix("#").strip("/").split("/"):
         found = found.get(part) if isinstance(found, Mapping) else None
     if not ref.startswith("#/") or not isinstance(found, Mapping):
-        raise _unfilled(name, f"refers to {ref[:80]!r}, which is not in the schema")
+        raise _refuse_field(name, f"refers to {ref[:80]!r}, which is not in the schema")
     return found
 
 
-def _unfilled(name: str, why: str) -> UnsupportedRequest:
+def _refuse_field(name: str, why: str) -> UnsupportedRequest:
     return UnsupportedRequest(
         f"the field {name[:80]!r} {why}. Allow null for it, ask for one thing at a time, or take"
         ' {"type": "json_object"}, which gives answer, citations, found and confidence',
