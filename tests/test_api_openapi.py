@@ -9,6 +9,8 @@ from deepseek_mm.settings_file import SettingsFile
 
 FREE = {
     "JsonSchema.schema": "a JSON schema of the caller's, which may be any",
+    "OfferedFunction.parameters|0": "the same",
+    "ChatRequest.tool_choice|1": "names one tool, as servers of larger models have it",
     "ChatRequest": "clients of OpenAI send fields that are new there; each is looked at, and refused if it counts",
     "EmbeddingRequest": "the same",
     "AssistantMessage": "the same",

@@ -21,6 +21,7 @@ from deepseek_mm.api.openai.models import BARE, CHOICES, catalogue, check_reques
 from deepseek_mm.api.openai.replies import ChatFormat, End, Head, Pieces, ReplyFormat, reply, usage_of
 from deepseek_mm.api.openai.routes import ERRORS, growing
 from deepseek_mm.api.openai.schemas import Completion, Prompt, StopText, TextRequest
+from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import needs
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.lm.generator import TextCompleter
@@ -34,8 +35,6 @@ Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None
 class OtherFile(BaseModel):
     """A piece of another file, which the editor thinks is near."""
 
-    model_config = ConfigDict(extra="allow")
-
     filename: str = ""
     text: str = ""
 
@@ -44,7 +43,6 @@ class InfillRequest(BaseModel):
     """A gap as llama.cpp's server takes it; sampling options of its `/completion` are allowed and not used."""
 
     model_config = ConfigDict(
-        extra="allow",
         json_schema_extra={
             "examples": [
                 {
@@ -72,8 +70,6 @@ class InfillRequest(BaseModel):
 class InfillReply(BaseModel):
     """What fits in between."""
 
-    model_config = ConfigDict(extra="allow")
-
     content: str = Field(examples=["3.14 * r * r"])
     stop: bool = True
     model: str = BARE
@@ -88,7 +84,6 @@ class GapRequest(BaseModel):
     """A gap as Mistral's API takes it."""
 
     model_config = ConfigDict(
-        extra="allow",
         json_schema_extra={
             "examples": [{"model": "deepseek-mm-lm", "prompt": "def area(r):\n", "suffix": "\n    return a\n"}]
         },
@@ -132,9 +127,15 @@ class InfillFormat(ReplyFormat):
         return [self.whole(replace(piece, text=""))]
 
 
+def grows(model: type[BaseModel], errors: dict[int | str, dict[str, Any]]) -> dict[str, Any]:
+    """What a route declares whose answer comes whole or as events, with its errors."""
+    told = growing(model)
+    return {**told, "responses": {**errors, **told["responses"]}}
+
+
 def editor_routes(assistant: Assistant) -> APIRouter:
     """The routes. Nothing of them blocks the event loop."""
-    router = APIRouter(tags=["Editors"], responses=ERRORS)
+    router = APIRouter(tags=["Editors"])
     asks = needs("ask")
 
     def check(request: TextRequest) -> TextCompleter:
@@ -144,7 +145,7 @@ def editor_routes(assistant: Assistant) -> APIRouter:
         mark = f"{assistant.lm.fingerprint[:8]}"
         return Head(id=f"fim-{uuid4().hex}", created=int(time.time()), model=model, system_fingerprint=mark)
 
-    @router.post("/infill", summary="Fill a gap, as llama.cpp does", **growing(InfillReply))
+    @router.post("/infill", summary="Fill a gap, as llama.cpp does", **grows(InfillReply, DECLARED))
     async def infill(request: InfillRequest, connection: Request, caller: Caller = asks) -> Response:
         wanted = read_infill(request)
         lm = check(wanted)
@@ -153,7 +154,7 @@ def editor_routes(assistant: Assistant) -> APIRouter:
         work: Callable[[Event], Pieces] = prepare if prepares else partial(fill, lm, wanted)
         return await reply(work, form, connection, streams=request.stream)
 
-    @router.post("/v1/fim/completions", summary="Fill a gap, as Mistral does", **growing(Completion))
+    @router.post("/v1/fim/completions", summary="Fill a gap, as Mistral does", **grows(Completion, ERRORS))
     async def fill_in(request: GapRequest, connection: Request, caller: Caller = asks) -> Response:
         wanted = TextRequest(
             model=request.model, prompt=request.prompt, suffix=request.suffix or None, stop=request.stop,

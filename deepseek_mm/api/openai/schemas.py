@@ -56,11 +56,10 @@ class ToolCall(BaseModel):
 class OfferedFunction(BaseModel):
     """A function that a model may call."""
 
-    model_config = ConfigDict(extra="allow")
-
     name: str = Field(max_length=256, examples=["read_file"])
     description: str | None = None
     parameters: dict[str, Any] | None = Field(default=None, description="a JSON schema")
+    strict: bool | None = None
 
 
 class OfferedTool(BaseModel):
