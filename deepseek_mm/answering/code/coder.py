@@ -126,6 +126,11 @@ class Coder:
             return 0.0
         return 1.0 if SAYS_CODE.search(text) else 0.5
 
+    def measure_nearness(self, text: str) -> float:
+        """Probability that the likeliest statement of the code answers it."""
+        ranked = self._search.rank(read_code_request(text), ())
+        return ranked[0].chance if ranked else 0.0
+
     def _open(self, picture: Picture) -> Image:
         if picture.image is not None:
             return picture.image

@@ -1,5 +1,6 @@
 """The skill that answers what is asked about code, and says which questions are about it."""
 
+import re
 from collections.abc import Sequence
 
 from deepseek_mm.answering.code.coder import Coder, tell_missing
@@ -11,6 +12,11 @@ from index import Filter
 from index.store import RegionStore
 
 SURELY_CODE = 1.0
+HELPING = ("help", "manage", "unsupported")  # kinds of acts that may be meant of the code that is read
+OURS = re.compile(
+    r"\b(?:library|collections?|deepseek(?:-mm)?|this (?:page|app|tab)|repositor(?:y|ies))\b", re.IGNORECASE
+)
+NEAR = 0.6  # probability of a statement of the code, from which a question in its tab is about it and no wish for help
 REFUSED = 0.6  # probability that a refusal is right, where nobody knows better
 OTHERS = Filter(source_kinds=("photo", "document"))
 
@@ -39,13 +45,22 @@ class CodeSkill:
         )
 
     def recognise(self, case: QuestionContext) -> float:
-        """How surely code is meant, though the whole library was asked; 0 where something is at hand, or it is talk.
+        """How surely code is meant; 0 where something else is at hand, or it is talk.
 
-        Where the library holds code alone, all that is no talk is about it.
+        In the tab of code it is asked whether the code knows better than the help. Where the library holds code alone,
+        all that is no talk is about it.
         """
         act, by_rules = act_of(case), case.request is not None and case.request.by == "rules"
-        if case.question.about != "photos" or case.source or case.pictures or case.among or by_rules:
+        if by_rules or act.kind == "chat":
             return 0.0
-        if act.kind != "chat" and self.store.counts(where=CODE).regions and not self.store.counts(where=OTHERS).sources:
+        if case.question.about == "code":
+            asks_help = act.kind in HELPING and not OURS.search(act.text)
+            return SURELY_CODE if asks_help and self._knows_better(act.text) else 0.0
+        if case.question.about != "photos" or case.source or case.pictures or case.among:
+            return 0.0
+        if self.store.counts(where=CODE).regions and not self.store.counts(where=OTHERS).sources:
             return SURELY_CODE
         return self.coder.recognise(act.text)
+
+    def _knows_better(self, text: str) -> bool:
+        return bool(self.coder.recognise(text)) or self.coder.measure_nearness(text) >= NEAR

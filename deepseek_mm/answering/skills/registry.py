@@ -421,7 +421,7 @@ def asks_of_code(case: QuestionContext) -> bool:
 def first_kind(case: QuestionContext) -> ActKind:
     """Whose kind of act it is: documents that are looked for are found by what they say."""
     act = act_of(case)
-    if asks_of_code(case) or (case.question.about == "code" and act.kind != "chat"):
+    if asks_of_code(case) or (case.question.about == "code" and act.kind not in TALKED):
         return "code"
     if seeks_documents(case):
         return "document"
@@ -449,8 +449,6 @@ def is_about_documents(case: QuestionContext) -> bool:
 def other_kind(case: QuestionContext) -> ActKind | None:
     """Who else may know, where the first has nothing to say."""
     act = act_of(case)
-    if case.question.about == "code" and act.kind in TALKED:
-        return act.kind
     if not case.program.library or case.among or is_by_rules(case):
         return None
     if act.kind in ("look", "read", "locate", "describe"):
