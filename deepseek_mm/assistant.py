@@ -16,6 +16,7 @@ from typing import Self, cast
 from PIL.Image import Image
 
 from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.answering.code.test_writer import Prover
 from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.large_model.shown_pictures import ShownPicture
@@ -25,7 +26,6 @@ from deepseek_mm.answering.references import ActResolver, ConversationState, Pen
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_program
 from deepseek_mm.answering.skills.code import Coder
-from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.answering.skills.document import DocumentSkill
 from deepseek_mm.answering.skills.registry import (
     CodeSkill,

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 
 from PIL.Image import Image
 
+from deepseek_mm.answering.code.test_writer import PROBES, Prover, WrittenTests
 from deepseek_mm.answering.skills.code_questions import (
     CODE,
     WHERE,
@@ -25,7 +26,6 @@ from deepseek_mm.answering.skills.code_questions import (
     locate_files,
     wish_of,
 )
-from deepseek_mm.answering.skills.code_tests import PROBES, Prover, WrittenTests
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.language.words import clean, content, join_words, quotable, singular
