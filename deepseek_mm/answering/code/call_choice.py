@@ -11,6 +11,8 @@ MOST_CHARS = 100  # of a call that is easily read
 def choose_calls(found: Sequence[CallResult], most: int, enough: int = ENOUGH) -> list[CallResult]:
     """At most `most`: those that reach lines that no other does, then those that give other things, up to `enough`."""
     left = sorted((one for one in found if one.stands), key=rank_call)
+    meant = [one for one in left if one.kind == "value" or one.stated or one.trial.source in ("docstring", "call")]
+    left = meant or left  # an error that nobody raises on purpose says more of the guess
     chosen = list[CallResult]()
     reached = frozenset[tuple[int, int]]()
     while left and len(chosen) < most:

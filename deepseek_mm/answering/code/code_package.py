@@ -15,6 +15,7 @@ from index.store import RegionStore
 
 MOST_FILES, MOST_BYTES = 2_000, 12_000_000  # of a package that are copied
 MOST_DEEP = 4  # folders between a file and where imports start
+MOST_OWNERS = 8  # classes that define a method
 INIT = "__init__.py"
 
 
@@ -107,4 +108,13 @@ def open_definitions(package: CodePackage, path: str, source: str, store: Region
                     return None
         return None
 
-    return Definitions(source, package.module, find, is_package=PurePosixPath(path).name == INIT)
+    def find_owners(method: str) -> list[tuple[str, str]]:
+        found = list[tuple[str, str]]()
+        for region in store.symbols(method):
+            file = PurePosixPath(region.source.path)
+            holder = region.symbol.parent if region.symbol else ""
+            if holder and "." not in holder and file.is_relative_to(root) and file.suffix == ".py":
+                found.append((module_of(file, root), holder))
+        return found[:MOST_OWNERS]
+
+    return Definitions(source, package.module, find, find_owners, is_package=PurePosixPath(path).name == INIT)

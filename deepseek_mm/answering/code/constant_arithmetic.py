@@ -9,20 +9,21 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from deepseek_mm.answering.code.definitions import Definitions, Function, last_name, read_literal
 
 MOST_STEPS = 2_000
 MOST_BITS = 256  # of a whole number
 MOST_POWER = 64
-OPERATIONS: Mapping[type[ast.operator], Callable[[object, object], object]] = {
+OPERATIONS: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod, ast.Pow: operator.pow,
-}  # type: ignore[dict-item]  # fmt: skip
-COMPARISONS: Mapping[type[ast.cmpop], Callable[[object, object], bool]] = {
+}  # fmt: skip
+COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge,
-}  # type: ignore[dict-item]  # fmt: skip
+}  # fmt: skip
 FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "abs": abs, "round": round, "int": int, "float": float, "min": min, "max": max, "bool": bool,
 }  # fmt: skip
@@ -67,6 +68,11 @@ def compute_call(node: Function, home: Definitions, arguments: Mapping[str, obje
         return Calculator(home, given).run(node.body)
     except (NotComputable, ArithmeticError, ValueError, TypeError, RecursionError):
         return None
+
+
+def is_text(node: ast.stmt) -> bool:
+    """A docstring, or the like."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def is_number(value: object) -> bool:

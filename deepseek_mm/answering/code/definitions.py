@@ -5,15 +5,18 @@ that defines it, a few steps far.
 """
 
 import ast
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+FindOwners = Callable[[str], Sequence[tuple[str, str]]]  # a method -> modules and classes that define it
 FindSource = Callable[[str], tuple[str, bool] | None]  # dotted name of a module -> its text, and is it a package
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 MOST_STEPS = 4  # imports that are followed
 MOST_BASES = 6  # classes above a class
+MOST_NAMES = 4  # methods by which a class is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +52,9 @@ class ClassInfo:
     def find_method(self, name: str) -> tuple[Function, "Definitions"] | None:
         """Its own or an inherited one."""
         for one in self.list_lineage():
-            for node in one.node.body:
-                if isinstance(node, Function) and node.name == name:
-                    return node, one.home
+            own = [node for node in one.node.body if isinstance(node, Function) and node.name == name]
+            if own:
+                return own[-1], one.home  # those before it are overloads
         return None
 
     @property
@@ -76,9 +79,18 @@ class ClassInfo:
 class Definitions:
     """The top of one module."""
 
-    def __init__(self, source: str, module: str, find: FindSource, *, is_package: bool = False) -> None:
+    def __init__(
+        self,
+        source: str,
+        module: str,
+        find: FindSource,
+        owners: FindOwners = lambda method: (),
+        *,
+        is_package: bool = False,
+    ) -> None:
         """SyntaxError: it is no Python."""
-        self.source, self.module, self._find, self._is_package = source, module, find, is_package
+        self.source, self.module, self._find, self._owners = source, module, find, owners
+        self._is_package = is_package
         self.tree = ast.parse(source)
         self._others: dict[str, Definitions | None] = {}
 
@@ -171,13 +183,23 @@ class Definitions:
         other = self.open_module(module)
         return (other, original) if other else None
 
+    def find_owners(self, names: Sequence[str]) -> list[ClassInfo]:
+        """Classes of the package that have most of these methods of their own, at most two."""
+        votes = Counter(place for name in names[:MOST_NAMES] for place in self._owners(name))
+        found = list[ClassInfo]()
+        for (module, name), _ in votes.most_common(2):
+            other = self if module == self.module else self.open_module(module)
+            if other is not None and name in other.classes:
+                found.append(other.classes[name])
+        return found
+
     def open_module(self, module: str) -> "Definitions | None":
         """Another module of the package; None where it may not be read, or is none."""
         if module not in self._others:
             found = self._find(module)
             try:
                 self._others[module] = (
-                    Definitions(found[0], module, self._find, is_package=found[1]) if found is not None else None
+                    Definitions(found[0], module, self._find, self._owners, is_package=found[1]) if found else None
                 )
             except (SyntaxError, ValueError):
                 self._others[module] = None

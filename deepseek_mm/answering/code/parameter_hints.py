@@ -88,8 +88,9 @@ class HintReader:
         self.doc = ast.get_docstring(node) or ""
         self.nodes = list(walk_body(node))
         self.parents = {id(child): each for each in self.nodes for child in ast.iter_child_nodes(each)}
-        self.numbers = tuple(dict.fromkeys(n for n in self._list_own_constants() if type(n) in (int, float)))
-        self.texts = tuple(dict.fromkeys(s for s in self._list_own_constants() if type(s) is str))
+        own = list(self._list_own_constants())
+        self.numbers = tuple(dict.fromkeys(n for n in own if isinstance(n, int | float) and not isinstance(n, bool)))
+        self.texts = tuple(dict.fromkeys(text for text in own if isinstance(text, str)))
 
     def _list_own_constants(self) -> Iterator[object]:
         """Of the body, but for its docstring and the words of errors."""
@@ -318,7 +319,11 @@ def spread(constants: Mapping[object, None]) -> list[object]:
     """With the numbers beside each number, for a limit has two sides."""
     found = list[object]()
     for value in list(constants)[:MOST_CONSTANTS]:
-        beside = [value, value - 1, value + 1] if type(value) is int else [value]  # type: ignore[operator]
+        beside = (
+            [value, value - 1, value + 1]
+            if isinstance(value, int) and value is not True and value is not False
+            else [value]
+        )
         found += beside
     return list(dict.fromkeys(found))
 

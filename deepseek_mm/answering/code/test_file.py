@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.answering.code.trial_calls import CallTarget, Trial, is_literal
+from deepseek_mm.answering.code.trial_calls import CallTarget, Trial
+from deepseek_mm.answering.code.written_calls import is_literal
 
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")  # of an error or a module
 IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -16,6 +17,7 @@ MOST_SAID = 80  # characters of an error's words that a test repeats
 MOST_WORDS = 320  # of a value
 WRAPS = ("{}", "list({})", "asyncio.run({})")
 SLICE = re.compile(r"list\(itertools\.islice\(\{\}, \d{1,3}\)\)")
+HELPERS = ("re", "asyncio", "itertools")  # of what stands around calls
 VIEWS: Mapping[str, str] = {
     "value": "{}",
     "repr": "repr({})",

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from deepseek_mm.accounts.permissions import check_allowed
 from deepseek_mm.answering.code.call_choice import choose_calls
+from deepseek_mm.answering.code.call_forms import FormMaker
 from deepseek_mm.answering.code.code_package import CodePackage, files_of, open_definitions, package_of, read_text
 from deepseek_mm.answering.code.definitions import Definitions
 from deepseek_mm.answering.code.draft_file import write_draft
@@ -30,11 +31,10 @@ from deepseek_mm.answering.code.test_file import CallResult, read_result_row, re
 from deepseek_mm.answering.code.trial_calls import (
     CallForm,
     CallTarget,
-    FormMaker,
     Trial,
     find_target,
-    list_written,
 )
+from deepseek_mm.answering.code.written_calls import list_written
 from deepseek_mm.answering.skills.code_questions import CODE
 from deepseek_mm.config import Config
 from deepseek_mm.errors import DeepSeekMMError
@@ -54,6 +54,15 @@ MOST_TESTS = 10
 MOST_TRIED = 24  # calls that are made again
 MOST_METHODS = 5  # of a class
 MOST_PLAIN = 4  # calls of a draft whose values are guessed
+MODULES = ("sandbox_views", "sandbox_calls")  # of the program in the sandbox
+LOAD = """import sys, types
+for name, text in {parts!r}:
+    sys.modules[name] = types.ModuleType(name)
+    exec(compile(text, name, "exec"), sys.modules[name].__dict__)
+"""
+UNLOAD = """for name in [name for name in sys.modules if name.startswith("deepseek_mm.")]:
+    del sys.modules[name]  # a project that is tested may have such a module itself
+if True:"""
 PROBES = (False, True, True, True)  # one here and now, three elsewhere: chance seldom falls the same way four times
 DRAWS = LineSampling(temperatures=(0.4, 0.6, 0.8), begun=(), most=32)  # of calls that the language model proposes
 
@@ -192,8 +201,11 @@ def list_units(home: Definitions, path: str, callers: Sequence[str], proposed: S
 
 @cache
 def read_program() -> str:
-    """The program that works in the sandbox."""
-    return Path(__file__).with_name("sandbox_program.py").read_text(encoding="utf-8")
+    """The program that works in the sandbox: its modules come first, as text, since ours cannot be imported there."""
+    folder = Path(__file__).parent
+    parts = [(f"{__package__}.{name}", (folder / f"{name}.py").read_text(encoding="utf-8")) for name in MODULES]
+    main = (folder / "sandbox_program.py").read_text(encoding="utf-8").replace('if __name__ == "__main__":', UNLOAD)
+    return LOAD.format(parts=parts) + main
 
 
 def pack_task(task: str, files: Mapping[str, str], **more: object) -> str:
@@ -242,18 +254,19 @@ class Trier:
 
     def explore(self, unit: Unit) -> list[CallResult]:
         """What a search among the values of a unit's parameters found, and what was written."""
-        if unit.form.can_be_called:
-            form = unit.form
-        else:
-            form = CallForm(unit.form.callee, ())
-        written = unit.written if form.parameters or not unit.form.parameters else unit.written
+        form = unit.form if unit.form.can_be_called else CallForm(unit.form.callee, ())
         lines = [unit.node.lineno, unit.node.end_lineno or unit.node.lineno]
         budget = EXPLORE_S / (1 if len(self.subject.units) == 1 else 3)
-        rows = [trial.as_row() for trial in written]
+        rows = [trial.as_row() for trial in unit.written]
         told = self.ask(
-            "explore", unit.target, form=form.as_row(), written=rows, lines=lines, budget=budget,
+            "explore",
+            unit.target,
+            form=form.as_row(),
+            written=rows,
+            lines=lines,
+            budget=budget,
             search=unit.form.can_be_called,
-        )  # fmt: skip
+        )
         found = list[CallResult]()
         for row in told.get("seen") or []:
             trial = read_origin(row, unit, form)

@@ -5,132 +5,38 @@ the same way; of what cannot be built there are none.
 """
 
 import ast
-import re
-from collections.abc import Mapping, Sequence
+import builtins
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import islice
 
 from deepseek_mm.answering.code.definitions import ClassInfo, Definitions, Function, last_name, read_literal
+from deepseek_mm.answering.code.parameter_hints import HintReader, Hints
+from deepseek_mm.answering.code.pattern_samples import sample_pattern
+from deepseek_mm.answering.code.plain_values import (
+    SAME,
+    Value,
+    list_by_name,
+    list_plain,
+    mix,
+    write_default,
+    write_value,
+)
 
 MOST_VALUES = 8  # of one annotation
 MOST_DEEP = 3  # objects within objects
-PLAIN: Mapping[str, tuple[str, ...]] = {  # of Python's own types, the plainest first
-    "int": ("3", "0", "1", "-1", "100", "2", "12345"),
-    "float": ("0", "100", "-40", "2.5", "37", "0.125", "1e6"),
-    "complex": ("1+2j", "0j"),
-    "str": ("'Hello, world'", "''", "'a'", "'two  words\\n'", "'42'", "'Some_Name-2.5'", "'a,b;c=d'", "'CAFÉ'"),
-    "char": ("'a'", "'Z'", "'7'", "' '"),
-    "bool": ("True", "False"),
-    "bytes": ("b'abc'", "b''", "b'\\x00\\xff1'"),
-    "bytearray": ("bytearray(b'abc')", "bytearray()"),
-    "list": ("[3, 1, 2]", "['b', 'a', 'b']", "[]", "[1]", "[[1, 2], [3]]", "[('a', 1), ('b', 2)]", "[0, None, 2.5]"),
-    "texts": ("['b', 'a', 'b']", "[]", "['x']"),
-    "tuple": ("(3, 1, 2)", "()", "('a', 1)", "(1, 2)"),
-    "set": ("{1, 2}", "set()", "{'a', 'b'}"),
-    "frozenset": ("frozenset({1, 2})", "frozenset()"),
-    "dict": ("{'a': 1, 'b': 2}", "{}", "{'a': {'b': [1, 2]}}", "{1: 'x'}"),
-    "None": ("None",),
-    "object": ("3", "'abc'", "[3, 1, 2]", "None", "{'a': 1, 'b': 2}", "2.5", "(1, 2)", "b'abc'", "''", "-1", "True"),
-    "slice": ("slice(1, 3)", "slice(None)"),
-    "range": ("range(3)", "range(0)"),
-    "class": ("int", "str", "ValueError", "dict"),
-    "exception": ("ValueError('wrong')", "KeyError('key')"),
-    "callable": ("str", "len", "lambda *given: given[0] if given else None", "lambda *given: True", "abs", "sorted"),
-    "json": ("'{\"a\": [1, 2]}'", "'[]'", "'3'"),
-    "url": ("'https://user@example.com:8080/a/b.html?x=1&y=2#top'", "'/a/b'", "'http://example.com'", "''"),
-    "pattern": ("'a+'", "r'(\\d+)-(\\w+)'", "''"),
-}
-MADE: Mapping[str, tuple[tuple[str, str], ...]] = {  # of the standard library: the import and the expression
-    "datetime": (
-        ("import datetime", "datetime.datetime(2024, 2, 29, 13, 5, 9)"),
-        ("import datetime", "datetime.datetime(1999, 12, 31)"),
-        ("import datetime", "datetime.datetime(2024, 7, 1, tzinfo=datetime.timezone.utc)"),
-    ),
-    "date": (("import datetime", "datetime.date(2024, 2, 29)"), ("import datetime", "datetime.date(1999, 12, 31)")),
-    "time": (("import datetime", "datetime.time(13, 5, 9)"), ("import datetime", "datetime.time(0, 0)")),
-    "timedelta": (
-        ("import datetime", "datetime.timedelta(days=1, seconds=5)"),
-        ("import datetime", "datetime.timedelta(0)"),
-        ("import datetime", "datetime.timedelta(days=-400, hours=3)"),
-    ),
-    "tzinfo": (("import datetime", "datetime.timezone.utc"),),
-    "timezone": (("import datetime", "datetime.timezone.utc"),),
-    "Decimal": (("from decimal import Decimal", "Decimal('2.50')"), ("from decimal import Decimal", "Decimal(0)")),
-    "Fraction": (("from fractions import Fraction", "Fraction(3, 4)"),),
-    "UUID": (("import uuid", "uuid.UUID(int=7)"),),
-    "Pattern": (("import re", "re.compile('a+')"), ("import re", "re.compile(r'(\\d+)-(\\w+)')")),
-    "Match": (("import re", "re.match('(a)(b)?', 'ab')"), ("import re", "re.match('a', 'a')")),
-    "stream": (("import io", "io.StringIO('one\\ntwo, 3\\n')"), ("import io", "io.BytesIO(b'one\\ntwo\\n')")),
-    "TextIO": (("import io", "io.StringIO('one\\ntwo, 3\\n')"), ("import io", "io.StringIO()")),
-    "BinaryIO": (("import io", "io.BytesIO(b'one\\ntwo\\n')"), ("import io", "io.BytesIO()")),
-    "deque": (("from collections import deque", "deque([3, 1, 2])"), ("from collections import deque", "deque()")),
-    "Counter": (("from collections import Counter", "Counter('abca')"),),
-    "OrderedDict": (("from collections import OrderedDict", "OrderedDict(b=1, a=2)"),),
-    "defaultdict": (("from collections import defaultdict", "defaultdict(list, a=[1])"),),
-    "Namespace": (("import types", "types.SimpleNamespace(a=1)"),),
-    "SimpleNamespace": (("import types", "types.SimpleNamespace(a=1)"),),
-    "IPv4Address": (("import ipaddress", "ipaddress.IPv4Address('127.0.0.1')"),),
-    "ndarray": (("import numpy", "numpy.array([3.0, 1.0, 2.0])"), ("import numpy", "numpy.arange(6).reshape(2, 3)")),
-    "Element": (
-        ("import xml.etree.ElementTree", "xml.etree.ElementTree.fromstring('<a b=\"1\">x<c/></a>')"),
-        ("import xml.etree.ElementTree", "xml.etree.ElementTree.Element('a')"),
-    ),
-}  # fmt: skip
-SAME: Mapping[str, str] = {  # what other annotations mean
-    "Sequence": "list", "MutableSequence": "list", "Iterable": "list", "Collection": "list", "List": "list",
-    "Container": "list", "Sized": "list", "Reversible": "list", "Mapping": "dict", "MutableMapping": "dict",
-    "Dict": "dict", "Tuple": "tuple", "Set": "set", "AbstractSet": "set", "MutableSet": "set", "FrozenSet": "frozenset",
-    "Any": "object", "Hashable": "object", "AnyStr": "str", "Text": "str", "LiteralString": "str", "StrPath": "path",
-    "Callable": "callable", "Type": "class", "type": "class", "Number": "int", "Real": "float", "Integral": "int",
-    "SupportsInt": "int", "SupportsFloat": "float", "SupportsIndex": "int", "Complex": "complex", "IO": "stream",
-    "TextIOBase": "TextIO", "StringIO": "TextIO", "BytesIO": "BinaryIO", "RawIOBase": "BinaryIO", "PathLike": "path",
-    "PurePath": "path", "PosixPath": "path", "PurePosixPath": "path", "Path": "path", "Exception": "exception",
-    "BaseException": "exception", "ByteString": "bytes", "Buffer": "bytes", "memoryview": "bytes", "NoneType": "None",
-    "FunctionType": "callable", "MethodType": "callable", "SupportsAbs": "int", "SupportsRound": "float",
-}  # fmt: skip
 ITERATORS = frozenset(["Iterator", "Generator"])
 WRAPPERS = frozenset(["Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "ReadOnly"])
-TEXT_FILE = "'one\\ntwo, 3\\n'"
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """An expression and what it needs."""
+class Wanted:
+    """A parameter of a call that is written out."""
 
-    text: str
-    imports: tuple[str, ...] = ()  # lines
-    setup: tuple[str, ...] = ()  # lines before the value
-    then: tuple[str, ...] = ()  # lines behind it; {it} is its variable
-
-    def join_needs(self, *others: "Value") -> "Value":
-        """With what others need besides."""
-        joined = [self, *others]
-        return Value(
-            self.text,
-            tuple(dict.fromkeys(line for one in joined for line in one.imports)),
-            tuple(dict.fromkeys(line for one in joined for line in one.setup)),
-            self.then,
-        )
-
-
-def list_plain(kind: str) -> list[Value]:
-    """Values of a type by its name; none where it is not known."""
-    kind = SAME.get(kind, kind)
-    if kind == "path":
-        return list_paths()
-    if kind in MADE:
-        return [Value(text, (line,)) for line, text in MADE[kind]]
-    return [Value(text) for text in PLAIN.get(kind, ())]
-
-
-def list_paths() -> list[Value]:
-    """A file with some lines, a file that is not there, and a folder, all in a temporary folder."""
-    write = f"(tmp_path / 'a.txt').write_text({TEXT_FILE})"
-    return [
-        Value("tmp_path / 'a.txt'", (), (write,)),
-        Value("tmp_path / 'missing.txt'"),
-        Value("(tmp_path / 'a').parent"),
-    ]
+    name: str
+    values: list[Value]
+    optional: bool
+    keyword: bool
 
 
 class ValueMaker:
@@ -138,6 +44,32 @@ class ValueMaker:
 
     def __init__(self) -> None:
         self._making = list[str]()
+        self._readers: dict[Function, HintReader] = {}
+
+    def list_for(
+        self, name: str, note: ast.expr | None, default: ast.expr | None, reader: HintReader, deep: int = 0
+    ) -> list[Value]:
+        """Of a parameter: by its annotation, constants that the body knows, its default, and how it is used."""
+        home = reader.home
+        hints = reader.read(name)
+        typed = self.list_annotated(note, home, deep) if note is not None else []
+        usual = typed or self._list_unknown(name, hints, default, home, deep)
+        known = list_constants(hints, reader, usual)
+        return list(dict.fromkeys([*usual[:1], *mix(known, usual[1:], write_default(default))]))
+
+    def _list_unknown(
+        self, name: str, hints: Hints, default: ast.expr | None, home: Definitions, deep: int
+    ) -> list[Value]:
+        """Values for a parameter without an annotation that helps."""
+        kinds = [*infer_kinds(default), *hints.kinds]
+        found = [one for each in hints.classes if (one := home.find_class(each))]
+        found += guess_classes(name, hints, home)
+        objects = [value for each in found[:3] for value in self.list_objects(each, home, deep + 1)[:4]]
+        by_kind = mix(*(list_plain(kind)[:5] for kind in dict.fromkeys(kinds)))
+        named = [] if kinds and not objects else list_by_name(name)
+        stand_in = [] if objects else write_stand_in(hints)
+        listed = [*write_keyed(hints), *objects, *by_kind, *named[:6], *stand_in]
+        return list(dict.fromkeys([*listed, *list_plain("object")]))
 
     def list_annotated(self, node: ast.expr, home: Definitions, deep: int = 0) -> list[Value]:
         """Of an annotation, several types of a union by turns."""
@@ -248,47 +180,28 @@ class ValueMaker:
         """Calls of the class, with what its `__init__`, `__new__` or its fields want."""
         fields = list_fields(found)
         if fields is not None:
-            home_of = [(name, note, default, True) for name, note, default in fields]
-            return self._call(named, home_of, found.home, deep)
+            wanted = [
+                Wanted(name, self.list_annotated(note, found.home, deep + 1) if note else [], may, True)
+                for name, note, may in fields
+            ]
+            return write_calls(named, wanted)
         method = found.find_method("__init__") or found.find_method("__new__")
         if method is None:
-            basic = next(
-                (kind for kind in ("str", "int", "dict", "list", "set", "float") if kind in found.list_base_names()), ""
-            )
-            items = list_plain(basic)[:3] if basic else [Value("")]
+            basic = [kind for kind in ("str", "int", "dict", "list", "set", "float") if kind in found.list_base_names()]
+            items = list_plain(basic[0])[:3] if basic else [Value("")]
             return [Value(f"{named.text}({one.text})").join_needs(named, one) for one in items]
-        node, home = method
-        return self._call(named, list_parameters(node), home, deep)
+        return self.list_calls(named, *method, deep)
 
-    def _call(
-        self, named: Value, parameters: Sequence[tuple[str, ast.expr | None, bool, bool]], home: Definitions, deep: int
-    ) -> list[Value]:
-        """Calls with the n-th values of what must be given; then the same with what may be."""
-        wanted = [one for one in parameters if not one[2]]
-        choices = [self._list_for(name, note, home, deep) for name, note, _, _ in wanted]
-        if any(not each for each in choices):
-            return []
-        made = [self._write(named, wanted, choices, n) for n in range(min(4, max(map(len, choices), default=1)))]
-        for one in [one for one in parameters if one[2] and one[1] is not None][:4]:
-            values = self.list_annotated(one[1], home, deep + 1)[:2] if one[1] is not None else []
-            for value in [value for value in values if value.text != "None"][:1]:
-                made.append(self._write(named, [*wanted, (one[0], one[1], True, True)], [*choices, [value]], 0))
-        return list(dict.fromkeys(made))
-
-    def _list_for(self, name: str, note: ast.expr | None, home: Definitions, deep: int) -> list[Value]:
-        values = self.list_annotated(note, home, deep + 1) if note is not None else []
-        return values or list_by_name(name) or (list_plain("object") if note is None else [])
-
-    def _write(
-        self,
-        named: Value,
-        wanted: Sequence[tuple[str, ast.expr | None, bool, bool]],
-        choices: Sequence[Sequence[Value]],
-        n: int,
-    ) -> Value:
-        given = [values[n % len(values)] for values in choices]
-        told = [f"{name}={v.text}" if key else v.text for (name, _, _, key), v in zip(wanted, given, strict=True)]
-        return Value(f"{named.text}({', '.join(told)})").join_needs(named, *given)
+    def list_calls(self, named: Value, node: Function, home: Definitions, deep: int = 0) -> list[Value]:
+        """Calls of a method, the object left out: with what must be given, then with what may be."""
+        if node not in self._readers:
+            self._readers[node] = HintReader(node, home)
+        reader = self._readers[node]
+        wanted = [
+            Wanted(name, self.list_for(name, note, default, reader, deep + 1)[:MOST_VALUES], default is not None, key)
+            for name, note, default, key in list_parameters(node)
+        ]
+        return write_calls(named, wanted)
 
     def _list_alternatives(self, found: ClassInfo, named: Value, deep: int) -> list[Value]:
         """Calls of its class methods that say that they give an object of it."""
@@ -301,7 +214,12 @@ class ValueMaker:
             back = ast.unparse(node.returns).strip("'\"") if node.returns else ""
             if found.name in back or "Self" in back or node.name.startswith(("from_", "parse", "create")):
                 method = Value(f"{named.text}.{node.name}", named.imports)
-                made += self._call(method, list_parameters(node), found.home, deep)[:2]
+                made += self.list_calls(method, node, found.home, deep)[:2]
+        for node in found.home.functions.values():
+            back = ast.unparse(node.returns).strip("'\"") if node.returns else ""
+            if back == found.name and not node.name.startswith("_"):
+                line = f"from {found.home.module} import {node.name}"
+                made += self.list_calls(Value(node.name, (line,)), node, found.home, deep)[:3]
         return made
 
     def _typed_dicts(self, found: ClassInfo, deep: int) -> list[Value]:
@@ -342,12 +260,6 @@ def wrap_items(kind: str, outer: str, inner: Sequence[ast.expr], items: Sequence
     else:
         shown = [f"[{listed}]", "[]", f"[{first[0].text}]", f"[{first[-1].text}, {first[0].text}, {first[-1].text}]"]
     return [Value(text).join_needs(*some, first[-1]) for text in shown]
-
-
-def mix(*listed: Sequence[Value]) -> list[Value]:
-    """The first of each, then the second of each."""
-    turns = zip_longest(*listed)
-    return list(dict.fromkeys(one for turn in turns for one in turn if one is not None))
 
 
 def parse_annotation(text: str) -> ast.expr | None:
@@ -399,59 +311,123 @@ def has_default(value: ast.expr | None) -> bool:
     return value is not None
 
 
-def list_parameters(node: Function) -> list[tuple[str, ast.expr | None, bool, bool]]:
-    """Name, annotation, whether it may be left out, whether it is given by name; without the first, the object."""
+def list_parameters(node: Function) -> list[tuple[str, ast.expr | None, ast.expr | None, bool]]:
+    """Name, annotation, default, whether it is given by name; without the first, the object."""
     given = node.args
     plain = [*given.posonlyargs, *given.args]
-    first_default = len(plain) - len(given.defaults)
-    found = [(arg.arg, arg.annotation, n >= first_default, n >= first_default) for n, arg in enumerate(plain)][1:]
-    return found + [
-        (arg.arg, arg.annotation, default is not None, True)
-        for arg, default in zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    ]
+    defaults = [*[None] * (len(plain) - len(given.defaults)), *given.defaults]
+    found: list[tuple[str, ast.expr | None, ast.expr | None, bool]] = [
+        (arg.arg, arg.annotation, default, default is not None) for arg, default in zip(plain, defaults, strict=True)
+    ][1:]
+    keywords = zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    return found + [(arg.arg, arg.annotation, default, True) for arg, default in keywords]
 
 
-NAMES: Sequence[tuple[str, tuple[str, ...]]] = (  # what a parameter without a type is, by its name
-    (r"(file_?)?path|file_?name|fname|filepath|dir(ectory)?|folder|file", ("path",)),
-    (r"url|uri|href|link|iri", ("url",)),
-    (r"json|json_?(string|str|text)", ("json",)),
-    (r"dt|datetime|when|moment|timestamp_?dt", ("datetime",)),
-    (r"date|day_date", ("date",)),
-    (r"(time)?delta|td", ("timedelta",)),
-    (r"func|function|fn|f|callback|callable|predicate|pred|key|keyfunc|cmp|factory|handler|hook|transform", ("callable",)),
-    (r"cls|klass|class_|type_|exc_type|exception_class", ("class",)),
-    (r"exc|exception|err|error", ("exception",)),
-    (r"regex|pattern|regexp", ("pattern",)),
-    (r"fp|stream|fh|fd|fileobj|buf(fer)?|out(put)?|reader|writer", ("stream",)),
-    (r"data|payload|raw|blob", ("bytes", "str", "list", "dict")),
-    (r"b|bytes_?|byte_?string|bs", ("bytes", "int")),
-    (r"(is|has|with|use|allow|include|ignore|strict|force|should|no|keep|show)_.*|reverse|verbose|strict|flag|recursive", ("bool",)),
-    (r"ch|char|character|c|letter|digit", ("char", "int")),
-    (r"(s|st|string|text|txt|line|word|name|label|title|msg|message|source|src|content|body|phrase|sentence|value_str|prefix|suffix|sep|separator|delimiter|encoding|charset|lang|language|locale|fmt|format|template|query|expr|expression|token|tag|attr|attribute|html|xml|code|html_text|markup|css|selector|identifier|slug|version|spec|header|mode|method|scheme|host|domain|email|color|colour)(_?(name|str|string|text))?", ("str",)),
-    (r"(n|m|i|j|k|x|y|z|num|number|count|size|length|len|width|height|depth|index|idx|pos|position|start|stop|end|step|limit|max\w*|min\w*|amount|total|level|offset|bits|port|year|month|day|hour|minute|second|seconds|minutes|hours|days|times|indent|lineno|line_?number|precision|digits|ndigits|chunk_?size|pad|rows|cols|columns|base|exp|a|page)(_?(count|size|num))?", ("int", "float", "list", "str")),
-    (r"(items|values|seq|sequence|iterable|it|iterables|elements|lst|list_?|array|arr|xs|ys|numbers|nums|args|entries|records|rows|points|lines|words|names|keys|tokens|pairs|collection|objs|objects|population|parts|chunks|samples|vector|matrix|weights)", ("list", "texts")),
-    (r"(d|dict_?|mapping|map|kwargs|kw|options|opts|config|params|headers|attrs|env|environ|context|ctx|settings|metadata|meta|table|obj_dict|lookup|data_dict|counts|namespace|ns)", ("dict",)),
-)  # fmt: skip
-
-
-def list_by_name(name: str) -> list[Value]:
-    """Values for a parameter of which nothing but the name is known."""
-    for form, kinds in NAMES:
-        if re.fullmatch(form, name.lower().strip("_")):
-            return mix(*(list_plain(kind) for kind in kinds))
-    return []
-
-
-def write_value(value: object) -> Value:
-    """A constant."""
-    return Value(repr(value))
-
-
-def write_default(node: ast.expr | None) -> list[Value]:
-    """The default itself, where it is a literal, and its neighbours."""
-    value = read_literal(node)
-    if value is ... or value is None:
+def write_calls(named: Value, parameters: Sequence[Wanted]) -> list[Value]:
+    """Calls with the n-th values of what must be given; then each with one of what may be."""
+    wanted = [one for one in parameters if not one.optional]
+    if any(not one.values for one in wanted):
         return []
-    if isinstance(value, bool):
-        return [Value(repr(not value))]
-    return [one for one in list_plain(type(value).__name__) if one.text != repr(value)]
+    count = min(4, max((len(one.values) for one in wanted), default=1))
+    made = [write_call(named, [(one, one.values[n % len(one.values)]) for one in wanted]) for n in range(count)]
+    for one in [one for one in parameters if one.optional][:4]:
+        first = [(each, each.values[0]) for each in wanted]
+        made += [write_call(named, [*first, (one, value)]) for value in one.values if value.text != "None"][:1]
+    return list(dict.fromkeys(made))
+
+
+def write_call(named: Value, given: Sequence[tuple[Wanted, Value]]) -> Value:
+    """One call."""
+    told = [f"{one.name}={value.text}" if one.keyword or one.optional else value.text for one, value in given]
+    return Value(f"{named.text}({', '.join(told)})").join_needs(named, *(value for _, value in given))
+
+
+def list_class_names(found: ClassInfo) -> set[str]:
+    """Methods, fields, and attributes that a class gives itself."""
+    names = set[str]()
+    for one in found.list_lineage():
+        for node in ast.walk(one.node):
+            if isinstance(node, Function):
+                names.add(node.name)
+            elif (
+                isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and last_name(node.value) == "self"
+            ):
+                names.add(node.attr)
+            elif isinstance(node, ast.AnnAssign):
+                names.add(last_name(node.target))
+    return names
+
+
+def name_variable(name: str) -> str:
+    """What an object of a class is called: "order_line" of OrderLine."""
+    split = "".join(
+        f"_{c.lower()}" if c.isupper() and n and not name[n - 1].isupper() else c.lower() for n, c in enumerate(name)
+    )
+    made = split.strip("_") or "made"
+    return f"{made}_made" if made == name or made in dir(builtins) else made
+
+
+def infer_kinds(default: ast.expr | None) -> tuple[str, ...]:
+    """The type of a default."""
+    value = read_literal(default)
+    return () if value is ... or value is None else (type(value).__name__,)
+
+
+def mix_texts(one: Sequence[str], two: Sequence[str]) -> list[str]:
+    """By turns."""
+    pairs = [each for pair in zip(one, two, strict=False) for each in pair]
+    return [*pairs, *two[len(one) :]]
+
+
+def read_text(text: str) -> object:
+    """The value of an expression that is a literal; else `...`."""
+    try:
+        return read_literal(ast.parse(text, mode="eval").body)
+    except (SyntaxError, ValueError):
+        return ...
+
+
+def write_stand_in(hints: Hints) -> list[Value]:
+    """An object with the attributes that are read, where nothing else is known to have them."""
+    if not hints.attributes or hints.kinds:
+        return []
+    told = ", ".join([*(f"{name}={n + 2}" for n, name in enumerate(hints.attributes[:6]))])
+    methods = "".join(f", {name}=lambda *given, **named: 'x'" for name in hints.methods[:4])
+    return [Value(f"types.SimpleNamespace({told}{methods})", ("import types",))]
+
+
+def write_keyed(hints: Hints) -> list[Value]:
+    """Dictionaries with the keys that are looked up."""
+    if not hints.keys or (hints.kinds and hints.kinds[0] not in ("dict", "object")):
+        return []
+    keys = hints.keys[:6]
+    full = ", ".join(f"{key!r}: {n + 1}" for n, key in enumerate(keys))
+    words = ", ".join(f"{key!r}: {'abcdef'[n]!r}" for n, key in enumerate(keys))
+    return [Value(f"{{{full}}}"), Value(f"{{{words}}}"), Value(f"{{{keys[0]!r}: 1}}"), Value("{}")]
+
+
+def list_constants(hints: Hints, reader: HintReader, usual: Sequence[Value]) -> list[Value]:
+    """Constants that the body knows, as far as they are of a type that the parameter takes."""
+    takes = {type(read_text(one.text)) for one in usual}
+    fits = [value for value in hints.constants if type(value) in takes or value is None or not takes - {type(...)}]
+    texts = list[str]()
+    if str in takes:
+        texts += [sample for pattern in hints.patterns for sample in sample_pattern(pattern)]
+        tokens = [token for token in hints.tokens if token not in hints.constants][:6]
+        joined = [f"a{token}b" for token in [*tokens, *(c for c in hints.constants if isinstance(c, str))][:5]]
+        texts += mix_texts(tokens, joined)
+    numbers = [n for n in reader.numbers if type(n) in takes and n not in hints.constants][:4]
+    around = [m for n in numbers for m in ((n, n + 1) if isinstance(n, int) else (n,)) if abs(n) < 10**6]
+    return [write_value(each) for each in dict.fromkeys([*fits, *texts, *around])]
+
+
+def guess_classes(name: str, hints: Hints, home: Definitions) -> list[ClassInfo]:
+    """Classes that a name speaks of, or that have what is used."""
+    used = [*hints.methods, *hints.attributes]
+    named = [each for each in (*home.classes, *home.imports) if name_variable(each) == name.lower()]
+    found = [one for each in named if (one := home.find_class(each))]
+    if len(used) > 1:
+        found += [info for info in home.classes.values() if set(used) <= list_class_names(info)]
+    if not found and not hints.kinds and hints.methods:
+        found = home.find_owners(hints.methods)
+    return found[:2]

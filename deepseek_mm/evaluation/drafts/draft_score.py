@@ -21,7 +21,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from deepseek_mm.answering.code.code_package import files_of, package_of, read_text
-from deepseek_mm.answering.code.test_writer import ProbeRunner, WrittenTests, pack_task, read_program, read_told, try_out
+from deepseek_mm.answering.code.test_writer import (
+    ProbeRunner,
+    WrittenTests,
+    pack_task,
+    read_program,
+    read_told,
+    try_out,
+)
 from deepseek_mm.config import IndexConfig
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluation.drafts.mutants import list_changes, make_mutants

@@ -66,9 +66,8 @@ def find_function(tree: ast.Module, path: str) -> ast.AST:
     node: ast.AST = tree
     for name in path.split("."):
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-        node = next(
-            (each for each in walk_statements(node) if isinstance(each, kinds) and each.name == name), ast.Pass()
-        )
+        found = [each for each in walk_statements(node) if isinstance(each, kinds) and each.name == name]
+        node = found[-1] if found else ast.Pass()  # those before it are overloads
     if isinstance(node, ast.Pass):
         raise LookupError(f"there is no function {path}")
     return node
