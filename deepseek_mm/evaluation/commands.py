@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from deepseek_mm.evaluation.vqa import QuestionRow
 
 EXAMPLE = "python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev"
-WORK, BUNDLED = Path("runs/screenshots"), Path("examples/photos")
+WORK, DRAFTS, BUNDLED = Path("runs/screenshots"), Path("runs/drafts"), Path("examples/photos")
 
 
 class EvaluationReport(Protocol):
@@ -258,7 +258,7 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
     )
     from deepseek_mm.parse.packages import packages
 
-    work, shots = args.work.absolute(), read_shots(args.split or "test")[:: args.every]
+    work, shots = (args.work or WORK).absolute(), read_shots(args.split or "test")[:: args.every]
     installed = list(packages())
     copy_sources(list(read_licences(list_packages(), installed)), installed, work / "repository")
     desk.note(f"drawing {len(shots)} pictures into {work / 'pictures'}")
@@ -269,6 +269,24 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
             finish(assistant.library, assistant.library.add([work / "repository"]), desk)
         files = assistant.store.counts().sources
         return evaluate_screenshots(assistant.find, pictures, work / "repository", files, desk.note)
+
+
+def score_test_drafts(args: Namespace, desk: Desk) -> EvaluationReport:
+    """Tests that are written for functions of packages that were not looked at; `--split dev` for development."""
+    from deepseek_mm.evaluation.drafts.draft_score import evaluate_test_drafts, list_packages, open_runner
+
+    config = config_of(args, desk)
+    report = evaluate_test_drafts(
+        list_packages(args.split or "test"),
+        args.work or DRAFTS,
+        open_runner(config.sandbox),
+        seed=args.seed or 0,
+        each=args.each,
+        note=desk.note,
+    )
+    if args.keep:
+        atomic_write(args.keep, "".join(f"{line}\n" for line in report.lines()).encode())
+    return report
 
 
 def score_natural(args: Namespace, desk: Desk) -> EvaluationReport:
@@ -383,6 +401,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "scenes": score_scenes,
     "code-search": score_code_search,
     "screenshot": score_screenshots,
+    "test-drafts": score_test_drafts,
     "lm": model_commands.score_models,
     "quant": model_commands.score_schemes,
     "code": score_code,
@@ -438,7 +457,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--scenes", metavar="N", type=int, default=250, help="scenes: how many; each has a question a kind"
     )
-    parser.add_argument("--seed", metavar="N", type=int, help="scenes: the same ones again; left out, they are new")
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=int,
+        help="scenes: the same ones again; left out, they are new; test-drafts: which are drawn (0)",
+    )
     parser.add_argument("--captions", metavar="FILE", type=Path, help="doubt: JSONL of rows {image, captions} as well")
     parser.add_argument("--caption-images", metavar="FOLDER", type=Path, help="doubt: where their pictures lie")
     model_commands.add_lm_arguments(parser)
@@ -446,13 +470,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     model_commands.add_code_arguments(parser)
     add_natural_arguments(parser)
     text_commands.add_text_arguments(parser)
-    parser.add_argument_group("screenshot").add_argument(
+    group = parser.add_argument_group("screenshot, test-drafts")
+    group.add_argument(
         "--work",
         metavar="FOLDER",
         type=Path,
-        default=WORK,
-        help=f"where sources, library and pictures are kept for the next run ({WORK})",
+        help=f"where sources, library and pictures are kept for the next run ({WORK}, {DRAFTS})",
     )
+    group.add_argument("--each", metavar="N", type=int, default=10, help="test-drafts: functions of each package")
     add_settings(parser, data=False)
 
 

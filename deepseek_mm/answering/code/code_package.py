@@ -16,6 +16,7 @@ from index.store import RegionStore
 MOST_FILES, MOST_BYTES = 2_000, 12_000_000  # of a package that are copied
 MOST_DEEP = 4  # folders between a file and where imports start
 MOST_OWNERS = 8  # classes that define a method
+COPIED = frozenset([".py", ".json", ".toml", ".yaml", ".yml", ".txt", ".csv", ".ini", ".cfg", ".html", ".xml"])
 INIT = "__init__.py"
 
 
@@ -43,15 +44,16 @@ def package_of(path: str, source: str, store: RegionStore) -> CodePackage:
 
 
 def files_of(package: CodePackage, path: str, source: str, store: RegionStore) -> dict[str, str]:
-    """The file with its package, as far as the library knows it: those with many or large files stay incomplete."""
+    """The file with its package, texts that it may read too, as far as the library knows it; large ones incomplete."""
     file, root = PurePosixPath(path), package.root
     if root is None:
         return {}
     top = root / file.relative_to(root).parts[0] if file.parent != root else root
     files, size = {str(file.relative_to(root)): source}, len(source)
-    where = Filter(folder=str(top), source_kinds=("code",), formats=("python",))
+    where = Filter(folder=str(top), source_kinds=("code", "document"))
     for other in store.sources(where, order="name", limit=MOST_FILES):
-        if other.path == path or "!/" in other.path or (top == root and PurePosixPath(other.path).parent != root):
+        name = PurePosixPath(other.path)
+        if other.path == path or "!/" in other.path or name.suffix not in COPIED or (top == root != name.parent):
             continue
         try:
             text = read_text(other.path)

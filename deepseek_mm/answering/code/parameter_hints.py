@@ -9,12 +9,13 @@ import datetime
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepseek_mm.answering.code.definitions import Definitions, Function, last_name, read_literal
 
 MOST_CONSTANTS = 12
+MOST_DEEP = 2  # functions that a parameter is handed on to
 MOST_CHARS = 40  # of a text that is taken as a value
 TYPES: Mapping[str, type] = {  # the likelier first, where several have what is used
     "str": str,
@@ -80,6 +81,27 @@ class Hints:
     patterns: tuple[str, ...] = ()  # regular expressions that are matched against it
 
 
+@dataclass(slots=True)
+class Findings:
+    """Of the uses of one parameter, as they are met."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    constants: list[object] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    patterns: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A parameter of another function that is given this one."""
+
+    reader: "HintReader"
+    name: str
+
+
 class HintReader:
     """Reads the hints of a function's parameters."""
 
@@ -105,44 +127,70 @@ class HintReader:
             node = parent
         return False
 
-    def read(self, name: str) -> Hints:
-        """Of one parameter."""
-        uses = [node for node in self.nodes if isinstance(node, ast.Name) and node.id == name]
-        near = self._list_derived(name)
-        kinds, constants = Counter[str](), list[object]()
-        keys, attributes, methods, classes = list[str](), list[str](), list[str](), list[str]()
-        patterns = list[str]()
+    def read(self, name: str, deep: int = 0) -> Hints:
+        """Of one parameter; also what the functions do with it that it is handed on to."""
+        found = self._read_uses([node for node in self.nodes if isinstance(node, ast.Name) and node.id == name])
+        for derived in self._list_derived(name):
+            parent = self.parents.get(id(derived))
+            found.constants += self._read_constants(derived, parent)
+            found.patterns += self._read_patterns(derived, parent)
+        for other in self._read_callees(name) if deep < MOST_DEEP else ():
+            passed = other.reader.read(other.name, deep + 1)
+            found.methods += passed.methods
+            found.attributes += passed.attributes
+            found.kinds.update(passed.kinds[:2])
+            found.constants += passed.constants
+        found.kinds.update(kind for value in found.constants for kind in [type(value).__name__] if kind in TYPES)
+        found.kinds += vote_by_methods(found.methods, found.attributes)
+        plain = [each for each in found.classes if each in TYPES or each in ("bool", "callable")]
+        listed = [*read_doc_kinds(self.doc, name), *plain, *(kind for kind, _ in found.kinds.most_common())]
+        return Hints(
+            constants=tuple(spread(dict.fromkeys(each for each in found.constants if is_hashable(each)))),
+            tokens=tuple(text for text in self.texts if 0 < len(text) <= MOST_CHARS),
+            kinds=tuple(dict.fromkeys(listed)),
+            keys=tuple(dict.fromkeys(found.keys)),
+            attributes=tuple(dict.fromkeys(found.attributes)),
+            methods=tuple(dict.fromkeys(found.methods)),
+            classes=tuple(dict.fromkeys(found.classes)),
+            patterns=tuple(dict.fromkeys(found.patterns)),
+        )
+
+    def _read_uses(self, uses: Sequence[ast.Name]) -> "Findings":
+        """What each use says."""
+        found = Findings()
         for use in uses:
             parent = self.parents.get(id(use))
-            if isinstance(parent, ast.Attribute):
-                called = self.parents.get(id(parent))
-                is_method = isinstance(called, ast.Call) and called.func is parent
-                (methods if is_method else attributes).append(parent.attr)
-                if is_method and isinstance(called, ast.Call) and parent.attr == "get":
-                    keys += [v for v in map(read_literal, called.args[:1]) if isinstance(v, str)]
-            else:
-                self._read_use(use, parent, kinds, keys)
-                classes += read_classes(use, parent)
-                patterns += self._read_patterns(use, parent)
-            constants += self._read_constants(use, parent)
-        for derived in near:
-            constants += self._read_constants(derived, self.parents.get(id(derived)))
-            patterns += self._read_patterns(derived, self.parents.get(id(derived)))
-        kinds.update(kind for value in constants for kind in [type(value).__name__] if kind in TYPES)
-        kinds += vote_by_methods(methods, attributes)
-        told = read_doc_kinds(self.doc, name)
-        plain = [name for name in classes if name in TYPES or name in ("bool", "callable")]
-        listed = [*told, *plain, *(kind for kind, _ in kinds.most_common())]
-        return Hints(
-            constants=tuple(spread(dict.fromkeys(each for each in constants if is_hashable(each)))),
-            tokens=tuple(t for t in self.texts if 0 < len(t) <= MOST_CHARS),
-            kinds=tuple(dict.fromkeys(listed)),
-            keys=tuple(dict.fromkeys(keys)),
-            attributes=tuple(dict.fromkeys(attributes)),
-            methods=tuple(dict.fromkeys(methods)),
-            classes=tuple(dict.fromkeys(classes)),
-            patterns=tuple(dict.fromkeys(patterns)),
-        )
+            found.constants += self._read_constants(use, parent)
+            if not isinstance(parent, ast.Attribute):
+                self._read_use(use, parent, found.kinds, found.keys)
+                found.classes += read_classes(use, parent)
+                found.patterns += self._read_patterns(use, parent)
+                continue
+            called = self.parents.get(id(parent))
+            is_method = isinstance(called, ast.Call) and called.func is parent
+            (found.methods if is_method else found.attributes).append(parent.attr)
+            if is_method and isinstance(called, ast.Call) and parent.attr == "get":
+                found.keys += [key for key in map(read_literal, called.args[:1]) if isinstance(key, str)]
+        return found
+
+    def _read_callees(self, name: str) -> "list[Passed]":
+        """Functions of the package that the parameter is handed to, by its place or by name."""
+        found = list[Passed]()
+        for node in self.nodes:
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            known = self.home.find_function(node.func.id)
+            if known is None or known[0] is self.node:
+                continue
+            given = [*known[0].args.posonlyargs, *known[0].args.args]
+            pairs = [
+                *zip([arg.arg for arg in given], node.args, strict=False),
+                *((k.arg, k.value) for k in node.keywords),
+            ]
+            for parameter, value in pairs:
+                if parameter and isinstance(value, ast.Name) and value.id == name:
+                    found.append(Passed(HintReader(*known), parameter))
+        return found[:3]
 
     def _list_derived(self, name: str) -> list[ast.AST]:
         """Uses of what is made of it: `low` after `low = name.lower()`, its items in loops, calls on it, its length."""

@@ -1,4 +1,4 @@
-"""Texts that a regular expression fits, by walking its parsed form: each part once, at its shortest and a little longer.
+"""Texts that a regular expression fits, by walking its parsed form: each part once, shortest and a little longer.
 
 What looks ahead or back is taken as nothing, so a sample may not fit; it is compared with the expression in the end.
 """

@@ -86,27 +86,54 @@ SAME: Mapping[str, str] = {  # what other annotations mean
     "FunctionType": "callable", "MethodType": "callable", "SupportsAbs": "int", "SupportsRound": "float",
 }  # fmt: skip
 TEXT_FILE = "'one\\ntwo, 3\\n'"
-NAMES: Sequence[tuple[str, tuple[str, ...]]] = (  # what a parameter without a type is, by its name
-    (r"(file_?)?path|file_?name|fname|filepath|dir(ectory)?|folder|file", ("path",)),
-    (r"url|uri|href|link|iri", ("url",)),
-    (r"json|json_?(string|str|text)", ("json",)),
-    (r"dt|datetime|when|moment|timestamp_?dt", ("datetime",)),
-    (r"date|day_date", ("date",)),
-    (r"(time)?delta|td", ("timedelta",)),
-    (r"func|function|fn|f|callback|callable|predicate|pred|key|keyfunc|cmp|factory|handler|hook|transform", ("callable",)),
-    (r"cls|klass|class_|type_|exc_type|exception_class", ("class",)),
-    (r"exc|exception|err|error", ("exception",)),
-    (r"regex|pattern|regexp", ("pattern",)),
-    (r"fp|stream|fh|fd|fileobj|buf(fer)?|out(put)?|reader|writer", ("stream",)),
-    (r"data|payload|raw|blob", ("bytes", "str", "list", "dict")),
-    (r"b|bytes_?|byte_?string|bs", ("bytes", "int")),
-    (r"(is|has|with|use|allow|include|ignore|strict|force|should|no|keep|show)_.*|reverse|verbose|strict|flag|recursive", ("bool",)),
-    (r"ch|char|character|c|letter|digit", ("char", "int")),
-    (r"(s|st|string|text|txt|line|word|name|label|title|msg|message|source|src|content|body|phrase|sentence|value_str|prefix|suffix|sep|separator|delimiter|encoding|charset|lang|language|locale|fmt|format|template|query|expr|expression|token|tag|attr|attribute|html|xml|code|html_text|markup|css|selector|identifier|slug|version|spec|header|mode|method|scheme|host|domain|email|color|colour)(_?(name|str|string|text))?", ("str",)),
-    (r"(n|m|i|j|k|x|y|z|num|number|count|size|length|len|width|height|depth|index|idx|pos|position|start|stop|end|step|limit|max\w*|min\w*|amount|total|level|offset|bits|port|year|month|day|hour|minute|second|seconds|minutes|hours|days|times|indent|lineno|line_?number|precision|digits|ndigits|chunk_?size|pad|rows|cols|columns|base|exp|a|page)(_?(count|size|num))?", ("int", "float", "list", "str")),
-    (r"(items|values|seq|sequence|iterable|it|iterables|elements|lst|list_?|array|arr|xs|ys|numbers|nums|args|entries|records|rows|points|lines|words|names|keys|tokens|pairs|collection|objs|objects|population|parts|chunks|samples|vector|matrix|weights)", ("list", "texts")),
-    (r"(d|dict_?|mapping|map|kwargs|kw|options|opts|config|params|headers|attrs|env|environ|context|ctx|settings|metadata|meta|table|obj_dict|lookup|data_dict|counts|namespace|ns)", ("dict",)),
-)  # fmt: skip
+NAMES: Sequence[tuple[str, tuple[str, ...]]] = (  # what parameters without a type are, by their names
+    ("path file_path filepath filename file_name fname directory dir folder file", ("path",)),
+    ("url uri href link iri", ("url",)),
+    ("json json_string json_str json_text jsonstring", ("json",)),
+    ("dt datetime when moment", ("datetime",)),
+    ("date day_date", ("date",)),
+    ("delta timedelta td", ("timedelta",)),
+    (
+        "func function fn f callback callable predicate pred key keyfunc cmp factory handler hook transform binop op"
+        " func1 func2 decorator",
+        ("callable",),
+    ),
+    ("cls klass class_ type_ exc_type exception_class", ("class",)),
+    ("exc exception err error", ("exception",)),
+    ("regex pattern regexp", ("pattern",)),
+    ("fp stream fh fd fileobj buf buffer out output reader writer", ("stream",)),
+    ("data payload raw blob", ("bytes", "str", "list", "dict")),
+    ("b bytes bytes_ byte_string bytestring bs", ("bytes", "int")),
+    ("reverse verbose strict flag recursive", ("bool",)),
+    ("ch char character c letter digit", ("char", "int")),
+    (
+        "s st string text txt line word name label title msg message source src content body phrase sentence prefix"
+        " suffix sep separator delimiter encoding charset lang language locale fmt format template query expr"
+        " expression token tag attr attribute html xml code markup css selector identifier slug version spec header"
+        " mode method scheme host domain email color colour str_ str filename_str value_str",
+        ("str",),
+    ),
+    (
+        "n m i j k x y z a num number count size length len width height depth index idx pos position start stop end"
+        " step limit amount total level offset bits port year month day hour minute second seconds minutes hours days"
+        " times indent lineno line_number precision digits ndigits chunk_size chunksize pad rows cols columns base exp"
+        " page maxsize max_size min_size max_length maxlen",
+        ("int", "float", "list", "str"),
+    ),
+    (
+        "items values seq sequence iterable it iterables elements lst list list_ array arr xs ys numbers nums args"
+        " entries records lines words names keys tokens pairs collection objs objects population parts chunks samples"
+        " vector matrix weights points",
+        ("list", "texts"),
+    ),
+    (
+        "d dict dict_ mapping map kwargs kw options opts config params headers attrs env environ context ctx settings"
+        " metadata meta table lookup counts namespace ns",
+        ("dict",),
+    ),
+)
+ASKS = re.compile(r"(is|has|with|use|allow|include|ignore|force|should|no|keep|show)_\w+")  # names of what is yes or no
+ENDS = re.compile(r"_(name|str|string|text|count|size|num)$")  # that a name may have besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +184,13 @@ def mix(*listed: Sequence[Value]) -> list[Value]:
 
 def list_by_name(name: str) -> list[Value]:
     """Values for a parameter of which nothing but the name is known."""
-    for form, kinds in NAMES:
-        if re.fullmatch(form, name.lower().strip("_")):
-            return mix(*(list_plain(kind) for kind in kinds))
+    name = name.lower().strip("_")
+    if ASKS.fullmatch(name):
+        return list_plain("bool")
+    for told in (name, ENDS.sub("", name)):
+        for words, kinds in NAMES:
+            if told in words.split():
+                return mix(*(list_plain(kind) for kind in kinds))
     return []
 
 

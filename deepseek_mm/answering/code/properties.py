@@ -1,4 +1,4 @@
-"""Properties that a function may have whatever it is given: proposed here, kept only where every call tried bears them out.
+"""Properties that a function may have whatever it is given: proposed here, kept where all calls bear them out.
 
 Twice gives the same as once; a partner of an opposite name gives back what went in; a list keeps its length or its
 items. One is proposed only where it says something: the results must differ from what went in.

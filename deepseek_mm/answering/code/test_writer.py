@@ -1,7 +1,7 @@
 """Tests for a function or class, written from calls that ran in the sandbox.
 
-Values of the parameters are made outside, from the code's own words; in the sandbox a search among them finds calls that
-reach other lines or give other things. Each of those is made four times, three of them in another time and another
+Values of the parameters are made outside, from the code's own words; in the sandbox a search among them finds calls
+that reach other lines or give other things. Each of those is made four times, three of them in another time and another
 folder, so whatever depends on clock, place, chance or the order of sets gives something else. The last program runs the
 finished test file.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from deepseek_mm.answering.code.definitions import ClassInfo, Definitions, Function, last_name, read_literal
-from deepseek_mm.answering.code.parameter_hints import HintReader, Hints
+from deepseek_mm.answering.code.parameter_hints import HintReader, Hints, vote_by_methods
 from deepseek_mm.answering.code.pattern_samples import sample_pattern
 from deepseek_mm.answering.code.plain_values import (
     SAME,
@@ -173,8 +173,10 @@ class ValueMaker:
         if found.is_abstract:
             concrete = [one for one in found.home.classes.values() if is_below(one, found) and not one.is_abstract]
             return [value for one in concrete[:2] for value in self.list_objects(one, one.home, deep)]
-        made = self.list_constructions(found, named, deep)
-        return [*made, *self._list_alternatives(found, named, deep)][:MOST_VALUES]
+        made = [*self.list_constructions(found, named, deep), *self._list_alternatives(found, named, deep)]
+        below = [one for one in found.home.classes.values() if is_below(one, found) and not one.is_abstract]
+        lower = [value for one in below[:2] for value in self.list_objects(one, one.home, deep + 1)[:2]]
+        return [*made[: MOST_VALUES - len(lower)], *lower]
 
     def list_constructions(self, found: ClassInfo, named: Value, deep: int) -> list[Value]:
         """Calls of the class, with what its `__init__`, `__new__` or its fields want."""
@@ -428,6 +430,6 @@ def guess_classes(name: str, hints: Hints, home: Definitions) -> list[ClassInfo]
     found = [one for each in named if (one := home.find_class(each))]
     if len(used) > 1:
         found += [info for info in home.classes.values() if set(used) <= list_class_names(info)]
-    if not found and not hints.kinds and hints.methods:
-        found = home.find_owners(hints.methods)
+    if not found and used and not vote_by_methods(hints.methods, hints.attributes):
+        found = home.find_owners(used)
     return found[:2]

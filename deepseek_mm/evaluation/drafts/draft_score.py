@@ -14,13 +14,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from deepseek_mm.answering.code.code_package import files_of, package_of, read_text
+from deepseek_mm.answering.code.code_package import COPIED, files_of, package_of, read_text
 from deepseek_mm.answering.code.test_writer import (
     ProbeRunner,
     WrittenTests,
@@ -29,11 +29,13 @@ from deepseek_mm.answering.code.test_writer import (
     read_told,
     try_out,
 )
-from deepseek_mm.config import IndexConfig
+from deepseek_mm.config import IndexConfig, SandboxConfig
 from deepseek_mm.errors import ConfigError, MissingPackage
 from deepseek_mm.evaluation.drafts.mutants import list_changes, make_mutants
 from deepseek_mm.parse.code.pieces import module_name, split
 from deepseek_mm.parse.packages import SKIPPED
+from deepseek_mm.sandbox.records import Ran
+from deepseek_mm.sandbox.run import Sandbox
 from index import Region, Source
 from index.store import RegionStore
 
@@ -42,6 +44,7 @@ EACH = 10  # functions of a package
 LEAST_LINES = 3  # of a body without its docstring
 MOST_CHARS = 400_000  # of a file
 OUTCOMES = ("kills", "survived", "red", "not run", "no draft")
+RUN_S, MEMORY_MB, OUTPUT_BYTES = 60.0, 2_000, 20_000_000  # of one program
 NOWHERE = (0, 0, 0, 0)
 
 
@@ -188,17 +191,19 @@ def is_worth_it(node: ast.FunctionDef) -> bool:
 
 def fill_store(store: RegionStore, folder: Path) -> None:
     """The package's code as a library has it, without vectors."""
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(each for each in folder.rglob("*") if each.suffix in COPIED):
         text = path.read_text(encoding="utf-8", errors="replace")
         digest = hashlib.sha256(str(path).encode() + text.encode()).hexdigest()
-        source = Source(path=str(path), kind="code", format="python", digest=digest)
-        pieces = split(text, "python", name=module_name(str(path)), most=2_000)
-        regions = [
-            Region(source=source, kind="code", box_px=NOWHERE, text=p.text, lines=p.lines, symbol=p.symbol)
-            for p in pieces
-        ]
-        if regions:
-            store.add(source, regions, np.ones((len(regions), 1), np.float32))
+        language = "python" if path.suffix == ".py" else path.suffix[1:]
+        source = Source(path=str(path), kind="code", format=language, digest=digest)
+        regions = [Region(source=source, kind="code", box_px=NOWHERE, text=path.name)]
+        if language == "python":
+            pieces = split(text, language, name=module_name(str(path)), most=2_000)
+            regions = [
+                Region(source=source, kind="code", box_px=NOWHERE, text=p.text, lines=p.lines, symbol=p.symbol)
+                for p in pieces
+            ] or regions
+        store.add(source, regions, np.ones((len(regions), 1), np.float32))
 
 
 def evaluate_test_drafts(
@@ -279,3 +284,13 @@ def score_results(one: DrawnFunction, results: Sequence[bool], tests: int, why: 
         mutants=len(results) - 2,
         killed=killed,
     )
+
+
+def open_runner(config: SandboxConfig) -> ProbeRunner:
+    """The sandbox, with time for a dozen mutants in one program."""
+    sandbox = Sandbox(replace(config, seconds=RUN_S, memory_mb=MEMORY_MB, output_bytes=OUTPUT_BYTES))
+
+    def run(code: str, *, text: str) -> Ran:
+        return sandbox.run(code, text=text)
+
+    return run
