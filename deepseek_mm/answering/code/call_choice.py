@@ -46,4 +46,4 @@ def rank_call(one: CallResult) -> tuple[object, ...]:
 
 def describe_result(one: CallResult) -> tuple[object, ...]:
     """Equal where a second test would say the same."""
-    return one.target.name, one.kind, one.error, tuple(check.words for check in one.said)
+    return one.target.name, one.kind, one.error, tuple(check.words for check in one.telling_checks)

@@ -71,7 +71,7 @@ def spread_text(text: str) -> str:
     return text[1:-1].rstrip(",") if text.startswith("(") else f"*{text}"
 
 
-class Trace:
+class LineTrace:
     """Which lines of one file run, each with the line before it."""
 
     def __init__(self, file: str) -> None:
@@ -103,7 +103,7 @@ def is_stated(error: BaseException, top: str) -> bool:
     return at.tb_lineno <= len(lines) and "raise" in lines[at.tb_lineno - 1]
 
 
-class Caller:
+class TargetCaller:
     """Makes calls of the function under test."""
 
     def __init__(self, told: Row, top: str) -> None:
@@ -114,7 +114,7 @@ class Caller:
         installed = not self.file.startswith(top)
         self.top = str(Path(self.file).parent) if installed else top
 
-    def see(self, row: Row, trace: Trace | None = None, seconds: float = 0.0) -> Row:
+    def see(self, row: Row, trace: LineTrace | None = None, seconds: float = 0.0) -> Row:
         """What a call gave: a value with views of it, an error, an exit, or nothing in time."""
         names, kind = dict(self.names), "unready"
         try:
@@ -160,7 +160,7 @@ class Caller:
         for line in row["then"]:
             exec(line, names)
 
-    def call(self, row: Row, names: dict[str, Any], trace: Trace | None) -> tuple[str, Any, str]:
+    def call(self, row: Row, names: dict[str, Any], trace: LineTrace | None) -> tuple[str, Any, str]:
         """How the value was taken, the value, and what was printed."""
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
@@ -196,7 +196,7 @@ class LazyFolder:
 class Explorer:
     """Looks for calls that reach other lines, or give other things, within a time."""
 
-    def __init__(self, caller: Caller, told: Row) -> None:
+    def __init__(self, caller: TargetCaller, told: Row) -> None:
         self.caller, self.told, self.form = caller, told, told["form"]
         self.until = time.monotonic() + float(told["budget"])
         self.first, self.last = told["lines"]
@@ -259,7 +259,7 @@ class Explorer:
 
     def attempt(self, row: Row, origin: Row) -> None:
         """Make a call; note it where it reached or gave something new."""
-        trace = Trace(self.caller.file)
+        trace = LineTrace(self.caller.file)
         self.stale += 1
         told = self.caller.see(row, trace, seconds=0.3)
         if told["kind"] not in ("value", "raises"):

@@ -16,7 +16,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from deepseek_mm.answering.code.sandbox_calls import Caller, Explorer, LazyFolder, Slow, raise_slow
+from deepseek_mm.answering.code.sandbox_calls import Explorer, LazyFolder, Slow, TargetCaller, raise_slow
 from deepseek_mm.answering.code.sandbox_views import Row
 
 FAR_S = 400.5 * 86400 + 5025  # how much later it is elsewhere
@@ -38,12 +38,12 @@ def shift_time() -> None:
     os.chdir("elsewhere")
     clock, today, now = time.time, datetime.date, datetime.datetime
 
-    class Day(today):  # type: ignore[misc, valid-type]
+    class ShiftedDate(today):  # type: ignore[misc, valid-type]
         @classmethod
         def today(cls) -> Any:
             return cls.fromtimestamp(time.time())
 
-    class Moment(now):  # type: ignore[misc, valid-type]
+    class ShiftedDatetime(now):  # type: ignore[misc, valid-type]
         @classmethod
         def now(cls, tz: Any = None) -> Any:
             return cls.fromtimestamp(time.time(), tz)
@@ -56,10 +56,10 @@ def shift_time() -> None:
         def today(cls) -> Any:
             return cls.now()
 
-    Day.__name__ = Day.__qualname__ = "date"
-    Moment.__name__ = Moment.__qualname__ = "datetime"
+    ShiftedDate.__name__ = ShiftedDate.__qualname__ = "date"
+    ShiftedDatetime.__name__ = ShiftedDatetime.__qualname__ = "datetime"
     time.time = lambda: clock() + FAR_S
-    datetime.date, datetime.datetime = Day, Moment  # type: ignore[misc]
+    datetime.date, datetime.datetime = ShiftedDate, ShiftedDatetime  # type: ignore[misc]
 
 
 class Raises:
@@ -179,7 +179,7 @@ def work(told: Row, top: str) -> Row:
         return {"variants": prove(told, top)}
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         try:
-            caller = Caller(told, top)
+            caller = TargetCaller(told, top)
         except BaseException as error:  # noqa: BLE001 - importing runs code under test
             result["trouble"] = f"{type(error).__name__}: {error}"
             return result

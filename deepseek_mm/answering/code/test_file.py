@@ -38,7 +38,7 @@ FROM = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
+class ValueCheck:
     """One thing that a test says."""
 
     subject: str  # "result", "printed", or a variable of the call
@@ -69,7 +69,7 @@ class CallResult:
     trial: Trial
     kind: str  # value, raises, slow, exits or unready
     wrap: str = "{}"  # what is put around the call: it gave an iterator, or something to wait for
-    checks: tuple[Check, ...] = ()
+    checks: tuple[ValueCheck, ...] = ()
     words: str = ""  # what an error said
     error: str = ""  # the error's type, and the module that it is of
     module: str = ""
@@ -95,7 +95,7 @@ class CallResult:
         return self.kind == "raises" and self.module != "__main__" and not self.guessed_wrong
 
     @property
-    def said(self) -> list[Check]:
+    def telling_checks(self) -> list[ValueCheck]:
         """The checks that a test holds; the mere type only where there is nothing else."""
         standing = [check for check in self.checks if check.stands]
         return [check for check in standing if check.view != "type"] or standing
@@ -103,7 +103,7 @@ class CallResult:
     @property
     def only_type(self) -> bool:
         """Is nothing known of the value but its type?"""
-        return self.kind == "value" and all(check.view == "type" for check in self.said)
+        return self.kind == "value" and all(check.view == "type" for check in self.telling_checks)
 
 
 def read_results(told: Mapping[str, object], tried: Sequence[tuple[CallTarget, Trial]]) -> list[CallResult]:
@@ -139,7 +139,7 @@ def read_arcs(arcs: object) -> list[tuple[int, int]]:
     return [(row[0], row[1]) for row in rows if isinstance(row, list) and [type(n) for n in row] == [int, int]]
 
 
-def read_check(row: object, trial: Trial) -> Check | None:
+def read_check(row: object, trial: Trial) -> ValueCheck | None:
     """None where it is of something that a test does not know, or its words are no literal."""
     if not isinstance(row, dict):
         return None
@@ -148,7 +148,7 @@ def read_check(row: object, trial: Trial) -> Check | None:
     named = view in VIEWS or (IDENTIFIER.fullmatch(view) is not None and not view.startswith("_"))
     if not (known and named and is_literal(words)) or "\n" in words:
         return None
-    return Check(subject=subject, view=view, words=words, near=row.get("near") is True)
+    return ValueCheck(subject=subject, view=view, words=words, near=row.get("near") is True)
 
 
 def write_file(module: str, seen: Sequence[CallResult], called: str, place: str) -> str:
@@ -166,11 +166,7 @@ def write_imports(module: str, seen: Sequence[CallResult], body: str) -> list[st
         f"from {one.module} import {one.error}" for one in seen if one.kind == "raises" and one.module != "builtins"
     }
     ours |= {line for one in seen for line in one.trial.imports}
-    ours |= {
-        f"import {name}"
-        for name in ("re", "asyncio", "itertools")
-        if re.search(rf"\b{name}\.(escape|run|islice)\(", body)
-    }
+    ours |= {f"import {name}" for name in HELPERS if re.search(rf"\b{name}\.(escape|run|islice)\(", body)}
     plain = sorted(line for line in ours if line.startswith("import "))
     pytest = ["import pytest"] if "pytest." in body else []
     parts = [plain, pytest, sorted(ours - set(plain))]
@@ -179,7 +175,7 @@ def write_imports(module: str, seen: Sequence[CallResult], body: str) -> list[st
 
 def write_test(number: int, seen: CallResult) -> str:
     """One test."""
-    trial, said = seen.trial, seen.said if seen.kind == "value" else []
+    trial, said = seen.trial, seen.telling_checks if seen.kind == "value" else []
     variables = needs_variables(seen)
     call = trial.bound if variables else trial.call
     lines = [*(line for block in trial.setup for line in block.splitlines())]
@@ -205,7 +201,7 @@ def write_test(number: int, seen: CallResult) -> str:
 def needs_variables(seen: CallResult) -> bool:
     """Must the object or arguments have names, to be looked at afterwards or acted upon before?"""
     own = {name for name, _ in seen.trial.named}
-    return bool(seen.trial.then) or any(check.subject in own for check in seen.said)
+    return bool(seen.trial.then) or any(check.subject in own for check in seen.telling_checks)
 
 
 def contradict(seen: CallResult) -> str:

@@ -73,18 +73,20 @@ class ValueMaker:
 
     def list_annotated(self, node: ast.expr, home: Definitions, deep: int = 0) -> list[Value]:
         """Of an annotation, several types of a union by turns."""
-        return list(islice(self._annotated(node, home, deep), MOST_VALUES))
+        return list(islice(self._list_by_annotation(node, home, deep), MOST_VALUES))
 
-    def _annotated(self, node: ast.expr, home: Definitions, deep: int) -> list[Value]:
+    def _list_by_annotation(self, node: ast.expr, home: Definitions, deep: int) -> list[Value]:
         if deep > 2 * MOST_DEEP:
             return []
         if isinstance(node, ast.Constant):
             if isinstance(node.value, str):
                 parsed = parse_annotation(node.value)
-                return self._annotated(parsed, home, deep + 1) if parsed is not None else []
+                return self._list_by_annotation(parsed, home, deep + 1) if parsed is not None else []
             return list_plain("None") if node.value is None else []
         if isinstance(node, ast.BinOp):
-            return mix(self._annotated(node.left, home, deep), self._annotated(node.right, home, deep))
+            return mix(
+                self._list_by_annotation(node.left, home, deep), self._list_by_annotation(node.right, home, deep)
+            )
         if isinstance(node, ast.Subscript):
             return self._generic(node, home, deep)
         return self.list_named(last_name(node), home, deep)
@@ -96,11 +98,11 @@ class ValueMaker:
         if outer == "Literal":
             return [Value(ast.unparse(each)) for each in inner]
         if outer == "Optional":
-            return mix(self._annotated(inner[0], home, deep), list_plain("None"))
+            return mix(self._list_by_annotation(inner[0], home, deep), list_plain("None"))
         if outer == "Union":
-            return mix(*(self._annotated(each, home, deep) for each in inner))
+            return mix(*(self._list_by_annotation(each, home, deep) for each in inner))
         if outer in WRAPPERS:
-            return self._annotated(inner[0], home, deep)
+            return self._list_by_annotation(inner[0], home, deep)
         kind = SAME.get(outer, outer)
         if kind in ("type", "class"):
             found = home.find_class(last_name(inner[0]))
@@ -111,7 +113,7 @@ class ValueMaker:
             items = [self.list_annotated(each, home, deep + 1) for each in inner]
             made = [] if not items[0] or not items[-1] else wrap_items(kind, outer, inner, items)
             return made or ([] if deep else list_plain(kind))
-        return self._annotated(node.value, home, deep + 1)
+        return self._list_by_annotation(node.value, home, deep + 1)
 
     def _callables(self, inner: Sequence[ast.expr], home: Definitions, deep: int) -> list[Value]:
         """Functions that give what is wanted, or what they are given."""
@@ -140,12 +142,12 @@ class ValueMaker:
             bound = [each.value for each in expression.keywords if each.arg == "bound"]
             if made == "TypeVar":
                 bound = bound or expression.args[1:]
-                return self._annotated(bound[0], home, deep + 1) if bound else list_plain("object")
+                return self._list_by_annotation(bound[0], home, deep + 1) if bound else list_plain("object")
             if made == "NewType" and len(expression.args) == 2:
-                return self._annotated(expression.args[1], home, deep + 1)
+                return self._list_by_annotation(expression.args[1], home, deep + 1)
             return []
         if isinstance(expression, ast.Subscript | ast.BinOp | ast.Name | ast.Attribute):
-            return self._annotated(expression, home, deep + 1)
+            return self._list_by_annotation(expression, home, deep + 1)
         return []
 
     def name_class(self, found: ClassInfo, home: Definitions) -> Value:

@@ -87,12 +87,10 @@ def make_example(target: CallTarget, value: ast.expr, setup: tuple[str, ...], ho
     used, bound = read_names("\n".join([*needed, call]))
     imports = list[str]()
     for name in sorted(used - bound - {target.import_name} - set(dir(builtins))):
-        line = home.write_import(name) or (
-            f"import {home.module.partition('.')[0]} as {name}" if len(name) < 4 else None
-        )
-        if line is None and name != home.module.partition(".")[0]:
+        line = home.write_import(name) or guess_import(name, home.module.partition(".")[0])
+        if line is None:
             return None
-        imports.append(line or f"import {name}")
+        imports.append(line)
     return Trial(call, "docstring", imports=tuple(imports), setup=tuple(needed))
 
 

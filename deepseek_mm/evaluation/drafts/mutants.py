@@ -45,12 +45,12 @@ def make_mutant(tree: ast.Module, path: str, number: int) -> Mutant:
     changed = copy.deepcopy(tree)
     for n, (old, new, fault) in enumerate(list_changes(find_function(changed, path))):
         if n == number:
-            Exchange(old, new).visit(changed)
+            NodeExchange(old, new).visit(changed)
             return Mutant(fault, ast.unparse(ast.fix_missing_locations(changed)))
     raise IndexError(f"the function has no change {number}")
 
 
-class Exchange(ast.NodeTransformer):
+class NodeExchange(ast.NodeTransformer):
     """Puts one node into the place of another."""
 
     def __init__(self, old: ast.AST, new: ast.AST) -> None:
