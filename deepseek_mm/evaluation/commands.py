@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
+from deepseek_mm.evaluation.drafts.commands import add_draft_arguments, score_test_drafts
 from deepseek_mm.evaluation.people.commands import score_people
 from deepseek_mm.evaluation.texts import commands as text_commands
 from deepseek_mm.storage.files import atomic_write
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from deepseek_mm.evaluation.vqa import QuestionRow
 
 EXAMPLE = "python -m deepseek_mm eval retrieval --data captions.jsonl --images photos --split dev"
-WORK, DRAFTS, BUNDLED = Path("runs/screenshots"), Path("runs/drafts"), Path("examples/photos")
+WORK, BUNDLED = Path("runs/screenshots"), Path("examples/photos")
 
 
 class EvaluationReport(Protocol):
@@ -271,24 +272,6 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
         return evaluate_screenshots(assistant.find, pictures, work / "repository", files, desk.note)
 
 
-def score_test_drafts(args: Namespace, desk: Desk) -> EvaluationReport:
-    """Tests that are written for functions of packages that were not looked at; `--split dev` for development."""
-    from deepseek_mm.evaluation.drafts.draft_score import evaluate_test_drafts, list_packages, open_runner
-
-    config = config_of(args, desk)
-    report = evaluate_test_drafts(
-        list_packages(args.split or "test"),
-        args.work or DRAFTS,
-        open_runner(config.sandbox),
-        seed=args.seed or 0,
-        each=args.each,
-        note=desk.note,
-    )
-    if args.keep:
-        atomic_write(args.keep, "".join(f"{line}\n" for line in report.lines()).encode())
-    return report
-
-
 def score_natural(args: Namespace, desk: Desk) -> EvaluationReport:
     """Index the three folders into temporary libraries, ask every conversation of the set, score the answers."""
     from deepseek_mm.evaluation.natural import NaturalReport, read_cases
@@ -470,14 +453,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     model_commands.add_code_arguments(parser)
     add_natural_arguments(parser)
     text_commands.add_text_arguments(parser)
-    group = parser.add_argument_group("screenshot, test-drafts")
-    group.add_argument(
-        "--work",
-        metavar="FOLDER",
-        type=Path,
-        help=f"where sources, library and pictures are kept for the next run ({WORK}, {DRAFTS})",
-    )
-    group.add_argument("--each", metavar="N", type=int, default=10, help="test-drafts: functions of each package")
+    add_draft_arguments(parser)
     add_settings(parser, data=False)
 
 

@@ -85,8 +85,8 @@ def is_number(value: object) -> bool:
 class Calculator:
     """Walks the statements of one function."""
 
-    def __init__(self, home: Definitions, names: dict[str, object]) -> None:
-        self.home, self.names, self.steps = home, names, 0
+    def __init__(self, home: Definitions, names: dict[str, object], steps: int = 0) -> None:
+        self.home, self.names, self.steps = home, names, steps
 
     def run(self, body: list[ast.stmt]) -> Outcome:
         """What the whole gives: None where it ends without a return."""
@@ -152,11 +152,12 @@ class Calculator:
         raise NotComputable
 
     def read_constant(self, name: str) -> object:
-        """A constant of the module, where it is assigned once and is arithmetic itself."""
-        found = self.home.constants.get(name)
+        """A constant of the module, or one that it imports, where that is arithmetic itself."""
+        found = self.home.find_constant(name)
         if found is None:
             raise NotComputable
-        return Calculator(self.home, {}).compute(found) if self.steps < MOST_STEPS else None
+        expression, home = found
+        return Calculator(home, {}, self.steps).compute(expression)
 
     def operate(self, op: ast.operator, left: object, right: object) -> object:
         """Arithmetic on two numbers."""

@@ -66,14 +66,13 @@ class ClassInfo:
     @property
     def is_abstract(self) -> bool:
         """Does it, or a class above it, leave methods open that nothing on the way fills in?"""
-        seen = set[str]()
+        own: dict[str, Function] = {}
         for one in self.list_lineage():
             for node in one.node.body:
-                if isinstance(node, Function) and node.name not in seen:
-                    seen.add(node.name)
-                    if any("abstract" in last_name(mark) for mark in node.decorator_list):
-                        return True
-        return "Protocol" in {last_name(base) for base in self.node.bases}
+                if isinstance(node, Function):
+                    own.setdefault(node.name, node)
+        is_open = any("abstract" in last_name(mark) for node in own.values() for mark in node.decorator_list)
+        return is_open or "Protocol" in {last_name(base) for base in self.node.bases}
 
 
 class Definitions:

@@ -10,6 +10,8 @@ from deepseek_mm.answering.code.trial_calls import CallTarget, Trial
 
 ROUND: Sequence[object] = (0, 100, -40, 37, 1, 2)  # what arithmetic is tried with first
 MOST_COMPUTED = 4
+MOST_TESTS = 10
+COMPUTED = "computed from its syntax"
 PLAIN_TYPES = frozenset(["int", "float", "str", "bool", "bytes", "list", "dict", "set", "tuple", "frozenset", "None"])
 Tried = tuple[CallTarget, ast.AST, Trial]
 
@@ -17,12 +19,12 @@ Tried = tuple[CallTarget, ast.AST, Trial]
 def write_draft(home: Definitions, called: str, place: str, tried: Sequence[Tried]) -> tuple[str, int]:
     """The file and how many tests are in it; without a call that could be tried a file that says so."""
     head = f'"""A draft for `{called}` ({place}). Nothing of it was run."""'
-    tests = list(list_computed(home, tried)) or []
-    told = [lines for _, lines in tests]
-    if not tests:
-        told = [write_one(trial, node) for _, node, trial in tried]
-        tests = [(target, lines) for (target, _, _), lines in zip(tried, told, strict=True)]
-    bodies = [name_test(n, target, lines) for n, (target, lines) in enumerate(tests, start=1)]
+    written = [one for one in tried if one[2].source != "guess"]
+    tests = [(target, write_one(trial, node, home)) for target, node, trial in written]
+    tests += list_computed(home, tried) or [
+        (target, write_one(trial, node, home)) for target, node, trial in tried if trial.source == "guess"
+    ]
+    bodies = [name_test(n, target, told) for n, (target, told) in enumerate(tests[:MOST_TESTS], start=1)]
     body = "\n\n\n".join(bodies) or "# no call of it could be made up"
     seen = [CallResult(target=target, trial=trial, kind="value") for target, _, trial in tried]
     return "\n".join([head, "", *write_imports(home.module, seen, body), "", "", body, ""]), len(bodies)
@@ -36,8 +38,8 @@ def name_test(number: int, target: CallTarget, told: tuple[str, list[str]]) -> s
     return f"def test_{target.test_name}_{number}({fixture}):  # {source}\n{body}"
 
 
-def write_one(trial: Trial, node: ast.AST) -> tuple[str, list[str]]:
-    """A call with what its docstring says, or the type that it is declared to give."""
+def write_one(trial: Trial, node: ast.AST, home: Definitions) -> tuple[str, list[str]]:
+    """A call with what its docstring says or arithmetic gives, or the type that it is declared to give."""
     setup = [line for block in trial.setup for line in block.splitlines()]
     call = trial.call
     if trial.then:
@@ -45,6 +47,9 @@ def write_one(trial: Trial, node: ast.AST) -> tuple[str, list[str]]:
         call = trial.bound
     if trial.wanted:
         return FROM[trial.source], [*setup, f"assert {call} == {trial.wanted}"]
+    outcome = compute_written(trial, node, home)
+    if outcome is not None:
+        return f"{FROM[trial.source]}, {COMPUTED}", assert_outcome(call, outcome)
     kind = name_type(node.returns) if isinstance(node, Function) else ""
     if kind == "None":
         return FROM[trial.source], [*setup, f"assert {call} is None"]
@@ -68,20 +73,30 @@ def name_type(annotation: ast.expr | None) -> str:
     return {"float": "int | float", "List": "list", "Dict": "dict"}.get(name, name if name in PLAIN_TYPES else "")
 
 
-def list_computed(home: Definitions, tried: Sequence[Tried]) -> Iterator[tuple[CallTarget, tuple[str, list[str]]]]:
-    """Calls of functions that are arithmetic, with what they give: round numbers first, each outcome once."""
-    for target, node in dict.fromkeys((target.name, node) for target, node, _ in tried):
-        trials = [trial for one, _, trial in tried if one.name == target]
-        first = next(one for one, _, _ in tried if one.name == target)
-        if first.holder or not isinstance(node, ast.FunctionDef):
-            continue
-        seen = dict[Outcome, str]()
-        for given in list_arguments(node, trials):
-            outcome = compute_call(node, home, dict(given))
-            if outcome is not None and outcome not in seen and len(seen) < MOST_COMPUTED:
-                seen[outcome] = f"{target}({', '.join(repr(value) for _, value in given)})"
-        for outcome, call in seen.items():
-            yield first, ("computed from its syntax", assert_outcome(call, outcome))
+def compute_written(trial: Trial, node: ast.AST, home: Definitions) -> Outcome | None:
+    """What a call gives whose arguments are numbers; None where it is of something else, or more than arithmetic."""
+    call = ast.parse(trial.call, mode="eval").body
+    if trial.setup or not isinstance(call, ast.Call) or not isinstance(node, ast.FunctionDef):
+        return None
+    if not isinstance(call.func, ast.Name) or call.func.id != node.name:
+        return None
+    names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args)]
+    given = dict(zip(names, map(read_literal, call.args), strict=False))
+    given |= {keyword.arg: read_literal(keyword.value) for keyword in call.keywords if keyword.arg}
+    return compute_call(node, home, given)
+
+
+def list_computed(home: Definitions, tried: Sequence[Tried]) -> list[tuple[CallTarget, tuple[str, list[str]]]]:
+    """Calls of a function that is arithmetic, with what they give: round numbers first, each outcome once."""
+    target, node = (tried[0][0], tried[0][1]) if tried else (None, None)
+    if target is None or target.holder or not isinstance(node, ast.FunctionDef):
+        return []
+    seen = dict[Outcome, str]()
+    for given in list_arguments(node, [trial for _, _, trial in tried]):
+        outcome = compute_call(node, home, dict(given))
+        if outcome is not None and outcome not in seen and len(seen) < MOST_COMPUTED:
+            seen[outcome] = f"{target.name}({', '.join(repr(value) for _, value in given)})"
+    return [(target, (COMPUTED, assert_outcome(call, outcome))) for outcome, call in seen.items()]
 
 
 def list_arguments(node: ast.FunctionDef, trials: Sequence[Trial]) -> Iterator[list[tuple[str, object]]]:

@@ -299,13 +299,18 @@ def list_fields(found: ClassInfo) -> list[tuple[str, ast.expr | None, bool]] | N
     for one in reversed(found.list_lineage()):
         if any(isinstance(node, ast.FunctionDef) and node.name == "__init__" for node in one.node.body):
             return None
-        for node in one.node.body:
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                note = ast.unparse(node.annotation)
-                without = isinstance(node.value, ast.Call) and any(k.arg == "init" for k in node.value.keywords)
-                if "ClassVar" not in note and not without:
-                    fields[node.target.id] = (node.target.id, node.annotation, has_default(node.value))
+        fields |= {field[0]: field for field in map(read_field, one.node.body) if field is not None}
     return list(fields.values())
+
+
+def read_field(node: ast.stmt) -> tuple[str, ast.expr | None, bool] | None:
+    """Name, annotation and whether there is a default; None of what is no field of `__init__`."""
+    if not (isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)):
+        return None
+    left_out = isinstance(node.value, ast.Call) and any(each.arg == "init" for each in node.value.keywords)
+    if left_out or "ClassVar" in ast.unparse(node.annotation):
+        return None
+    return node.target.id, node.annotation, has_default(node.value)
 
 
 def has_default(value: ast.expr | None) -> bool:

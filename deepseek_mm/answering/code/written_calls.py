@@ -174,13 +174,13 @@ def is_literal(text: str) -> bool:
 def list_given(texts: Iterable[str], name: str, parameters: Sequence[str]) -> dict[str, list[Value]]:
     """What other code gives each parameter, where that is a literal."""
     found: dict[str, list[Value]] = {}
-    for text in texts:
-        for node in ast.walk(parse_fragment(text)):
-            if not (isinstance(node, ast.Call) and last_name(node.func) == name):
-                continue
-            pairs = [*zip(parameters, node.args, strict=False), *((k.arg, k.value) for k in node.keywords if k.arg)]
-            for parameter, value in pairs:
-                told = ast.unparse(value)
-                if read_literal(value) is not ... and len(told) <= MOST_CHARS and parameter:
-                    found.setdefault(parameter, []).append(Value(told))
+    calls = [node for text in texts for node in ast.walk(parse_fragment(text)) if isinstance(node, ast.Call)]
+    for node in calls:
+        if last_name(node.func) != name:
+            continue
+        pairs = [*zip(parameters, node.args, strict=False), *((k.arg, k.value) for k in node.keywords if k.arg)]
+        for parameter, value in pairs:
+            told = ast.unparse(value)
+            if read_literal(value) is not ... and len(told) <= MOST_CHARS and parameter:
+                found.setdefault(parameter, []).append(Value(told))
     return {name: list(dict.fromkeys(values))[:MOST_OF_EACH] for name, values in found.items()}

@@ -171,12 +171,11 @@ def list_public(package: str, file: Path, folder: Path) -> Iterator[DrawnFunctio
     except (SyntaxError, ValueError):
         return
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and is_worth_it(node):
-            yield DrawnFunction(package, file, node.name)
-        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-            for method in node.body:
-                if isinstance(method, ast.FunctionDef) and is_worth_it(method):
-                    yield DrawnFunction(package, file, f"{node.name}.{method.name}")
+        is_open = isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        for each in node.body if isinstance(node, ast.ClassDef) and is_open else [node]:
+            if isinstance(each, ast.FunctionDef) and is_worth_it(each):
+                holder = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
+                yield DrawnFunction(package, file, f"{holder}{each.name}")
 
 
 def is_worth_it(node: ast.FunctionDef) -> bool:
