@@ -12,6 +12,7 @@ ROUND: Sequence[object] = (0, 100, -40, 37, 1, 2)  # what arithmetic is tried wi
 MOST_COMPUTED = 4
 MOST_TESTS = 10
 COMPUTED = "computed from its syntax"
+NUMBERS = frozenset(["int", "float", "bool", "Number", "Real"])
 PLAIN_TYPES = frozenset(["int", "float", "str", "bool", "bytes", "list", "dict", "set", "tuple", "frozenset", "None"])
 Tried = tuple[CallTarget, ast.AST, Trial]
 
@@ -89,7 +90,7 @@ def compute_written(trial: Trial, node: ast.AST, home: Definitions) -> Outcome |
 def list_computed(home: Definitions, tried: Sequence[Tried]) -> list[tuple[CallTarget, tuple[str, list[str]]]]:
     """Calls of a function that is arithmetic, with what they give: round numbers first, each outcome once."""
     target, node = (tried[0][0], tried[0][1]) if tried else (None, None)
-    if target is None or target.holder or not isinstance(node, ast.FunctionDef):
+    if target is None or target.holder or not isinstance(node, ast.FunctionDef) or not takes_numbers(node):
         return []
     seen = dict[Outcome, str]()
     for given in list_arguments(node, [trial for _, _, trial in tried]):
@@ -97,6 +98,13 @@ def list_computed(home: Definitions, tried: Sequence[Tried]) -> list[tuple[CallT
         if outcome is not None and outcome not in seen and len(seen) < MOST_COMPUTED:
             seen[outcome] = f"{target.name}({', '.join(repr(value) for _, value in given)})"
     return [(target, (COMPUTED, assert_outcome(call, outcome))) for outcome, call in seen.items()]
+
+
+def takes_numbers(node: ast.FunctionDef) -> bool:
+    """Do its annotations allow numbers, and does it do more than nothing?"""
+    notes = [arg.annotation for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    known = {last_name(note) for note in notes if note is not None} <= NUMBERS
+    return known and any(isinstance(each, ast.Return | ast.Raise) for each in ast.walk(node))
 
 
 def list_arguments(node: ast.FunctionDef, trials: Sequence[Trial]) -> Iterator[list[tuple[str, object]]]:

@@ -58,7 +58,7 @@ NAMED_TYPES: Sequence[tuple[str, tuple[str, ...]]] = (  # of docstrings
     (r"tuple|pair\b", ("tuple",)),
     (r"sets?\b", ("set",)),
     (r"callable|function|func\b|key function", ("callable",)),
-    (r"datetime", ("datetime",)),
+    (r"datetime(?!\.)", ("datetime",)),
     (r"date\b", ("date",)),
     (r"timedelta", ("timedelta",)),
     (r"path|filename", ("path",)),

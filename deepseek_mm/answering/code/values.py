@@ -110,8 +110,10 @@ class ValueMaker:
         if kind == "callable":
             return self._callables(inner, home, deep)
         if kind in ("list", "set", "frozenset", "tuple", "dict", "deque") or outer in ITERATORS:
+            listed = [each for each in inner if not (isinstance(each, ast.Constant) and each.value is ...)]
+            inner, is_open = listed, len(listed) < len(inner)  # of tuple[int, ...]
             items = [self.list_annotated(each, home, deep + 1) for each in inner]
-            made = [] if not items[0] or not items[-1] else wrap_items(kind, outer, inner, items)
+            made = [] if not items[0] or not items[-1] else wrap_items(kind, outer, items, is_open)
             return made or ([] if deep else list_plain(kind))
         return self._list_by_annotation(node.value, home, deep + 1)
 
@@ -240,7 +242,7 @@ class ValueMaker:
         return [Value(f"{{{inner}}}").join_needs(*given)]
 
 
-def wrap_items(kind: str, outer: str, inner: Sequence[ast.expr], items: Sequence[Sequence[Value]]) -> list[Value]:
+def wrap_items(kind: str, outer: str, items: Sequence[Sequence[Value]], is_open: bool) -> list[Value]:
     """Containers of what goes into them: several, none, one."""
     first = items[0]
     some = first[:3]
@@ -250,7 +252,7 @@ def wrap_items(kind: str, outer: str, inner: Sequence[ast.expr], items: Sequence
         pairs = list(zip(keys[:3], [*values, *values, *values][:3], strict=False))
         told = ", ".join(f"{key.text}: {value.text}" for key, value in pairs)
         return [Value(f"{{{told}}}").join_needs(*keys[:3], *values[:3]), Value("{}")]
-    if kind == "tuple" and not (len(inner) == 2 and isinstance(inner[1], ast.Constant) and inner[1].value is ...):
+    if kind == "tuple" and not is_open:
         return [
             Value(f"({', '.join(v[n % len(v)].text for v in items)},)").join_needs(*(v[n % len(v)] for v in items))
             for n in range(min(3, max(map(len, items))))

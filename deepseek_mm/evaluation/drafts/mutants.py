@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from deepseek_mm.answering.code.trial_calls import is_setter
+
 MOST = 12  # of one function
 FLIPPED: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.GtE, ast.LtE), ast.LtE: (ast.Gt, ast.Lt), ast.Gt: (ast.LtE, ast.GtE), ast.GtE: (ast.Lt, ast.Gt),
@@ -67,6 +69,7 @@ def find_function(tree: ast.Module, path: str) -> ast.AST:
     for name in path.split("."):
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
         found = [each for each in walk_statements(node) if isinstance(each, kinds) and each.name == name]
+        found = [each for each in found if isinstance(each, ast.ClassDef) or not is_setter(each)]
         node = found[-1] if found else ast.Pass()  # those before it are overloads
     if isinstance(node, ast.Pass):
         raise LookupError(f"there is no function {path}")
