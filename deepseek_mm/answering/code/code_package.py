@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from deepseek_mm.answering.code.definitions import Definitions
+from deepseek_mm.answering.skills.code_questions import CODE
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, NothingThere
 from deepseek_mm.parse.document import open_file
@@ -17,6 +18,7 @@ MOST_FILES, MOST_BYTES = 2_000, 12_000_000  # of a package that are copied
 MOST_DEEP = 4  # folders between a file and where imports start
 MOST_OWNERS = 8  # classes that define a method
 COPIED = frozenset([".py", ".json", ".toml", ".yaml", ".yml", ".txt", ".csv", ".ini", ".cfg", ".html", ".xml"])
+MOST_CALLERS = 40  # of a class, whose calls are read
 INIT = "__init__.py"
 
 
@@ -119,4 +121,8 @@ def open_definitions(package: CodePackage, path: str, source: str, store: Region
                 found.append((module_of(file, root), holder))
         return found[:MOST_OWNERS]
 
-    return Definitions(source, package.module, find, find_owners, is_package=PurePosixPath(path).name == INIT)
+    def find_callers(name: str) -> list[str]:
+        return [region.text for region in store.callers(name, where=CODE)[:MOST_CALLERS]]
+
+    is_package = PurePosixPath(path).name == INIT
+    return Definitions(source, package.module, find, find_owners, find_callers, is_package=is_package)

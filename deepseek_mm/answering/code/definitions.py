@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 FindOwners = Callable[[str], Sequence[tuple[str, str]]]  # a method -> modules and classes that define it
+FindCallers = Callable[[str], Sequence[str]]  # a name -> pieces of code that call it
 FindSource = Callable[[str], tuple[str, bool] | None]  # dotted name of a module -> its text, and is it a package
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -84,12 +85,13 @@ class Definitions:
         module: str,
         find: FindSource,
         owners: FindOwners = lambda method: (),
+        callers: FindCallers = lambda name: (),
         *,
         is_package: bool = False,
     ) -> None:
         """SyntaxError: it is no Python."""
         self.source, self.module, self._find, self._owners = source, module, find, owners
-        self._is_package = is_package
+        self._callers, self._is_package = callers, is_package
         self.tree = ast.parse(source)
         self._others: dict[str, Definitions | None] = {}
 
@@ -182,6 +184,10 @@ class Definitions:
         other = self.open_module(module)
         return (other, original) if other else None
 
+    def list_callers(self, name: str) -> Sequence[str]:
+        """Pieces of code of the project that call something of this name."""
+        return self._callers(name)
+
     def find_owners(self, names: Sequence[str]) -> list[ClassInfo]:
         """Classes of the package that have most of these methods of their own, at most two."""
         votes = Counter(place for name in names[:MOST_NAMES] for place in self._owners(name))
@@ -198,7 +204,9 @@ class Definitions:
             found = self._find(module)
             try:
                 self._others[module] = (
-                    Definitions(found[0], module, self._find, self._owners, is_package=found[1]) if found else None
+                    Definitions(found[0], module, self._find, self._owners, self._callers, is_package=found[1])
+                    if found
+                    else None
                 )
             except (SyntaxError, ValueError):
                 self._others[module] = None

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from deepseek_mm.answering.code.definitions import Definitions
+from deepseek_mm.answering.code.fragments import is_literal
 from deepseek_mm.answering.code.test_file import CallResult, read_words
 from deepseek_mm.answering.code.trial_calls import Trial
-from deepseek_mm.answering.code.written_calls import is_literal
 
 LEAST = 2  # calls that must differ from what they are given
 MOST_GIVEN = 6

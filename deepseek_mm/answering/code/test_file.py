@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from deepseek_mm.answering.code.fragments import is_literal
 from deepseek_mm.answering.code.trial_calls import CallTarget, Trial
-from deepseek_mm.answering.code.written_calls import is_literal
 
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")  # of an error or a module
 IDENTIFIER = re.compile(r"[^\W\d]\w*")

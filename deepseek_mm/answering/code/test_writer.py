@@ -184,7 +184,8 @@ def list_units(home: Definitions, path: str, callers: Sequence[str], proposed: S
     forms = FormMaker(home, callers)
     if found := find_target(home, path):
         target, node = found
-        doc = ast.get_docstring(node) or ""
+        around = home.classes[target.holder].node if target.holder else home.tree
+        doc = "\n\n".join(filter(None, (ast.get_docstring(node), ast.get_docstring(around))))
         written = list_written(target, doc, callers, home, proposed)
         return [Unit(target, node, forms.make_form(target, node), tuple(written))]
     known = home.classes.get(path)
@@ -350,7 +351,9 @@ def read_origin(row: object, unit: Unit, form: CallForm) -> Trial | None:
 def keep_steady(one: CallResult, others: Sequence[CallResult]) -> CallResult | None:
     """With those checks alone that are the same each time; None where it ended in another way once."""
     if one.kind != "value":
-        return one if {one.key} == {other.key for other in others} else None
+        if {(one.kind, one.error)} != {(other.kind, other.error) for other in others}:
+            return None
+        return one if {one.words} == {other.words for other in others} else replace(one, words="")
     if any((other.kind, other.wrap) != (one.kind, one.wrap) for other in others):
         return None
     same = tuple(check for check in one.checks if all(check in other.checks for other in others))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from deepseek_mm.answering.code.definitions import ClassInfo, Definitions, Function, last_name, read_literal
+from deepseek_mm.answering.code.fragments import is_plain, parse_fragment, read_examples
 from deepseek_mm.answering.code.parameter_hints import HintReader, Hints, vote_by_methods
 from deepseek_mm.answering.code.pattern_samples import sample_pattern
 from deepseek_mm.answering.code.plain_values import (
@@ -24,6 +25,8 @@ from deepseek_mm.answering.code.plain_values import (
 )
 
 MOST_VALUES = 8  # of one annotation
+MOST_WRITTEN = 3  # objects of a class that other code makes
+MOST_CHARS = 120  # of such a call
 MOST_DEEP = 3  # objects within objects
 ITERATORS = frozenset(["Iterator", "Generator"])
 WRAPPERS = frozenset(["Optional", "Union", "Annotated", "Final", "ClassVar", "Required", "NotRequired", "ReadOnly"])
@@ -177,7 +180,8 @@ class ValueMaker:
         if found.is_abstract:
             concrete = [one for one in found.home.classes.values() if is_below(one, found) and not one.is_abstract]
             return [value for one in concrete[:2] for value in self.list_objects(one, one.home, deep)]
-        made = [*self.list_constructions(found, named, deep), *self._list_alternatives(found, named, deep)]
+        made = list_written_objects(found, named)
+        made += [*self.list_constructions(found, named, deep), *self._list_alternatives(found, named, deep)]
         below = [one for one in found.home.classes.values() if is_below(one, found) and not one.is_abstract]
         lower = [value for one in below[:2] for value in self.list_objects(one, one.home, deep + 1)[:2]]
         return [*made[: MOST_VALUES - len(lower)], *lower]
@@ -339,7 +343,8 @@ def write_calls(named: Value, parameters: Sequence[Wanted]) -> list[Value]:
     wanted = [one for one in parameters if not one.optional]
     if any(not one.values for one in wanted):
         return []
-    count = min(4, max((len(one.values) for one in wanted), default=1))
+    most = MOST_VALUES if len(wanted) == 1 else 4
+    count = min(most, max((len(one.values) for one in wanted), default=1))
     made = [write_call(named, [(one, one.values[n % len(one.values)]) for one in wanted]) for n in range(count)]
     for one in [one for one in parameters if one.optional][:4]:
         first = [(each, each.values[0]) for each in wanted]
@@ -430,6 +435,20 @@ def list_constants(hints: Hints, reader: HintReader, usual: Sequence[Value]) -> 
     numbers = [n for n in reader.numbers if type(n) in takes and n not in hints.constants][:4]
     around = [m for n in numbers for m in ((n, n + 1) if isinstance(n, int) else (n,)) if abs(n) < 10**6]
     return [write_value(each) for each in dict.fromkeys([*fits, *texts, *around])]
+
+
+def list_written_objects(found: ClassInfo, named: Value) -> list[Value]:
+    """Calls of a class with literals alone, as other code of the package and the docstrings of the class have them."""
+    docs = [ast.get_docstring(node) for node in ast.walk(found.node) if isinstance(node, Function | ast.ClassDef)]
+    texts = [line for doc in docs if doc and ">>>" in doc for line in read_examples(doc)]
+    calls = dict[str, None]()
+    for text in [*texts, *found.home.list_callers(found.name)]:
+        for node in ast.walk(parse_fragment(text)):
+            if isinstance(node, ast.Call) and last_name(node.func) == found.name and is_plain(node):
+                told = ast.unparse(ast.Call(ast.Name(named.text, ast.Load()), node.args, node.keywords))
+                if len(told) <= MOST_CHARS and "\n" not in told:
+                    calls[told] = None
+    return [Value(text, named.imports) for text in list(calls)[:MOST_WRITTEN]]
 
 
 def guess_classes(name: str, hints: Hints, home: Definitions) -> list[ClassInfo]:

@@ -9,9 +9,9 @@ import builtins
 import doctest
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from textwrap import dedent
 
 from deepseek_mm.answering.code.definitions import Definitions, Function, last_name, read_literal
+from deepseek_mm.answering.code.fragments import is_literal, is_plain, parse_fragment
 from deepseek_mm.answering.code.plain_values import Value
 from deepseek_mm.answering.code.trial_calls import CallTarget, Trial
 
@@ -144,31 +144,6 @@ def calls_in(text: str, target: CallTarget) -> Iterator[str]:
             again = ast.unparse(ast.Call(ast.Name(target.call_name, ast.Load()), node.args, node.keywords))
             if len(again) <= MOST_CHARS and "\n" not in again:
                 yield again
-
-
-def parse_fragment(text: str) -> ast.AST:
-    """Code as a tree, also of a method cut out of its class; an empty one where it is none."""
-    for told in (text, dedent(text), f"class Cut:\n{text}"):
-        try:
-            return ast.parse(told)
-        except (SyntaxError, ValueError):
-            continue
-    return ast.Module([], [])
-
-
-def is_plain(call: ast.Call) -> bool:
-    """Are all its arguments literals?"""
-    values = [*call.args, *(keyword.value for keyword in call.keywords)]
-    return all(keyword.arg for keyword in call.keywords) and all(is_literal(ast.unparse(value)) for value in values)
-
-
-def is_literal(text: str) -> bool:
-    """Is it a number, a string, or a list and so on of such? Nothing is computed."""
-    try:
-        ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text.strip() == "set()"
-    return True
 
 
 def list_given(texts: Iterable[str], name: str, parameters: Sequence[str]) -> dict[str, list[Value]]:
