@@ -37,6 +37,7 @@ async def later(x): return x + 1
 def count():
     while True: yield 1
 def flip(x): return -x
+def adder(n): return lambda x: x + n
 """,
     "shop/rude.py": 'raise SystemExit("no")\n',
 }
@@ -126,6 +127,14 @@ def test_an_object_and_an_argument_are_looked_at_after_the_call(tmp_path):
     text = write_file("shop.money", [put], "Till.put", "money.py:5")
     assert "    till = Till(2)\n    coins = [3, 1]\n    result = till.put(coins)\n" in text
     assert "    assert till.total == 6" in text
+    assert run(tmp_path / "prove", "prove", test=text)["variants"] == [{"failed": [], "ran": 1}]
+
+
+def test_a_function_that_is_given_back_is_called(tmp_path):
+    (adder,) = see(tmp_path / "see", CallTarget("adder"), Trial("adder(2)", "guess"))
+    assert ("call 3", "5") in [(check.view, check.words) for check in adder.checks]
+    text = write_file("shop.money", [adder], "adder", "money.py")
+    assert "    assert adder(2)(3) == 5" in text
     assert run(tmp_path / "prove", "prove", test=text)["variants"] == [{"failed": [], "ran": 1}]
 
 

@@ -60,6 +60,8 @@ class FormMaker:
     def _prepare_objects(self, found: ClassInfo, objects: Sequence[Value]) -> list[Value]:
         """The first object after a method that puts something into it."""
         made = list[Value]()
+        if objects and found.find_method("__setitem__"):
+            made.append(replace(objects[0], then=("{it}['a'] = 1", "{it}['b'] = 2")))
         for name in ("add", "append", "push", "insert", "update", "put", "register", "extend", "feed", "set"):
             method = found.find_method(name)
             if method is None or not objects:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.answering.code.fragments import is_literal
+from deepseek_mm.answering.code.sandbox_views import CALLS
 from deepseek_mm.answering.code.trial_calls import CallTarget, Trial
 
 NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")  # of an error or a module
@@ -27,6 +28,7 @@ VIEWS: Mapping[str, str] = {
     "type": "type({}).__name__",
     "head": "{}[:60]",
     "tail": "{}[-60:]",
+    **{view: f"{{}}({', '.join(map(repr, given))})" for view, given in CALLS.items()},
 }
 FROM = {
     "docstring": "as its docstring shows it",
