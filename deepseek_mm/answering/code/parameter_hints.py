@@ -221,7 +221,8 @@ class HintReader:
         elif isinstance(parent, ast.Call):
             self._read_call(use, parent, kinds)
         elif isinstance(parent, ast.For | ast.comprehension) and parent.iter is use:
-            kinds["list"] += 2
+            parts = len(parent.target.elts) if isinstance(parent.target, ast.Tuple) else 0
+            kinds[{2: "pairs", 3: "triples"}.get(parts, "list")] += 2
         elif isinstance(parent, ast.Starred):
             kinds["list"] += 1
         elif isinstance(parent, ast.BinOp):

@@ -21,6 +21,8 @@ PLAIN: Mapping[str, tuple[str, ...]] = {  # of Python's own types, the plainest 
     "bytes": ("b'abc'", "b''", "b'\\x00\\xff1'"),
     "bytearray": ("bytearray(b'abc')", "bytearray()"),
     "list": ("[3, 1, 2]", "['b', 'a', 'b']", "[]", "[1]", "[[1, 2], [3]]", "[('a', 1), ('b', 2)]", "[0, None, 2.5]"),
+    "pairs": ("[('a', 1), ('b', 2)]", "[]", "[(1, 'x'), (1, 'y')]", "[('b', 'a')]"),
+    "triples": ("[('a', 1, 'x'), ('b', 2, 'y')]", "[]", "[(1, 2, 3)]"),
     "texts": ("['b', 'a', 'b']", "[]", "['x']"),
     "tuple": ("(3, 1, 2)", "()", "('a', 1)", "(1, 2)"),
     "set": ("{1, 2}", "set()", "{'a', 'b'}"),

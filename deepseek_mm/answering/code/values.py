@@ -6,6 +6,7 @@ the same way; of what cannot be built there are none.
 
 import ast
 import builtins
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -68,11 +69,21 @@ class ValueMaker:
         found = [one for each in hints.classes if (one := home.find_class(each))]
         found += guess_classes(name, hints, home)
         objects = [value for each in found[:3] for value in self.list_objects(each, home, deep + 1)[:4]]
+        objects += self._list_collections(name, home, deep)
         by_kind = mix(*(list_plain(kind)[:5] for kind in dict.fromkeys(kinds)))
         named = [] if kinds and not objects else list_by_name(name)
         stand_in = [] if objects else write_stand_in(hints)
         listed = [*write_keyed(hints), *objects, *by_kind, *named[:6], *stand_in]
         return list(dict.fromkeys([*listed, *list_plain("object")]))
+
+    def _list_collections(self, name: str, home: Definitions, deep: int) -> list[Value]:
+        """Lists of objects of a class that a name is the plural of."""
+        single = re.sub(r"(s|_list|_seq)$", "", name.lower())
+        known = [each for each in (*home.classes, *home.imports) if name_variable(each) == single]
+        found = [one for each in known if (one := home.find_class(each))] if single != name.lower() else []
+        items = [value for each in found[:1] for value in self.list_objects(each, home, deep + 1)[:3]]
+        several = wrap_items("list", "list", [items], False)[:1] if items else []
+        return [*(Value(f"[{one.text}]").join_needs(one) for one in items[:1]), *several]
 
     def list_annotated(self, node: ast.expr, home: Definitions, deep: int = 0) -> list[Value]:
         """Of an annotation, several types of a union by turns."""
@@ -348,7 +359,7 @@ def write_calls(named: Value, parameters: Sequence[Wanted]) -> list[Value]:
     made = [write_call(named, [(one, one.values[n % len(one.values)]) for one in wanted]) for n in range(count)]
     for one in [one for one in parameters if one.optional][:4]:
         first = [(each, each.values[0]) for each in wanted]
-        made += [write_call(named, [*first, (one, value)]) for value in one.values if value.text != "None"][:1]
+        made += [write_call(named, [*first, (one, value)]) for value in one.values if value.text != "None"][:2]
     return list(dict.fromkeys(made))
 
 
