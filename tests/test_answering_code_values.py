@@ -51,6 +51,11 @@ class Square(Shape):
         return self.side**2
 
 
+class Sized(ABC):
+    @abstractmethod
+    def size(self): ...
+
+
 class Node:
     def __init__(self, above: "Node"): ...
 
@@ -68,7 +73,7 @@ class Basket:
 """
 USE = '''
 import re
-from pkg.shapes import Basket, Colour, Pair, Point, Row, Shape
+from pkg.shapes import Basket, Colour, Pair, Point, Row, Shape, Sized
 
 NAMES = {"red": 1, "green": 2}
 CODE = re.compile(r"([A-Z]{2})-(\\d+)")
@@ -166,6 +171,7 @@ def values(path, name):
         ("list[Colour]", ["[Colour.RED, Colour.BLUE]", "[]", "[Colour.RED]"]),
         ("Row", ["{'name': 'Hello, world', 'count': 3}"]),
         ("Shape", ["Square(0)", "Square(100)"]),
+        ("Sized", ["type('Filled', (Sized,), {'size': lambda *given, **named: None})()"]),
         ("datetime.datetime", ["datetime.datetime(2024, 2, 29, 13, 5, 9)"]),
         ("re.Pattern[str]", ["re.compile('a+')"]),
         ("Path", ["tmp_path / 'a.txt'"]),

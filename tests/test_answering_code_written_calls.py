@@ -35,7 +35,7 @@ def laid(tray):
     >>> other = "unused"
     >>> laid(tray)
     [1]
-    >>> laid(LIMIT)
+    >>> print(*laid(LIMIT))
     3
     >>> found = laid(pkg.Tray())
     """

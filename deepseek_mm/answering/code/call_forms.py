@@ -39,7 +39,7 @@ class FormMaker:
             parameters.append(self._make_rest(given.vararg, reader))
         for arg, only in zip(given.kwonlyargs, given.kw_defaults, strict=True):
             parameters.append(self._make(arg, only, reader, called, True))
-        taken = {target.name, target.holder, "result"}
+        taken = {target.name, target.holder, "result", *list_imported(parameters)}
         named = (replace(one, variable=f"{one.name}_given" if one.name in taken else one.name) for one in parameters)
         return CallForm(target.callee, tuple(named))
 
@@ -88,3 +88,9 @@ class FormMaker:
         made = [Value(f"({one.text}, {two.text})").join_needs(one, two) for one, two in pairs]
         single = [Value(f"({one.text},)").join_needs(one) for one in usual[:6]]
         return Parameter(arg.arg, tuple([*mix(single, made), Value("()")][:MOST_VALUES]), star=True)
+
+
+def list_imported(parameters: Sequence[Parameter]) -> set[str]:
+    """Names that the values of the parameters bring in, which no variable may hide."""
+    lines = {line for one in parameters for value in one.values for line in value.imports}
+    return {line.split()[-1].partition(".")[0] for line in lines}

@@ -66,14 +66,19 @@ class ClassInfo:
 
     @property
     def is_abstract(self) -> bool:
-        """Does it, or a class above it, leave methods open that nothing on the way fills in?"""
+        """Are there open methods, or is it a protocol?"""
+        return bool(self.list_open_methods()) or "Protocol" in {last_name(base) for base in self.node.bases}
+
+    def list_open_methods(self) -> list[str]:
+        """Those that it, or a class above it, leaves open and that nothing on the way fills in."""
         own: dict[str, Function] = {}
         for one in self.list_lineage():
             for node in one.node.body:
                 if isinstance(node, Function):
                     own.setdefault(node.name, node)
-        is_open = any("abstract" in last_name(mark) for node in own.values() for mark in node.decorator_list)
-        return is_open or "Protocol" in {last_name(base) for base in self.node.bases}
+        return [
+            name for name, node in own.items() if any("abstract" in last_name(mark) for mark in node.decorator_list)
+        ]
 
 
 class Definitions:

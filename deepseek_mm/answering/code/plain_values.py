@@ -116,11 +116,15 @@ NAMES: Sequence[tuple[str, tuple[str, ...]]] = (  # what parameters without a ty
         ("str",),
     ),
     (
-        "n m i j k x y z a num number count size length len width height depth index idx pos position start stop end"
+        "k x y z a",
+        ("int", "float", "list", "str"),
+    ),
+    (
+        "n m i j num number count size length len width height depth index idx pos position start stop end"
         " step limit amount total level offset bits port year month day hour minute second seconds minutes hours days"
         " times indent lineno line_number precision digits ndigits chunk_size chunksize pad rows cols columns base exp"
         " page maxsize max_size min_size max_length maxlen",
-        ("int", "float", "list", "str"),
+        ("int", "float"),
     ),
     (
         "items values seq sequence iterable it iterables elements lst list list_ array arr xs ys numbers nums args"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from keyword import iskeyword
 
 from deepseek_mm.answering.code.definitions import ClassInfo, Definitions, Function, last_name, read_literal
 from deepseek_mm.answering.code.fragments import is_plain, parse_fragment, read_examples
@@ -189,12 +190,15 @@ class ValueMaker:
         if "TypedDict" in bases:
             return self._typed_dicts(found, deep)
         if found.is_abstract:
-            concrete = [one for one in found.home.classes.values() if is_below(one, found) and not one.is_abstract]
-            return [value for one in concrete[:2] for value in self.list_objects(one, one.home, deep)]
+            known = [*found.home.classes.values(), *home.classes.values()]
+            concrete = [one for one in known if is_below(one, found) and not one.is_abstract]
+            made = [value for one in concrete[:2] for value in self.list_objects(one, one.home, deep)]
+            return made or self.list_constructions(found, fill_abstract(found, named), deep)
         made = list_written_objects(found, named)
         made += [*self.list_constructions(found, named, deep), *self._list_alternatives(found, named, deep)]
         below = [one for one in found.home.classes.values() if is_below(one, found) and not one.is_abstract]
-        lower = [value for one in below[:2] for value in self.list_objects(one, one.home, deep + 1)[:2]]
+        leaves = [one for one in below if not any(is_below(other, one) for other in below)]
+        lower = [value for one in leaves[:2] for value in self.list_objects(one, one.home, deep + 1)[:2]]
         return [*made[: MOST_VALUES - len(lower)], *lower]
 
     def list_constructions(self, found: ClassInfo, named: Value, deep: int) -> list[Value]:
@@ -213,14 +217,16 @@ class ValueMaker:
             return [Value(f"{named.text}({one.text})").join_needs(named, one) for one in items]
         return self.list_calls(named, *method, deep)
 
-    def list_calls(self, named: Value, node: Function, home: Definitions, deep: int = 0) -> list[Value]:
-        """Calls of a method, the object left out: with what must be given, then with what may be."""
+    def list_calls(
+        self, named: Value, node: Function, home: Definitions, deep: int = 0, bound: bool = True
+    ) -> list[Value]:
+        """Calls with what must be given, then with what may be; of a method the object is left out."""
         if node not in self._readers:
             self._readers[node] = HintReader(node, home)
         reader = self._readers[node]
         wanted = [
             Wanted(name, self.list_for(name, note, default, reader, deep + 1)[:MOST_VALUES], default is not None, key)
-            for name, note, default, key in list_parameters(node)
+            for name, note, default, key in list_parameters(node)[1 if bound else 0 :]
         ]
         return write_calls(named, wanted)
 
@@ -240,7 +246,7 @@ class ValueMaker:
             back = ast.unparse(node.returns).strip("'\"") if node.returns else ""
             if back == found.name and not node.name.startswith("_"):
                 line = f"from {found.home.module} import {node.name}"
-                made += self.list_calls(Value(node.name, (line,)), node, found.home, deep)[:3]
+                made += self.list_calls(Value(node.name, (line,)), node, found.home, deep, False)[:3]
         return made
 
     def _typed_dicts(self, found: ClassInfo, deep: int) -> list[Value]:
@@ -338,13 +344,13 @@ def has_default(value: ast.expr | None) -> bool:
 
 
 def list_parameters(node: Function) -> list[tuple[str, ast.expr | None, ast.expr | None, bool]]:
-    """Name, annotation, default, whether it is given by name; without the first, the object."""
+    """Name, annotation, default, whether it is given by name."""
     given = node.args
     plain = [*given.posonlyargs, *given.args]
     defaults = [*[None] * (len(plain) - len(given.defaults)), *given.defaults]
     found: list[tuple[str, ast.expr | None, ast.expr | None, bool]] = [
         (arg.arg, arg.annotation, default, default is not None) for arg, default in zip(plain, defaults, strict=True)
-    ][1:]
+    ]
     keywords = zip(given.kwonlyargs, given.kw_defaults, strict=True)
     return found + [(arg.arg, arg.annotation, default, True) for arg, default in keywords]
 
@@ -391,7 +397,7 @@ def name_variable(name: str) -> str:
         f"_{c.lower()}" if c.isupper() and n and not name[n - 1].isupper() else c.lower() for n, c in enumerate(name)
     )
     made = split.strip("_") or "made"
-    return f"{made}_made" if made == name or made in dir(builtins) else made
+    return f"{made}_made" if made == name or made in dir(builtins) or iskeyword(made) else made
 
 
 def infer_kinds(default: ast.expr | None) -> tuple[str, ...]:
@@ -446,6 +452,12 @@ def list_constants(hints: Hints, reader: HintReader, usual: Sequence[Value]) -> 
     numbers = [n for n in reader.numbers if type(n) in takes and n not in hints.constants][:4]
     around = [m for n in numbers for m in ((n, n + 1) if isinstance(n, int) else (n,)) if abs(n) < 10**6]
     return [write_value(each) for each in dict.fromkeys([*fits, *texts, *around])]
+
+
+def fill_abstract(found: ClassInfo, named: Value) -> Value:
+    """A class below it, made on the spot, whose open methods give nothing."""
+    methods = ", ".join(f"{name!r}: lambda *given, **named: None" for name in found.list_open_methods())
+    return Value(f"type('Filled', ({named.text},), {{{methods}}})", named.imports)
 
 
 def list_written_objects(found: ClassInfo, named: Value) -> list[Value]:

@@ -79,7 +79,7 @@ def names_target(node: ast.expr, target: CallTarget) -> bool:
 def make_example(target: CallTarget, value: ast.expr, setup: tuple[str, ...], home: Definitions) -> Trial | None:
     """An example as a trial; None where it is long, or names something that nobody knows."""
     if isinstance(value, ast.Call) and last_name(value.func) == "print" and len(value.args) == 1:
-        value = value.args[0]
+        value = value.args[0].value if isinstance(value.args[0], ast.Starred) else value.args[0]
     call = ast.unparse(value)
     needed = slice_setup(setup, call, target.name)
     if len(call) > MOST_CHARS or "\n" in call or len(needed) > MOST_SETUP:
