@@ -44,6 +44,33 @@ async def later(x: int): ...
 class Empty:
     """Nothing."""
 ''',
+    "shop/words.py": '''
+def slug(text: str) -> str:
+    """>>> slug("A b") == "a-b"
+    True
+    """
+    return "-".join(text.lower().split())
+
+
+def encode(text: str) -> str:
+    return text.encode().hex()
+
+
+def decode(code: str) -> str:
+    return bytes.fromhex(code).decode()
+
+
+class Order:
+    def __init__(self, most: int):
+        self.most, self.lines = most, []
+
+    def add(self, line: str) -> None:
+        if len(self.lines) < self.most:
+            self.lines.append(line)
+
+    def total(self, price: float) -> float:
+        return price * len(self.lines)
+''',
     "shop/rate.py": "RATE = 2\n\n\ndef within(order):\n    return order @ RATE\n",
     "shop/forged.py": """import atexit, json, os, sys
 
@@ -102,6 +129,21 @@ def test_every_assertion_was_seen_and_the_files_own_package_came_along(store, pr
     assert (made.verified, made.why_not) == (True, "")
     assert "assert checked(amount=42) == 84" in made.text
     assert "with pytest.raises(ValueError, match=re.escape('-1 is negative')):\n        checked(-1)" in made.text
+
+
+def test_properties_that_every_call_bears_out_are_asserted(store, prover):
+    made = written(store, prover, "slug")
+    assert "    assert [slug(slug(each)) for each in given] == [slug(each) for each in given]" in made.text
+    assert "    assert slug('A b') == 'a-b'\n" in made.text
+    assert "    assert [decode(encode(each)) for each in given] == list(given)" in written(store, prover, "encode").text
+
+
+def test_a_class_is_tried_by_its_methods(store, prover):
+    made = written(store, prover, "Order")
+    assert made.verified
+    assert "result = Order(3)\n    assert result.lines == []\n    assert result.most == 3" in made.text
+    assert "    assert order.lines == ['Hello, world']" in made.text
+    assert "def test_order_total_" in made.text
 
 
 def test_code_that_prints_results_of_its_own_gets_none_of_them_into_a_test(store, prover):

@@ -18,6 +18,7 @@ MOST_SAID = 80  # characters of an error's words that a test repeats
 MOST_WORDS = 320  # of a value
 WRAPS = ("{}", "list({})", "asyncio.run({})")
 SLICE = re.compile(r"list\(itertools\.islice\(\{\}, \d{1,3}\)\)")
+ATOMS = (ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.Constant)  # need no brackets around them
 HELPERS = ("re", "asyncio", "itertools")  # of what stands around calls
 VIEWS: Mapping[str, str] = {
     "value": "{}",
@@ -55,6 +56,10 @@ class ValueCheck:
 
     def write(self, subject: str) -> str:
         """The assertion about an expression."""
+        if self.view == "value" and self.words == "True" and isinstance(parse_expression(subject), ast.Compare):
+            return f"assert {subject}"
+        if not isinstance(parse_expression(subject), ATOMS):
+            subject = f"({subject})"
         viewed = VIEWS[self.view].format(subject) if self.view in VIEWS else f"{subject}.{self.view}"
         if self.words in ("None", "True", "False"):
             return f"assert {viewed} is {self.words}"
@@ -218,3 +223,8 @@ def contradict(seen: CallResult) -> str:
 def read_words(words: str) -> object:
     """The value of a literal."""
     return set() if words.strip() == "set()" else ast.literal_eval(words.strip())
+
+
+def parse_expression(text: str) -> ast.expr:
+    """The tree of an expression."""
+    return ast.parse(text, mode="eval").body
