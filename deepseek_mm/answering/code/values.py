@@ -465,12 +465,12 @@ def list_written_objects(found: ClassInfo, named: Value) -> list[Value]:
     docs = [ast.get_docstring(node) for node in ast.walk(found.node) if isinstance(node, Function | ast.ClassDef)]
     texts = [line for doc in docs if doc and ">>>" in doc for line in read_examples(doc)]
     calls = dict[str, None]()
-    for text in [*texts, *found.home.list_callers(found.name)]:
-        for node in ast.walk(parse_fragment(text)):
-            if isinstance(node, ast.Call) and last_name(node.func) == found.name and is_plain(node):
-                told = ast.unparse(ast.Call(ast.Name(named.text, ast.Load()), node.args, node.keywords))
-                if len(told) <= MOST_CHARS and "\n" not in told:
-                    calls[told] = None
+    nodes = [node for text in [*texts, *found.home.list_callers(found.name)] for node in ast.walk(parse_fragment(text))]
+    for node in nodes:
+        if isinstance(node, ast.Call) and last_name(node.func) == found.name and is_plain(node):
+            told = ast.unparse(ast.Call(ast.Name(named.text, ast.Load()), node.args, node.keywords))
+            if len(told) <= MOST_CHARS and "\n" not in told:
+                calls[told] = None
     return [Value(text, named.imports) for text in list(calls)[:MOST_WRITTEN]]
 
 
