@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import Parrot
 
-from deepseek_mm.answering.code import test_writer
+from deepseek_mm.answering.code import code_package, test_writer
 from deepseek_mm.answering.code.code_package import root_of
 from deepseek_mm.answering.code.test_file import read_results
 from deepseek_mm.answering.code.test_writer import Prover, tell_end, try_out
@@ -246,10 +246,18 @@ def test_a_run_that_broke_off_says_by_what(ended, errors, why):
     assert tell_end(ran) == why
 
 
-def test_for_a_draft_only_the_functions_own_file_is_read(store, monkeypatch):
+def test_for_a_draft_only_the_functions_own_file_and_what_it_imports_are_read(store, monkeypatch):
     read = []
-    read_text = test_writer.read_text
-    monkeypatch.setattr(test_writer, "read_text", lambda path: read.append(path) or read_text(path))
+    read_text = code_package.read_text
+    for module in (test_writer, code_package):
+        monkeypatch.setattr(module, "read_text", lambda path: read.append(path) or read_text(path))
     made = written(store, Prover(Config(), Parrot()), "checked", run=False)
     assert "from shop.money import checked" in made.text
-    assert [path.rpartition("/")[2] for path in read] == ["money.py"]
+    assert {path.rpartition("/")[2] for path in read} == {"money.py", "rate.py"}
+
+
+def test_a_module_that_the_library_does_not_know_is_not_read(store, monkeypatch):
+    monkeypatch.setattr(store, "source_at", lambda path: None)
+    made = written(store, Prover(Config(), Parrot()), "checked", run=False)
+    assert "checked(0)  # and gives" not in made.text
+    assert "== 0" not in made.text  # what RATE is stands in the other file
