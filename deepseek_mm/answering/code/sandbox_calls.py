@@ -19,6 +19,7 @@ from typing import Any
 from deepseek_mm.answering.code.sandbox_views import MOST_WORDS, Row, read_iterator, tell_state, view_state, view_value
 
 MOST_KEPT = 80  # calls that exploring tells of
+SLOWEST = 2.5  # seconds on the clock for one that is computed
 MOST_STALE = 200  # calls one after the other that were not worth it
 
 
@@ -198,7 +199,8 @@ class Explorer:
 
     def __init__(self, caller: TargetCaller, told: Row) -> None:
         self.caller, self.told, self.form = caller, told, told["form"]
-        self.until = time.monotonic() + float(told["budget"])
+        self.until = time.process_time() + float(told["budget"])  # computed, for other work may slow this down
+        self.deadline = time.monotonic() + SLOWEST * float(told["budget"])
         self.first, self.last = told["lines"]
         self.arcs, self.keys = set[tuple[int, int]](), set[tuple[str, ...]]()
         self.found: list[Row] = []
@@ -219,7 +221,9 @@ class Explorer:
 
     def is_time_left(self) -> bool:
         """Both time and room."""
-        return time.monotonic() < self.until and len(self.found) < MOST_KEPT and self.stale < MOST_STALE
+        if time.process_time() > self.until or time.monotonic() > self.deadline:
+            return False
+        return len(self.found) < MOST_KEPT and self.stale < MOST_STALE
 
     def list_diagonals(self) -> Iterator[tuple[int, ...]]:
         """The n-th value of every parameter; those that may be left out are, at first."""

@@ -49,7 +49,7 @@ from index.store import RegionStore
 
 MARK = "deepseek-mm-seen:"
 CALL_S = 1.0  # that one call may take
-EXPLORE_S = 3.0  # that the search for calls takes
+EXPLORE_S = 2.0  # computed by the search for calls
 MOST_TESTS = 10
 MOST_TRIED = 24  # calls that are made again
 MOST_METHODS = 5  # of a class
