@@ -138,6 +138,41 @@ NAMES: Sequence[tuple[str, tuple[str, ...]]] = (  # what parameters without a ty
         ("dict",),
     ),
 )
+TEXTS: Sequence[tuple[str, tuple[str, ...]]] = (  # what texts of such names hold
+    ("url uri href link iri", PLAIN["url"]),
+    ("json", PLAIN["json"]),
+    ("regex pattern regexp", PLAIN["pattern"]),
+    ("date datestr day timestamp datetime when iso time", ("'2024-02-29T13:05:09'", "'2024-02-29'", "'13:05'")),
+    ("color colour hex", ("'#ff8800'", "'red'", "'#abc'")),
+    ("version ver", ("'1.2.3'", "'2.0rc1'", "'1'")),
+    ("lang language locale", ("'en'", "'de_DE'", "'xx'")),
+    ("encoding charset codec", ("'utf-8'", "'latin-1'", "'unheard'")),
+    ("fmt format template", ("'%Y-%m-%d'", "'{}'", "'%s'")),
+    ("host hostname domain server", ("'example.com'", "'localhost:8080'", "''")),
+    ("ip address addr", ("'127.0.0.1'", "'::1'")),
+    ("email mail", ("'a.b@example.com'", "'nobody'")),
+    ("header headers", ("'text/html; charset=utf-8'", "'a=1, b=\"2\"'")),
+    ("html markup xml", ("'<p class=\"a\">one <b>two</b></p>'", "'a < b'")),
+    ("sep separator delimiter delim", ("','", "' '", "'--'")),
+    ("n number num size count amount", ("'12'", "'-3.5'", "'1,234'")),
+)
+SHARES = frozenset(  # names of numbers between nothing and one
+    [
+        "share",
+        "ratio",
+        "fraction",
+        "probability",
+        "prob",
+        "prior",
+        "p",
+        "alpha",
+        "beta",
+        "opacity",
+        "confidence",
+        "weight",
+    ]
+)
+SHARED = ("0.5", "0", "1", "0.9", "0.1")
 ASKS = re.compile(r"(is|has|with|use|allow|include|ignore|force|should|no|keep|show)_\w+")  # names of what is yes or no
 ENDS = re.compile(r"_(name|str|string|text|count|size|num)$")  # that a name may have besides
 
@@ -213,3 +248,18 @@ def write_default(node: ast.expr | None) -> list[Value]:
     if isinstance(value, bool):
         return [Value(repr(not value))]
     return [one for one in list_plain(type(value).__name__) if one.text != repr(value)]
+
+
+def refine_by_name(name: str, typed: Sequence[Value]) -> list[Value]:
+    """Values of a known type with those first that a parameter of this name is likely to take."""
+    words = set(name.lower().strip("_").split("_"))
+    first = typed[0].text if typed else ""
+    if first in PLAIN["float"][:1] and words & SHARES:
+        return [*map(Value, SHARED), *typed]
+    if first != PLAIN["str"][0]:
+        return list(typed)
+    if words & set(NAMES[0][0].split()):
+        paths = [Value(f"str({one.text})", one.imports, one.setup) for one in list_paths()]
+        return [*paths, *typed]
+    likely = [text for told, texts in TEXTS if words & set(told.split()) for text in texts]
+    return list(dict.fromkeys([*map(Value, likely[:6]), *typed]))

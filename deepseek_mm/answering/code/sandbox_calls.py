@@ -205,6 +205,7 @@ class Explorer:
         self.arcs, self.keys = set[tuple[int, int]](), set[tuple[str, ...]]()
         self.found: list[Row] = []
         self.tried = set[tuple[int, ...]]()
+        self.troubles: dict[str, str] = {}  # how calls ended that cannot be told: slow, exits, unready
         self.stale = 0  # calls since the last one that was worth it
 
     def run(self) -> list[Row]:
@@ -267,6 +268,8 @@ class Explorer:
         self.stale += 1
         told = self.caller.see(row, trace, seconds=0.3)
         if told["kind"] not in ("value", "raises"):
+            words = f"{told.get('error', '')} {told.get('words', '')}".strip()
+            self.troubles.setdefault(told["kind"], words[:MOST_WORDS])
             return
         checks = told.get("checks", [])
         same = told["kind"], told.get("error", ""), *(check["words"] for check in checks)

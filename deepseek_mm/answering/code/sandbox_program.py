@@ -184,7 +184,8 @@ def work(told: Row, top: str) -> Row:
             result["trouble"] = f"{type(error).__name__}: {error}"
             return result
         if told["task"] == "explore":
-            result["seen"] = Explorer(caller, told).run()
+            explorer = Explorer(caller, told)
+            result |= {"seen": explorer.run(), "troubles": explorer.troubles}
         else:
             result["seen"] = [caller.see(row) for row in told["rows"]]
     return result

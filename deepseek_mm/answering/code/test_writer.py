@@ -233,6 +233,7 @@ class Trier:
 
     def __init__(self, subject: Subject, runs: ProbeRunner, draft: WrittenTests) -> None:
         self.subject, self.runs, self.draft = subject, runs, draft
+        self.troubles: dict[str, str] = {}  # why calls could not be told: kind -> an example
 
     def write(self) -> WrittenTests:
         """The test file; the draft with the reason where a program fails or nothing stands."""
@@ -251,7 +252,7 @@ class Trier:
         if proved:
             text, count = proved
             return WrittenTests(text=text, verified=True, count=count, dropped=len(tried) - len(steady))
-        return with_reason(self.draft, none_stands(explored))
+        return with_reason(self.draft, none_stands(explored, self.troubles))
 
     def explore(self, unit: Unit) -> list[CallResult]:
         """What a search among the values of a unit's parameters found, and what was written."""
@@ -269,6 +270,8 @@ class Trier:
             search=unit.form.can_be_called,
         )
         found = list[CallResult]()
+        troubles = told.get("troubles")
+        self.troubles |= {str(kind): str(why) for kind, why in troubles.items()} if isinstance(troubles, dict) else {}
         for row in told.get("seen") or []:
             trial = read_origin(row, unit, form)
             if trial is not None:
@@ -361,10 +364,14 @@ def keep_steady(one: CallResult, others: Sequence[CallResult]) -> CallResult | N
     return None if lost & {"value", "repr"} and not same else replace(one, checks=same)
 
 
-def none_stands(seen: Sequence[CallResult]) -> str:
+def none_stands(seen: Sequence[CallResult], troubles: Mapping[str, str]) -> str:
     """Why no call became a test: nobody wrote one, and guesses were of the wrong types; or all of them vary."""
+    if not seen and "unready" in troubles:
+        return f"its object or its arguments could not be built: {troubles['unready']}"
+    if not seen and troubles:
+        return f"no call came to an end that a test could tell: {', '.join(troubles)}"
     if not seen:
-        return "no value for its parameters could be made, or none could be called in time"
+        return "no value for its parameters could be made"
     if all(one.guessed_wrong for one in seen):
         return (
             f"no call of it is written anywhere, and those that were guessed failed: {seen[0].error}: {seen[0].words}"

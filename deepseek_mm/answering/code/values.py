@@ -22,6 +22,7 @@ from deepseek_mm.answering.code.plain_values import (
     list_by_name,
     list_plain,
     mix,
+    refine_by_name,
     write_default,
     write_value,
 )
@@ -58,7 +59,7 @@ class ValueMaker:
         home = reader.home
         hints = reader.read(name)
         typed = self.list_annotated(note, home, deep) if note is not None else []
-        usual = typed or self._list_unknown(name, hints, default, home, deep)
+        usual = refine_by_name(name, typed or self._list_unknown(name, hints, default, home, deep))
         known = list_constants(hints, reader, usual)
         return list(dict.fromkeys([*usual[:1], *mix(known, usual[1:], write_default(default))]))
 
