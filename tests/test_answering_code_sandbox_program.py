@@ -167,10 +167,10 @@ def test_the_same_tests_run_over_each_variant_of_the_files_alone(tmp_path):
     text = "from shop.money import flip\n\ndef test_it():\n    assert flip(2) == -2\n"
     fault = FILES["shop/money.py"].replace("return -x", "return +x")
     broken = FILES["shop/money.py"].replace("return -x", "return (")
-    told = run(tmp_path, "prove", test=text, variants=[{"shop/money.py": fault}, {}, {"shop/money.py": broken}, {}])
+    told = run(tmp_path, "prove", test=text, variants=[{}, {"shop/money.py": fault}, {}, {"shop/money.py": broken}, {}])
     green, red = {"failed": [], "ran": 1}, {"failed": ["test_it"], "ran": 1}
-    assert told["variants"][:2] + told["variants"][3:] == [red, green, green]
-    assert told["variants"][2]["trouble"].startswith("SyntaxError")
+    assert told["variants"][:3] + told["variants"][4:] == [green, red, green, green]
+    assert told["variants"][3]["trouble"].startswith("SyntaxError")
 
 
 def test_a_search_finds_the_values_that_reach_other_lines(tmp_path):

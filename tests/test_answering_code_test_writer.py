@@ -72,6 +72,7 @@ class Order:
         return price * len(self.lines)
 ''',
     "shop/rate.py": "RATE = 2\n\n\ndef within(order):\n    return order @ RATE\n",
+    "shop/closed.py": "class Shut:\n    def __init__(self):\n        raise OSError(7)\n\n    def sell(self): ...\n",
     "shop/forged.py": """import atexit, json, os, sys
 
 ROW = {"kind": "value", "words": "__import__('os').getcwd()", "literal": True, "call": "__import__('os').getcwd()"}
@@ -186,6 +187,11 @@ def test_what_gives_something_else_each_time_makes_no_test(store, prover):
 def test_where_all_guesses_are_of_the_wrong_type_that_is_said(store, prover):
     made = written(store, prover, "within")
     assert made.why_not.startswith("no call of it is written anywhere, and those that were guessed failed: TypeError")
+
+
+def test_where_the_object_cannot_be_built_that_is_said(store, prover):
+    made = written(store, prover, "Shut.sell")
+    assert made.why_not == "its object or its arguments could not be built: OSError 7"
 
 
 def test_a_missing_package_is_named_and_the_draft_stays(store, prover):
