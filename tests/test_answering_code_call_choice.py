@@ -1,5 +1,7 @@
 """Few calls that say much, and properties that all of them bear out."""
 
+from dataclasses import replace
+
 from deepseek_mm.answering.code.call_choice import choose_calls
 from deepseek_mm.answering.code.definitions import Definitions
 from deepseek_mm.answering.code.properties import list_opposites, propose_properties
@@ -69,6 +71,16 @@ def test_twice_like_once_is_proposed_where_the_results_differ_from_what_went_in(
 
 
 def test_a_partner_of_an_opposite_name_gives_back_what_went_in():
+    home = Definitions("def slug_to_text(text): ...\ndef text_to_slug(text): ...\n", "m", lambda module: None)
+    target = CallTarget("slug_to_text")
+    found = [
+        replace(one, target=target, trial=replace(one.trial, call=f"slug_to_text({given})"))
+        for given in ("'a-b'", "'c-d'")
+        for one in [pair(given, given.replace("-", " "))]
+    ]
+    assert "[text_to_slug(slug_to_text(each)) for each in given] == list(given)" in {
+        trial.call for trial in propose_properties(found, home)
+    }
     assert "decode_row" in list_opposites("encode_row")
     assert list_opposites("hex_to_rgb")[-3:] == ["rgb_to_hex", "rgb2hex", "rgbtohex"]
     assert list_opposites("total") == []

@@ -52,14 +52,6 @@ def slug(text: str) -> str:
     return "-".join(text.lower().split())
 
 
-def encode(text: str) -> str:
-    return text.encode().hex()
-
-
-def decode(code: str) -> str:
-    return bytes.fromhex(code).decode()
-
-
 class Order:
     def __init__(self, most: int):
         self.most, self.lines = most, []
@@ -136,7 +128,6 @@ def test_properties_that_every_call_bears_out_are_asserted(store, prover):
     made = written(store, prover, "slug")
     assert "    assert [slug(slug(each)) for each in given] == [slug(each) for each in given]" in made.text
     assert "    assert slug('A b') == 'a-b'\n" in made.text
-    assert "    assert [decode(encode(each)) for each in given] == list(given)" in written(store, prover, "encode").text
 
 
 def test_a_class_is_tried_by_its_methods(store, prover):
