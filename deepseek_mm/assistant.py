@@ -20,13 +20,13 @@ from deepseek_mm.answering.code.coder import CodeModels, Coder
 from deepseek_mm.answering.code.skill import CodeSkill
 from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
+from deepseek_mm.answering.drafts.test_writer import Prover
 from deepseek_mm.answering.large_model.shown_pictures import ShownPicture
 from deepseek_mm.answering.large_model.witness_model import Viewing, stream_seen, task_of
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.answering.scene_programs import Checked, check_photos, rerun_program
-from deepseek_mm.answering.skills.code_tests import Prover
 from deepseek_mm.answering.skills.document import DocumentSkill
 from deepseek_mm.answering.skills.registry import (
     PhotosSkill,

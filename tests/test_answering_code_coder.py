@@ -245,11 +245,9 @@ def test_a_test_that_may_run_holds_what_was_seen(on_disk):
 
 
 def test_what_no_test_can_be_written_for_is_said_with_the_reason(on_disk):
-    answer = asked(on_disk, "write a test for `Order`")
-    assert answer.text == (
-        "I can write no test for `Order` in orders.py:6-14: "
-        "it is no function or method of Python that a test could call [1]."
-    )
+    answer = asked(on_disk, "write a test for `orders`")
+    assert answer.text.startswith("I can write no test for `orders` in orders.py")
+    assert "it is no function, method or class of Python that a test could call [1]." in answer.text
     assert not asked(on_disk, "write a test for `launch_rocket`").found
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
+from deepseek_mm.evaluation.drafts.commands import add_draft_arguments, score_test_drafts
 from deepseek_mm.evaluation.people.commands import score_people
 from deepseek_mm.evaluation.texts import commands as text_commands
 from deepseek_mm.storage.files import atomic_write
@@ -258,7 +259,7 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
     )
     from deepseek_mm.parse.packages import packages
 
-    work, shots = args.work.absolute(), read_shots(args.split or "test")[:: args.every]
+    work, shots = (args.work or WORK).absolute(), read_shots(args.split or "test")[:: args.every]
     installed = list(packages())
     copy_sources(list(read_licences(list_packages(), installed)), installed, work / "repository")
     desk.note(f"drawing {len(shots)} pictures into {work / 'pictures'}")
@@ -383,6 +384,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "scenes": score_scenes,
     "code-search": score_code_search,
     "screenshot": score_screenshots,
+    "test-drafts": score_test_drafts,
     "lm": model_commands.score_models,
     "quant": model_commands.score_schemes,
     "code": score_code,
@@ -438,7 +440,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--scenes", metavar="N", type=int, default=250, help="scenes: how many; each has a question a kind"
     )
-    parser.add_argument("--seed", metavar="N", type=int, help="scenes: the same ones again; left out, they are new")
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=int,
+        help="scenes: the same ones again; left out, they are new; test-drafts: which are drawn (0)",
+    )
     parser.add_argument("--captions", metavar="FILE", type=Path, help="doubt: JSONL of rows {image, captions} as well")
     parser.add_argument("--caption-images", metavar="FOLDER", type=Path, help="doubt: where their pictures lie")
     model_commands.add_lm_arguments(parser)
@@ -446,13 +453,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     model_commands.add_code_arguments(parser)
     add_natural_arguments(parser)
     text_commands.add_text_arguments(parser)
-    parser.add_argument_group("screenshot").add_argument(
-        "--work",
-        metavar="FOLDER",
-        type=Path,
-        default=WORK,
-        help=f"where sources, library and pictures are kept for the next run ({WORK})",
-    )
+    add_draft_arguments(parser)
     add_settings(parser, data=False)
 
 

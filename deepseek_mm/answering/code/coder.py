@@ -35,7 +35,7 @@ from deepseek_mm.answering.code.review import review_text
 from deepseek_mm.answering.code.searches import StatementSearch
 from deepseek_mm.answering.code.source_files import CODE, CodeFile, CodeFiles
 from deepseek_mm.answering.code.tracebacks import as_printed, crash_of
-from deepseek_mm.answering.skills.code_tests import PROBES, Prover, WrittenTests
+from deepseek_mm.answering.drafts.test_writer import PROBES, Prover, WrittenTests
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.language.code_requests import CodeRequest, read_code_request
