@@ -62,11 +62,13 @@ def owners_of(solver: Solver, value: Value, name: str) -> list[int]:
 def of_instance(solver: Solver, value: Value, name: str, line: int) -> Values:
     """Methods bound, properties called, attributes stored."""
     owners = owners_of(solver, value, name)
+    if name == "__class__":
+        return {("C" if value[0] == "i" else "c", value[1])}
     if not owners:
         solver.read(("N", name))
         return missing_of(solver, value, name, line)
     found: set[Value] = set()
-    certainty = LIKELY if len(owners) > 1 else 0
+    certainty = LIKELY if len(owners) > 1 or solver.is_crowded else 0
     for owner in owners:
         for each in solver.read((owner, name)):
             found |= bind_method(solver, each, line, certainty)
@@ -97,12 +99,12 @@ def missing_of(solver: Solver, value: Value, name: str, line: int) -> Values:
     """Of an instance that has no such attribute."""
     if name.startswith("__"):
         return NOTHING
+    if is_foreign(solver, value[1]):
+        return {("X", f"?.{name}")}
     found: set[Value] = set()
     for getter in find_method(solver, value, "__getattr__"):
         solver.link(getter, "implicit", LIKELY, line)
         found |= solver.read(("R", getter))
-    if not found and is_foreign(solver, value[1]):
-        return {("X", f"?.{name}")}
     return found
 
 

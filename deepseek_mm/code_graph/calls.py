@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, is_foreign
+from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method
 from deepseek_mm.code_graph.elements import items_of
 from deepseek_mm.code_graph.externals import call_container, call_external
 from deepseek_mm.code_graph.program import Scope
 from deepseek_mm.code_graph.solver import CLASSES, FUNCTIONS, INSTANCES, LIKELY, NOTHING, Solver, Value, Values
 
-MOST_TARGETS = 40  # of one call
+MOST_TARGETS = 80  # of one call
 
 
 @dataclass(kw_only=True, slots=True)
@@ -75,15 +75,17 @@ def call_method(solver: Solver, value: Value, name: str, args: Arguments, kind: 
 def call_implicitly(solver: Solver, values: Values, names: Sequence[str], places: Sequence[Values], line: int) -> Values:
     """What the first of these methods gives that instances have: by an operator, a loop, a context."""
     found: set[Value] = set()
+    targets: dict[int, str] = {}
     for value in list(values)[:MOST_TARGETS]:
         if value[0] not in INSTANCES:
             continue
         for name in names:
             args = Arguments(places=places, line=line)
             found |= call_method(solver, value, name, args)
-            link_targets(solver, args, certain=len(args.targets) == 1)
+            targets |= args.targets
             if args.targets:
                 break
+    link_targets(solver, Arguments(line=line, targets=targets), certain=len(targets) == 1)
     return found
 
 
@@ -186,9 +188,17 @@ def step(solver: Solver, values: Values, line: int) -> Values:
 
 def look_up_attribute(solver: Solver, values: Values, name: str, line: int) -> Values:
     """An attribute of any of these."""
-    return {each for value in list(values) for each in attributes_of(solver, value, name, line)}
+    solver.is_crowded = sum(value[0] in INSTANCES for value in values) > 1
+    found = {each for value in list(values) for each in attributes_of(solver, value, name, line)}
+    solver.is_crowded = False
+    return found
 
 
-def is_unknown(solver: Solver, value: Value) -> bool:
-    """Whether nothing here tells what its attributes are."""
-    return value[0] in INSTANCES and is_foreign(solver, value[1])
+def compare_keys(solver: Solver, containers: Values, keys: Values, line: int) -> None:
+    """Keys that are instances are hashed and compared where a container looks for them."""
+    if solver.is_recording and any(value[0] in INSTANCES for value in keys):
+        kinds = {value[0] for value in containers}
+        names = ["__hash__", "__eq__"] if "D" in kinds or "L" in kinds else ["__eq__"] if "T" in kinds else []
+        for name in names:
+            call_implicitly(solver, keys, (name,), (), line)
+

@@ -8,6 +8,7 @@ from deepseek_mm.code_graph.calls import (
     Arguments,
     call_implicitly,
     call_values,
+    compare_keys,
     iterate,
     link_targets,
     look_up_attribute,
@@ -211,6 +212,7 @@ def guess_call(solver: Solver, function: Any, args: Arguments, line: int) -> Val
 
 def eval_subscript(solver: Solver, node: Any) -> Values:
     values, index = evaluate(solver, node[1]), evaluate(solver, node[2])
+    compare_keys(solver, {value for value in values if value[0] == "D"}, index, node[3])
     found: set[Value] = set()
     for value in list(values):
         if value[0] == "T" and node[2] is not None and node[2][0] == "k":
@@ -230,7 +232,7 @@ def eval_list(solver: Solver, node: Any) -> Values:
     site = id(node)
     for item in node[1]:
         if item is not None and item[0] == "*":
-            solver.write(("E", site), iterate(solver, evaluate(solver, item[1]), 0))
+            solver.write(("E", site), iterate(solver, evaluate(solver, item[1]), node[2]))
         else:
             solver.write(("E", site), evaluate(solver, item))
     return {("L", site)}
@@ -272,8 +274,12 @@ def eval_operator(solver: Solver, node: Any) -> Values:
     plain = name.replace("__i", "__", 1) if name.startswith("__i") and name != "__invert__" else name
     names = list(dict.fromkeys([name, plain, *(["__eq__"] if name == "__ne__" else ["__iter__"] if "contains" in name else [])]))
     found = set(call_implicitly(solver, left, names, (right,), line))
+    if name == "__contains__":
+        compare_keys(solver, left, right, line)
     if not any(value[0] in INSTANCES for value in left):
         found |= call_implicitly(solver, right, [plain.replace("__", "__r", 1)], (left,), line)
+    if name in ("__add__", "__mod__") and left_node is not None and left_node[0] == "k" and left_node[1] == "str":
+        return found | {("I", "prefix", left_node[2].partition("%")[0])}
     kept = {value for value in (*left, *right) if value[0] in ("L", "D", "T")}
     return found | kept | {("I", value[1]) for value in left if value[0] == "I"}
 
@@ -293,6 +299,10 @@ def eval_text(solver: Solver, node: Any) -> Values:
     return {("I", "str")}
 
 
+def eval_joined(solver: Solver, node: Any) -> Values:
+    return {("I", "prefix", node[1])}
+
+
 def eval_yield(solver: Solver, node: Any) -> Values:
     solver.write(("E", solver.here.id), evaluate(solver, node[1]))
     return NOTHING
@@ -308,7 +318,7 @@ def eval_lambda(solver: Solver, node: Any) -> Values:
     return {("f", solver.here.base + node[1])}
 
 
-def assign(solver: Solver, target: Any, values: Values) -> None:
+def assign(solver: Solver, target: Any, values: Values, line: int = 0) -> None:
     """Store values in a name, an attribute, an element or several of them."""
     if target is None or not values and target[0] == "n":
         return
@@ -322,14 +332,14 @@ def assign(solver: Solver, target: Any, values: Values) -> None:
         store_element(solver, target, values)
     elif kind in ("T", "L"):
         for n, part in enumerate(target[1]):
-            assign(solver, part, {each for value in list(values) for each in unpack(solver, value, n)})
+            assign(solver, part, {each for value in list(values) for each in unpack(solver, value, n, line)}, line)
     elif kind == "*":
         solver.write(("E", id(target)), values)
         assign(solver, target[1], {("L", id(target))})
 
 
-def unpack(solver: Solver, value: Value, place: int) -> Values:
-    return iterate(solver, {value}, 0) if value[0] in INSTANCES else item_at(solver, value, place)
+def unpack(solver: Solver, value: Value, place: int, line: int) -> Values:
+    return iterate(solver, {value}, line) if value[0] in INSTANCES else item_at(solver, value, place)
 
 
 def store_attribute(solver: Solver, value: Value, target: Any, values: Values) -> None:
@@ -452,7 +462,7 @@ def run_with(solver: Solver, statement: Any) -> None:
             given |= solver.read(("E", each[1]))
     given |= call_implicitly(solver, values, ENTERS, (), line)
     call_implicitly(solver, values, LEAVES, (), line)
-    assign(solver, target, given)
+    assign(solver, target, given, line)
 
 
 def run_hint(solver: Solver, statement: Any) -> None:
@@ -488,8 +498,8 @@ def run_typed(solver: Solver, statement: Any) -> None:
 
 
 STATEMENTS: dict[str, Callable[[Solver, Any], Any]] = {
-    "=": lambda solver, one: assign(solver, one[1], evaluate(solver, one[2])),
-    "for": lambda solver, one: assign(solver, one[1], iterate(solver, evaluate(solver, one[2]), one[3])),
+    "=": lambda solver, one: assign(solver, one[1], evaluate(solver, one[2]), one[3]),
+    "for": lambda solver, one: assign(solver, one[1], iterate(solver, evaluate(solver, one[2]), one[3]), one[3]),
     "with": run_with,
     "r": lambda solver, one: solver.write(("R", solver.here.id), evaluate(solver, one[1])),
     "e": lambda solver, one: evaluate(solver, one[1]),
@@ -514,6 +524,7 @@ EXPRESSIONS: dict[str, Callable[[Solver, Any], Values]] = {
     "o": eval_operator,
     "B": eval_truth,
     "S": eval_text,
+    "J": eval_joined,
     "y": eval_yield,
     "y*": eval_yield_from,
     "w": lambda solver, node: evaluate(solver, node[1]),

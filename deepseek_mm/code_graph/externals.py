@@ -21,6 +21,7 @@ PASSES = frozenset(
      "WeakMethod", "aclosing", "update_wrapper", "singledispatch", "partial", "partialmethod", "runtime_checkable",
      "final", "override", "dataclass", "unique", "contextmanager", "identity", "Thread"]
 )  # fmt: skip
+LEAST_PREFIX = 2  # letters
 MAPPINGS = frozenset(["dict", "OrderedDict", "defaultdict", "WeakValueDictionary", "WeakKeyDictionary", "ChainMap",
                       "MappingProxyType", "Counter"])  # fmt: skip
 TEXTS = {"str": ("__str__", "__repr__"), "repr": ("__repr__",), "len": ("__len__",), "bool": ("__bool__", "__len__"),
@@ -179,11 +180,23 @@ def rule_reduce(solver: Solver, args: "Arguments", call: Caller) -> Values:
 
 def rule_getattr(solver: Solver, args: "Arguments", call: Caller) -> Values:
     """getattr with a name that is written out"""
-    names = [value[2] for value in args.at(1) if value[0] == "I" and len(value) > 2 and value[2]]
+    names = [value[2] for value in args.at(1) if value[0] == "I" and value[1] == "str" and len(value) > 2]
     found = {
         each for name in names for value in args.at(0) for each in attributes_of(solver, value, name, args.line)
     }
+    begins = [value[2] for value in args.at(1) if value[1] == "prefix" and len(value[2]) >= LEAST_PREFIX]
+    for value in args.at(0) if begins else ():
+        for each in attributes_beginning(solver, value, tuple(begins)):
+            found |= attributes_of(solver, value, each, args.line)
     return found | args.at(2)
+
+
+def attributes_beginning(solver: Solver, value: Value, begins: tuple[str, ...]) -> list[str]:
+    """Names that a class has, or one below, and that begin so: visitors are called by names that are put together."""
+    if value[0] not in (*INSTANCES, *CLASSES):
+        return []
+    owners = {*solver.program.order(value[1]), *solver.program.below(value[1])}
+    return sorted({name for each in owners for name in solver.program.scopes[each].attributes if name.startswith(begins)})
 
 
 def rule_type(solver: Solver, args: "Arguments", call: Caller) -> Values:

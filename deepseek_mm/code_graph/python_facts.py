@@ -4,12 +4,12 @@ Facts belong to the text alone, so they are kept by its digest; what they mean i
 imported or run: the text is parsed by `ast`, which refuses what is nested too deeply.
 
 Expressions are lists whose first item names their kind:
-  n scope name line | a base name line | c function args keywords line | x base index line | L items | T items |
-  D keys values | u choices | k type text | d scope | o method left right line | y value | w value | * value |
+  n scope name line | a base name line | c function args keywords line | x base index line | L items line | T items line |
+  D keys values | u choices | k type text | d scope | o method left right line | y value | y* value line | J prefix | w value | * value |
   B value line (its truth is asked for) | S value line (it is made a text) | G target iterable line (a target of a
   comprehension is bound, then its value) ; None says nothing
 Statements likewise:
-  = target value | for target iterable line | with target value line | r value | e value | : target annotation |
+  = target value line | for target iterable line | with target value line | r value | e value | : target annotation |
   h name-expression annotation (isinstance) | ex target type | im name module attribute level line | im* module level
   line | df scope
 """
@@ -168,20 +168,20 @@ class FactReader:
         """One value for several targets."""
         value = self.read(node.value)
         for target in node.targets:
-            self.code.append(["=", self.read(target), value])
+            self.code.append(["=", self.read(target), value, node.lineno])
 
     def read_typed(self, node: ast.AnnAssign) -> None:
         """A target with its annotation."""
         target = self.read(node.target)
         self.code.append([":", target, self.read_note(node.annotation)])
         if node.value is not None:
-            self.code.append(["=", target, self.read(node.value)])
+            self.code.append(["=", target, self.read(node.value), node.lineno])
 
     def read_added(self, node: ast.AugAssign) -> None:
         """a += b"""
         target = self.read(node.target)
         name = OPERATORS[type(node.op)]
-        self.code.append(["=", target, ["o", f"__i{name}__", target, self.read(node.value), node.lineno]])
+        self.code.append(["=", target, ["o", f"__i{name}__", target, self.read(node.value), node.lineno], node.lineno])
 
     def read_loop(self, node: ast.For | ast.AsyncFor) -> None:
         """for target in iterable"""
@@ -277,7 +277,7 @@ class FactReader:
         if isinstance(node, ast.DictComp):
             made: Expression = ["D", [self.read(node.key)], [self.read(node.value)]]
         else:
-            made = ["L", [self.read(node.elt)]]
+            made = ["L", [self.read(node.elt)], node.lineno]
         self.inner.pop()
         return made
 
@@ -300,7 +300,9 @@ class FactReader:
         for part in node.values:
             if isinstance(part, ast.FormattedValue):
                 self.code.append(["e", ["S", self.read(part.value), part.lineno]])
-        return ["k", "str", ""]
+        first = node.values[0] if node.values else None
+        is_said = isinstance(first, ast.Constant) and isinstance(first.value, str)
+        return ["J", first.value[:MOST_TEXT] if is_said else ""]  # type: ignore[union-attr]
 
     def read_constant(self, node: ast.Constant) -> Expression:
         """Its type, and the text of a short one."""
@@ -322,7 +324,7 @@ class FactReader:
     def read_walrus(self, node: ast.NamedExpr) -> Expression:
         """(a := b)"""
         target = self.read(node.target)
-        self.code.append(["=", target, self.read(node.value)])
+        self.code.append(["=", target, self.read(node.value), node.lineno])
         return target
 
     def read_yield(self, node: ast.Yield) -> Expression:
@@ -392,9 +394,9 @@ EXPRESSIONS: dict[type, Callable[[FactReader, Any], Expression]] = {
     ast.UnaryOp: FactReader.read_unary,
     ast.Attribute: lambda reader, node: ["a", reader.read(node.value), node.attr, node.end_lineno],
     ast.Lambda: lambda reader, node: ["d", reader.open_function(node, "", (node.lineno,) * 2 + (node.end_lineno,))],
-    ast.List: lambda reader, node: ["L", [reader.read(each) for each in node.elts]],
-    ast.Set: lambda reader, node: ["L", [reader.read(each) for each in node.elts]],
-    ast.Tuple: lambda reader, node: ["T", [reader.read(each) for each in node.elts]],
+    ast.List: lambda reader, node: ["L", [reader.read(each) for each in node.elts], node.lineno],
+    ast.Set: lambda reader, node: ["L", [reader.read(each) for each in node.elts], node.lineno],
+    ast.Tuple: lambda reader, node: ["T", [reader.read(each) for each in node.elts], node.lineno],
     ast.Dict: lambda reader, node: [
         "D", [reader.read(each) for each in node.keys], [reader.read(each) for each in node.values]
     ],

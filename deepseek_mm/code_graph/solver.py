@@ -22,10 +22,11 @@ Value = tuple[Any, ...]
 Values = set[Value] | frozenset[Value]
 Slot = tuple[Any, ...]
 NOTHING: frozenset[Value] = frozenset()
-MOST_VALUES = 48  # of one slot
+MOST_VALUES, MOST_CONTAINERS = 64, 16  # of one slot; containers come in when there are few
 MOST_VISITS = 14  # of one scope
 CERTAIN, LIKELY, BY_NAME = 0, 1, 2
 INSTANCES, CLASSES, FUNCTIONS = ("e", "i"), ("c", "C"), ("f", "b")
+CONTAINERS = ("L", "D", "T")
 
 
 class Solver:
@@ -40,6 +41,7 @@ class Solver:
             id=0, file=0, base=0, kind="module", name="", parent=-1, facts={}
         )  # fmt: skip
         self.is_recording = self.is_guessing = False
+        self.is_crowded = False  # what stands before a dot may be of several classes
         self.puzzled: set[int] = set()  # scopes in which something is called of which nothing is known
         self._waiting: deque[int] = deque()
         self._queued: set[int] = set()
@@ -102,6 +104,10 @@ class Solver:
         known = self.slots.setdefault(slot, set())
         if values <= known or len(known) >= MOST_VALUES:
             return
+        if len(known) > MOST_CONTAINERS:
+            values = {value for value in values if value[0] not in CONTAINERS}
+            if values <= known:
+                return
         known |= values
         self.enqueue(self.readers.get(slot, ()))
 
