@@ -47,16 +47,12 @@ def attributes_of(solver: Solver, value: Value, name: str, line: int) -> Values:
 
 def owners_of(solver: Solver, value: Value, name: str) -> list[int]:
     """Classes that may give an attribute: the first in order, and those below where one of them may be meant."""
-    program = solver.program
-    having = program.by_attribute.get(name, NOTHING)
-    found = [each for each in program.order(value[1]) if each in having]
-    first = found[:1]
-    if value[0] in ("i", "C"):
-        below = program.below(value[1])
-        first += [each for each in having if each in below and each not in first]  # type: ignore[misc]
+    found, below = solver.program.having(value[1], name)
     if len(found) > 1 and not solver.slots.get((found[0], name)):
-        first += found[1:]  # the first has it on instances alone
-    return first
+        first = found  # the first has it on instances alone
+    else:
+        first = found[:1]
+    return [*first, *below] if below and value[0] in ("i", "C") else first
 
 
 def of_instance(solver: Solver, value: Value, name: str, line: int) -> Values:

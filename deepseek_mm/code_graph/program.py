@@ -49,6 +49,7 @@ class Program:
         self.bound: dict[int, set[str]] = {}  # scope -> names bound by definitions and imports
         self._orders: dict[int, tuple[int, ...]] = {}
         self._below: dict[int, frozenset[int]] = {}
+        self._having: dict[str, dict[int, tuple[list[int], list[int]]]] = {}
         for number, each in enumerate(facts):
             self._add_file(number, each["scopes"])
 
@@ -91,7 +92,17 @@ class Program:
             return False
         self.scopes[owner].attributes.add(name)
         self.by_attribute.setdefault(name, set()).add(owner)
+        self._having.pop(name, None)
         return True
+
+    def having(self, owner: int, name: str) -> tuple[list[int], list[int]]:
+        """Classes with an attribute: the class and those above it in order, and those below."""
+        known = self._having.setdefault(name, {})
+        if owner not in known:
+            having = self.by_attribute.get(name, frozenset())
+            found = [each for each in self.order(owner) if each in having]
+            known[owner] = (found, sorted(having & self.below(owner) - set(found)))
+        return known[owner]
 
     def inherit(self, child: int, parents: Sequence[int], *, is_foreign: bool) -> bool:
         """Whether this was not known."""
@@ -106,6 +117,7 @@ class Program:
             self.children.setdefault(parent, set()).add(child)
         self._orders.clear()
         self._below.clear()
+        self._having.clear()
         return True
 
     def order(self, owner: int) -> tuple[int, ...]:

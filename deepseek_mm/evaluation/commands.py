@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation import model_commands
+from deepseek_mm.evaluation import code_commands, model_commands
 from deepseek_mm.evaluation.people.commands import score_people
 from deepseek_mm.evaluation.texts import commands as text_commands
 from deepseek_mm.storage.files import atomic_write
@@ -382,6 +382,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "doubt": score_calibration,
     "scenes": score_scenes,
     "code-search": score_code_search,
+    "references": code_commands.score_references,
     "screenshot": score_screenshots,
     "lm": model_commands.score_models,
     "quant": model_commands.score_schemes,
@@ -446,6 +447,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     model_commands.add_code_arguments(parser)
     add_natural_arguments(parser)
     text_commands.add_text_arguments(parser)
+    code_commands.add_graph_arguments(parser)
     parser.add_argument_group("screenshot").add_argument(
         "--work",
         metavar="FOLDER",
