@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from deepseek_mm.code_graph.evaluation import evaluate_scope
+from deepseek_mm.code_graph.evaluation import evaluate_scope, prepare_scope
 from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.outlines import LANGUAGES, link_names, read_outline
 from deepseek_mm.code_graph.program import Program, Scope
@@ -73,7 +73,7 @@ class GraphBuilder:
         with pause_collection():
             program = Program([source.path for source, _ in self._python], [facts for _, facts in self._python])
             solver = Solver(program)
-            solver.solve(evaluate_scope, stopping)
+            solver.solve(evaluate_scope, prepare_scope, stopping)
             symbols, links = symbols_of(program), links_of(solver)
         made = [CodeLink(source=symbols[a], target=symbols[b], **more) for a, b, more in links]
         everything = list(symbols.values())

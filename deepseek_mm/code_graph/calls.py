@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method
 from deepseek_mm.code_graph.elements import items_of
-from deepseek_mm.code_graph.externals import call_container, call_external
+from deepseek_mm.code_graph.externals import GIVE_BACK, call_container, call_external
 from deepseek_mm.code_graph.program import Scope
 from deepseek_mm.code_graph.solver import CLASSES, FUNCTIONS, INSTANCES, LIKELY, NOTHING, Solver, Value, Values
 
@@ -58,7 +58,9 @@ def call_value(solver: Solver, value: Value, args: Arguments) -> Values:
         return call_container(solver, value, args)
     if kind == "X":
         return call_external(solver, value[1], args, call_values)
-    return {SOMETHING} if kind == "I" else NOTHING
+    if kind == "I":
+        return args.at(0) if value[1] in GIVE_BACK else {SOMETHING}
+    return NOTHING
 
 
 def call_method(solver: Solver, value: Value, name: str, args: Arguments, kind: str = "implicit") -> Values:

@@ -14,7 +14,7 @@ from deepseek_mm.code_graph.calls import (
     look_up_attribute,
 )
 from deepseek_mm.code_graph.elements import item_at, values_of
-from deepseek_mm.code_graph.notes import read_note
+from deepseek_mm.code_graph.notes import read_limit, read_note
 from deepseek_mm.code_graph.program import OF_CLASS, Scope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
@@ -29,6 +29,10 @@ from deepseek_mm.code_graph.solver import (
 )
 
 MOST_GUESSES = 12  # definitions of one name, beyond which a name says nothing
+USABLE = frozenset(["f", "b", "c", "e", "i"])  # what a decorator may make of a definition
+PLAIN = frozenset(
+    ["builtins.object", "typing.Generic", "typing.Protocol", "abc.ABC", "typing_extensions.Protocol"]
+)  # bases that give nothing
 ENTERS, LEAVES = ("__enter__", "__aenter__"), ("__exit__", "__aexit__")
 
 
@@ -38,6 +42,37 @@ def evaluate_scope(solver: Solver, scope: Scope) -> None:
         evaluate_head(solver, scope)
     for statement in scope.facts["code"]:
         STATEMENTS[statement[0]](solver, statement)
+
+
+def prepare_scope(solver: Solver, scope: Scope) -> None:
+    """Note what annotations allow, before any value comes in that they do not."""
+    facts = scope.facts
+    for name, note in facts.get("notes", ()):
+        if name not in (facts["more"], facts["keys"]):
+            limit_slot(solver, (scope.id, name), note, scope.owner)
+    if facts.get("returns") and not facts.get("yields"):
+        limit_slot(solver, ("R", scope.id), facts["returns"], scope.owner)
+    for statement in facts["code"]:
+        if statement[0] == ":" and statement[1] is not None:
+            limit_target(solver, scope, statement[1], statement[2])
+
+
+def limit_target(solver: Solver, scope: Scope, target: Any, note: Any) -> None:
+    """Of a variable, a field, or an attribute of the instance."""
+    owner = scope.id if scope.kind == "class" else scope.owner
+    if target[0] == "n":
+        limit_slot(solver, (scope.base + target[1], target[2]), note, owner)
+        if scope.kind == "class":
+            limit_slot(solver, ("A", scope.id, target[2]), note, owner)
+    elif target[0] == "a" and owner >= 0 and target[1] is not None and target[1][0] == "n":
+        if scope.facts.get("params", ())[:1] == [target[1][2]]:
+            limit_slot(solver, ("A", owner, target[2]), note, owner)
+
+
+def limit_slot(solver: Solver, slot: Any, note: Any, owner: int) -> None:
+    limit = read_limit(solver, note, look_up, owner)
+    if limit is not None:
+        solver.limits[slot] = limit
 
 
 def evaluate_head(solver: Solver, scope: Scope) -> None:
@@ -356,7 +391,8 @@ def store_attribute(solver: Solver, value: Value, target: Any, values: Values) -
             args = Arguments(places=(values,), line=target[3], targets={setter: "implicit"})
             call_values(solver, {("b", setter)}, args)
             link_targets(solver, args, certain=True)
-        solver.write(("A", value[1], name), values)
+        limit = next((found for each in owners if (found := solver.limits.get(("A", each, name)))), None)
+        solver.write(("A", value[1], name), solver.within(values, limit) if limit else values)
         solver.add_attribute(value[1], name)
     elif kind in CLASSES:
         solver.write((value[1], name), values)
@@ -389,21 +425,24 @@ def run_definition(solver: Solver, statement: Any) -> None:
         args = Arguments(places=(values,), line=scope.facts["lines"][0])
         given = call_values(solver, {each for each in made if each[0] not in ("X", "I")}, args)
         link_targets(solver, args, certain=True)
-        values = {value} | {each for each in given if each[0] in ("f", "b", "c", "e", "i")}
+        if args.targets:
+            solver.decorated.add(value)
+        values = {value} | {each for each in given if each[0] in USABLE and each not in solver.decorated}
     solver.write((solver.here.id, scope.name), values)
 
 
 def inherit(solver: Solver, scope: Scope) -> None:
     """Learn what a class inherits from."""
-    parents, is_foreign = [], False
+    parents: list[int] = []
+    foreign: list[str] = []
     for base in scope.facts["bases"]:
         while base is not None and base[0] == "x":
             base = base[1]
         found = evaluate(solver, base)
         parents += [value[1] for value in found if value[0] in CLASSES]
-        silent = ("builtins.object", "typing.Generic", "typing.Protocol", "abc.ABC", "typing_extensions.Protocol")
-        is_foreign |= any(value[0] not in CLASSES and value[1] not in silent for value in found) or not found
-    if not solver.is_recording and solver.program.inherit(scope.id, parents, is_foreign=is_foreign):
+        foreign += [str(value[1]).rpartition(".")[2] for value in found if value[0] in ("X", "I") and value[1] not in PLAIN]
+        foreign += [] if found or base is None else [base[2] if base[0] in "na" else "?"]
+    if not solver.is_recording and solver.program.inherit(scope.id, parents, foreign):
         solver.enqueue_seen()
     for meta in scope.facts["metas"]:
         solver.write(("Y", scope.id), evaluate(solver, meta))

@@ -17,10 +17,11 @@ COLLECTS = frozenset(
 )  # fmt: skip
 PASSES = frozenset(
     ["copy", "deepcopy", "replace", "run", "create_task", "wait_for", "shield", "ensure_future", "closing",
-     "nullcontext", "proxy", "wraps", "lru_cache", "cache", "total_ordering", "run_until_complete", "ref", "wait",
+     "nullcontext", "proxy", "cache", "total_ordering", "run_until_complete", "ref", "wait",
      "WeakMethod", "aclosing", "update_wrapper", "singledispatch", "partial", "partialmethod", "runtime_checkable",
      "final", "override", "dataclass", "unique", "contextmanager", "identity", "Thread"]
 )  # fmt: skip
+GIVE_BACK = frozenset(["functools.wraps()", "functools.lru_cache()", "functools.singledispatch()"])
 LEAST_PREFIX = 2  # letters
 MAPPINGS = frozenset(["dict", "OrderedDict", "defaultdict", "WeakValueDictionary", "WeakKeyDictionary", "ChainMap",
                       "MappingProxyType", "Counter"])  # fmt: skip
@@ -37,6 +38,8 @@ def call_external(solver: Solver, name: str, args: "Arguments", call: Caller) ->
     """What comes back from a function that is not here, as far as that is known."""
     root, _, rest = name.partition(".")
     last = (rest or root).rpartition(".")[2]
+    if name in GIVE_BACK:
+        return args.at(0)
     if "(" in name or root not in KNOWN_ROOTS:
         handed(solver, args)
         return {SOMETHING if "(" in name else ("I", f"{name}()")}
@@ -52,6 +55,8 @@ def call_external(solver: Solver, name: str, args: "Arguments", call: Caller) ->
         call_implicitly(solver, args.at(0), TEXTS[last], (), args.line)
         return {("I", last)}
     handed(solver, args)
+    if last == "lru_cache" and args.places:
+        return args.at(0)
     if last in PASSES:
         return args.at(0) | args.words.get("target", NOTHING)
     return {("I", f"{name}()")}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from deepseek_mm.code_graph.solver import CLASSES, NOTHING, Solver, Value, Values
+from deepseek_mm.code_graph.solver import CLASSES, INSTANCES, NOTHING, Limit, Solver, Value, Values
 
 CHOICES = frozenset(
     ["Optional", "Union", "Annotated", "Final", "ClassVar", "Awaitable", "Required", "NotRequired", "InitVar"]
@@ -17,7 +17,11 @@ MAPPINGS = frozenset(
     ["dict", "Dict", "Mapping", "MutableMapping", "defaultdict", "DefaultDict", "OrderedDict", "ChainMap"]
 )
 TUPLES, TYPES = ("tuple", "Tuple"), ("type", "Type")
-VARIABLES = ("TypeVar()", "ParamSpec()", "TypeVarTuple()")
+PROTOCOL = "Protocol"
+OPEN = frozenset(
+    ["Hashable", "Sized", "Callable", "Iterable", "Iterator", "Sequence", "Mapping", "SupportsIndex", "Container", "Collection",
+     "MutableMapping", "MutableSequence", "IO", "TextIO", "BinaryIO", "PathLike", "Buffer", "TypeVar", "Exception", "BaseException", "type"]
+)  # what instances of classes fit that do not say so
 SILENT = frozenset(["typing.Any", "builtins.object", "typing_extensions.Any"])  # say nothing
 
 
@@ -68,3 +72,33 @@ def read_generic(solver: Solver, note: Any, look: Any, owner: int) -> Values:
     if name in TYPES:
         return {("C", value[1]) if value[0] == "i" else value for value in first}
     return NOTHING if name in ("Callable", "Literal") else read_note(solver, note[1], look, owner)
+
+
+def read_limit(solver: Solver, note: Any, look: Any, owner: int) -> Limit | None:
+    """The classes that an annotation allows, and names of what is not here; None where it allows what it does not name."""
+    parts = [note]
+    classes: set[int] = set()
+    names: set[str] = set()
+    while parts:
+        part = parts.pop()
+        if part is None or part[0] == "k":
+            continue
+        if part[0] == "u":
+            parts.extend(part[1])
+            continue
+        if part[0] == "x" and part[1] is not None and part[1][0] in ("n", "a") and part[1][2] in CHOICES:
+            parts.extend(part[2][1] if part[2] is not None and part[2][0] == "T" else [part[2]])
+            continue
+        found = read_note(solver, part, look, owner)
+        if not found or any(value[0] not in (*INSTANCES, "I", "L", "D", "T") for value in found):
+            return None
+        classes |= {value[1] for value in found if value[0] in INSTANCES}
+        names |= {str(value[1]).rpartition(".")[2] for value in found if value[0] == "I"}
+        if names & OPEN or any(is_protocol(solver, each) for each in classes):
+            return None
+    return frozenset(classes), frozenset(names)
+
+
+def is_protocol(solver: Solver, owner: int) -> bool:
+    """Whether instances need not inherit from it."""
+    return any(base is not None and PROTOCOL in base for base in solver.program.scopes[owner].facts["bases"])

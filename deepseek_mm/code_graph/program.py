@@ -43,7 +43,7 @@ class Program:
         self.bases: list[int] = []  # file -> id of its module
         self.parents: dict[int, list[int]] = {}  # class -> classes that it inherits from, as known
         self.children: dict[int, set[int]] = {}
-        self.foreign: set[int] = set()  # classes that inherit from what is not here
+        self.foreign: dict[int, set[str]] = {}  # class -> what it inherits from that is not here
         self.by_attribute: dict[str, set[int]] = {}  # name -> classes that have it
         self.by_name: dict[str, list[int]] = {}  # name -> functions and classes of modules
         self.bound: dict[int, set[str]] = {}  # scope -> names bound by definitions and imports
@@ -104,10 +104,14 @@ class Program:
             known[owner] = (found, sorted(having & self.below(owner) - set(found)))
         return known[owner]
 
-    def inherit(self, child: int, parents: Sequence[int], *, is_foreign: bool) -> bool:
+    def foreign_names(self, owner: int) -> set[str]:
+        """Last names of what a class inherits from that is not here."""
+        return {name for each in self.order(owner) for name in self.foreign.get(each, ())}
+
+    def inherit(self, child: int, parents: Sequence[int], foreign: Iterable[str]) -> bool:
         """Whether this was not known."""
-        if is_foreign:
-            self.foreign.add(child)
+        for name in foreign:
+            self.foreign.setdefault(child, set()).add(name)
         known = self.parents.setdefault(child, [])
         new = [parent for parent in parents if parent not in known and parent != child]
         if not new:

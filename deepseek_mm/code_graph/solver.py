@@ -21,6 +21,7 @@ from deepseek_mm.code_graph.program import Program, Scope
 Value = tuple[Any, ...]
 Values = set[Value] | frozenset[Value]
 Slot = tuple[Any, ...]
+Limit = tuple[frozenset[int], frozenset[str]]  # classes, and names of what is not here
 NOTHING: frozenset[Value] = frozenset()
 MOST_VALUES, MOST_CONTAINERS = 64, 16  # of one slot; containers come in when there are few
 MOST_VISITS = 7  # of one scope
@@ -42,17 +43,27 @@ class Solver:
         )  # fmt: skip
         self.is_recording = self.is_guessing = False
         self.is_crowded = False  # what stands before a dot may be of several classes
+        self.limits: dict[Slot, Limit] = {}  # what an annotation allows
+        self.decorated: set[Value] = set()  # functions that went through a decorator, and are not what that gives
         self.puzzled: set[int] = set()  # scopes in which something is called of which nothing is known
         self._waiting: deque[int] = deque()
         self._queued: set[int] = set()
         self._visits: dict[int, int] = {}
 
-    def solve(self, evaluate: Callable[["Solver", Scope], None], stopping: Callable[[], bool]) -> None:
+    def solve(
+        self,
+        evaluate: Callable[["Solver", Scope], None],
+        prepare: Callable[["Solver", Scope], None],
+        stopping: Callable[[], bool],
+    ) -> None:
         """Modules and classes first, then all until nothing changes; once more with guesses by names; then record."""
         scopes = self.program.scopes
         outer = [scope.id for scope in scopes if scope.kind in ("module", "class")]
-        for starts in (outer, range(len(scopes))):
-            self._work_off(starts, evaluate, stopping)
+        self._work_off(outer, evaluate, stopping)
+        for scope in scopes:
+            self.here = scope
+            prepare(self, scope)
+        self._work_off(range(len(scopes)), evaluate, stopping)
         self.is_guessing = True
         self._work_off(sorted(self.puzzled), evaluate, stopping)
         self.is_recording = True
@@ -101,6 +112,8 @@ class Solver:
         """Add values to a slot."""
         if not values or self.is_recording:
             return
+        if slot in self.limits:
+            values = self.within(values, self.limits[slot])
         known = self.slots.setdefault(slot, set())
         if values <= known or len(known) >= MOST_VALUES:
             return
@@ -110,6 +123,18 @@ class Solver:
                 return
         known |= values
         self.enqueue(self.readers.get(slot, ()))
+
+    def within(self, values: Values, limit: Limit) -> Values:
+        """Without instances that an annotation does not allow."""
+        classes, names = limit
+        return {
+            value
+            for value in values
+            if value[0] not in INSTANCES
+            or not classes.isdisjoint(self.program.order(value[1]))
+            or any(value[1] in self.program.below(each) for each in classes)
+            or not names.isdisjoint(self.program.foreign_names(value[1]))
+        }
 
     def add_attribute(self, owner: int, name: str) -> None:
         """Note that instances of a class have an attribute that its own methods do not store."""
