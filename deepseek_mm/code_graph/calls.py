@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method
+from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, is_foreign
 from deepseek_mm.code_graph.elements import items_of
 from deepseek_mm.code_graph.externals import GIVE_BACK, call_container, call_external
 from deepseek_mm.code_graph.program import Scope
@@ -170,7 +170,7 @@ def iterate(solver: Solver, values: Values, line: int) -> Values:
         if value[0] in INSTANCES:
             made = call_implicitly(solver, {value}, ("__iter__", "__aiter__"), (), line)
             found |= step(solver, made, line)
-            if not made:
+            if not made and not is_foreign(solver, value[1]):
                 found |= call_implicitly(solver, {value}, ("__getitem__",), ({("I", "int")},), line)
         else:
             found |= items_of(solver, value)

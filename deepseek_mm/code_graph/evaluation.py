@@ -428,7 +428,8 @@ def run_definition(solver: Solver, statement: Any) -> None:
         if args.targets:
             solver.decorated.add(value)
         values = {value} | {each for each in given if each[0] in USABLE and each not in solver.decorated}
-    solver.write((solver.here.id, scope.name), values)
+    if "overload" not in scope.flags:
+        solver.write((solver.here.id, scope.name), values)
 
 
 def inherit(solver: Solver, scope: Scope) -> None:

@@ -17,10 +17,11 @@ COLLECTS = frozenset(
 )  # fmt: skip
 PASSES = frozenset(
     ["copy", "deepcopy", "replace", "run", "create_task", "wait_for", "shield", "ensure_future", "closing",
-     "nullcontext", "proxy", "cache", "total_ordering", "run_until_complete", "ref", "wait",
-     "WeakMethod", "aclosing", "update_wrapper", "singledispatch", "partial", "partialmethod", "runtime_checkable",
+     "nullcontext", "proxy", "total_ordering", "run_until_complete", "ref", "wait",
+     "WeakMethod", "aclosing", "runtime_checkable",
      "final", "override", "dataclass", "unique", "contextmanager", "identity", "Thread"]
 )  # fmt: skip
+WRAPS = frozenset(["wraps", "update_wrapper", "lru_cache", "cache", "singledispatch", "partial", "partialmethod"])
 GIVE_BACK = frozenset(["functools.wraps()", "functools.lru_cache()", "functools.singledispatch()"])
 LEAST_PREFIX = 2  # letters
 MAPPINGS = frozenset(["dict", "OrderedDict", "defaultdict", "WeakValueDictionary", "WeakKeyDictionary", "ChainMap",
@@ -54,9 +55,9 @@ def call_external(solver: Solver, name: str, args: "Arguments", call: Caller) ->
 
         call_implicitly(solver, args.at(0), TEXTS[last], (), args.line)
         return {("I", last)}
+    if last in WRAPS:
+        return args.at(0) if last != "wraps" and args.places else {("I", f"{name}()")}
     handed(solver, args)
-    if last == "lru_cache" and args.places:
-        return args.at(0)
     if last in PASSES:
         return args.at(0) | args.words.get("target", NOTHING)
     return {("I", f"{name}()")}
