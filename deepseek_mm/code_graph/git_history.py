@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 
 GIT = ".git"
 PATIENCE_S = 10.0
@@ -33,7 +34,6 @@ PLAIN = {  # before what the repository's own configuration says
     "log.mailmap": "false",
     "mailmap.file": "",
     "mailmap.blob": "",
-    "blame.ignoreRevsFile": "",
     "submodule.recurse": "false",
     "core.quotePath": "false",
     "gc.auto": "0",
@@ -90,7 +90,7 @@ class GitHistory:
         lines = self._committed_lines(top, inner, path, first, min(last, first + MOST_LINES))
         if lines is None:
             return []
-        words = ["blame", "--porcelain", "--no-progress", "-L", f"{lines[0]},{lines[1]}", "HEAD", "--", inner]
+        words = ["blame", "--porcelain", "--no-progress", "--no-ignore-revs-file", "--no-textconv", "-L", f"{lines[0]},{lines[1]}", "HEAD", "--", inner]
         return read_blame(self._ask(top, words) or "")
 
     def find_changes(self, path: str, most: int = 10) -> list[CodeChange]:
@@ -164,8 +164,6 @@ class GitHistory:
 
 def read_bounded(process: "subprocess.Popen[bytes]") -> str | None:
     """The output of a process that ends in time with little of it; else it is killed."""
-    from threading import Timer
-
     timer = Timer(PATIENCE_S, process.kill)
     timer.start()
     try:

@@ -81,7 +81,8 @@ class CodeGraph:
             return []
         found = []
         for symbol in self._by_name.get(parts[-1], ()):
-            full = [*PurePosixPath(symbol.path).with_suffix("").parts, *symbol.qualified.split(".")]
+            inner = () if symbol.kind == "module" else symbol.qualified.split(".")
+            full = [*PurePosixPath(symbol.path.removesuffix("/__init__.py")).with_suffix("").parts, *inner]
             if full[-len(parts) :] == parts and f"/{symbol.path}".endswith(f"/{path.lstrip('/')}" if path else ""):
                 found.append(symbol)
         return sorted(found, key=lambda one: (one.is_test, one.path, one.line))
