@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from deepseek_mm.code_graph.outlines import read_outline
@@ -39,6 +40,7 @@ class CodePiece:
     uses: frozenset[str]  # names that it calls or mentions
 
 
+@lru_cache(maxsize=100_000)
 def stem_word(word: str) -> str:
     """Without one ending, so that "indexing", "indexed" and "indexes" are one word."""
     for ending in ENDINGS:

@@ -12,6 +12,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 GENERATORS = 0x20 | 0x80 | 0x200  # flags of code that runs later
+COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 BEGINNING = 10  # bytes of code before anything of a generator has run
 PACKAGE, OUTPUT = os.environ.get("TRACED_PACKAGE", ""), os.environ.get("TRACED_OUTPUT", "")
 calls: dict[tuple[CodeType, CodeType], int] = {}
@@ -35,11 +36,18 @@ def note_call(frame: FrameType, event: str, arg: Any) -> None:
         return
     code = frame.f_code
     if code.co_flags & GENERATORS:
-        named = code.co_name in caller.f_code.co_names or code.co_name in caller.f_code.co_freevars
-        if frame.f_lasti > BEGINNING or not named:
+        if frame.f_lasti > BEGINNING or not is_named(code.co_name, caller):
             return
     pair = (caller.f_code, code)
     calls[pair] = calls.get(pair, 0) + 1
+
+
+def is_named(name: str, caller: FrameType) -> bool:
+    """Whether the code that asks for a first value names the generator; a comprehension's function names it for it."""
+    code = caller.f_code
+    if name in code.co_names or name in code.co_freevars or name in code.co_cellvars or name in code.co_varnames:
+        return True
+    return code.co_name in COMPREHENSIONS and caller.f_back is not None and is_named(name, caller.f_back)
 
 
 def pytest_sessionstart() -> None:
