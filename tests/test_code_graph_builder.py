@@ -44,7 +44,9 @@ def test_a_package_that_hands_names_on_is_looked_through():
 
 
 def test_a_star_import_brings_public_names_and_no_others():
-    graph = package_of(a="def work(): ...\ndef _hidden(): ...", b="from .a import *\ndef go():\n    work()\n    _hidden()")
+    graph = package_of(
+        a="def work(): ...\ndef _hidden(): ...", b="from .a import *\ndef go():\n    work()\n    _hidden()"
+    )
     assert callers_of(graph, "work") == {"go": "certain"}
     assert callers_of(graph, "_hidden") == {}
 
@@ -85,7 +87,9 @@ def test_a_function_that_is_handed_on_is_called_by_whoever_calls_the_parameter()
         b="from .a import each\ndef double(x): return 2 * x\ndef go(): return each(double, [1])",
     )
     assert callers_of(graph, "double") == {"each": "likely"}
-    assert [link.kind for link in graph.find_references(one(graph, "double")) if link.source.name == "go"] == ["reference"]
+    assert [link.kind for link in graph.find_references(one(graph, "double")) if link.source.name == "go"] == [
+        "reference"
+    ]
 
 
 def test_a_key_of_sorted_is_likely_to_be_called_from_there():

@@ -8,7 +8,12 @@ import pytest
 from deepseek_mm.code_graph import git_history
 from deepseek_mm.code_graph.git_history import GitHistory
 
-PERSON = {"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "a@b"}
+PERSON = {
+    "GIT_AUTHOR_NAME": "Ann",
+    "GIT_AUTHOR_EMAIL": "a@b",
+    "GIT_COMMITTER_NAME": "Ann",
+    "GIT_COMMITTER_EMAIL": "a@b",
+}
 
 
 def git(folder, *words, at=1_700_000_000):

@@ -45,7 +45,9 @@ def test_a_class_is_a_piece_without_the_lines_of_its_methods():
 
 
 def test_functions_inside_functions_belong_to_the_outer_one():
-    (piece,) = cut_pieces(source_of("a.py", "def a():\n    def b(): ...\n    class C:\n        def d(self): ...\n    return b"))
+    (piece,) = cut_pieces(
+        source_of("a.py", "def a():\n    def b(): ...\n    class C:\n        def d(self): ...\n    return b")
+    )
     assert piece.qualified == "a"
 
 
@@ -53,7 +55,9 @@ def test_a_file_that_cannot_be_read_has_no_pieces():
     assert cut_pieces(source_of("a.py", "def (")) == []
 
 
-@pytest.mark.parametrize("words", ["index indexes indexed indexing", "quantise quantised quantising", "store stores stored"])
+@pytest.mark.parametrize(
+    "words", ["index indexes indexed indexing", "quantise quantised quantising", "store stores stored"]
+)
 def test_forms_of_a_word_have_one_stem(words):
     assert len({stem_word(word) for word in words.split()}) == 1
 
@@ -87,7 +91,10 @@ def test_the_graph_says_what_uses_what_where_there_is_one():
     graph = build_graph(FILES)
     corpus = make_corpus(FILES, graph)
     source, target, weight = corpus.edges
-    pairs = {(corpus.pieces[a].qualified, corpus.pieces[b].qualified): w for a, b, w in zip(source, target, weight, strict=True)}
+    pairs = {
+        (corpus.pieces[a].qualified, corpus.pieces[b].qualified): w
+        for a, b, w in zip(source, target, weight, strict=True)
+    }
     assert pairs == {("Cart.empty_basket", "wipe"): 1.0, ("wipe", "Cart.empty_basket"): 1.0}
 
 

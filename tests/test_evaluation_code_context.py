@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation import commit_tasks
-from deepseek_mm.evaluation.code_context import PieceReader, VectorStore, evaluate_context
-from deepseek_mm.evaluation.commit_tasks import changed_pieces, is_dev, list_tasks, list_tree, measure_activity
+from deepseek_mm.evaluation.code_graphs import commit_tasks
+from deepseek_mm.evaluation.code_graphs.code_context import TreeReader, VectorStore, evaluate_context
+from deepseek_mm.evaluation.code_graphs.commit_tasks import changed_pieces, is_dev, list_tasks, list_tree, measure_activity
 
 PERSON = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
 FIRST = "def sort_photos(photos):\n    return photos\n\n\ndef paint(x):\n    return x\n"
@@ -65,7 +65,7 @@ def test_a_task_is_a_message_without_its_area_and_the_lines_that_changed(reposit
 
 def test_the_pieces_of_a_task_are_those_before_the_commit(repository):
     (task,) = list_tasks(repository, "test", 10)
-    pieces = PieceReader(repository).read(list_tree(repository, task.parent))
+    pieces = TreeReader(repository).read(list_tree(repository, task.parent))
     assert "return photos" in pieces[0].text
     assert [pieces[n].name for n in changed_pieces(task, pieces)] == ["sort_photos"]
 

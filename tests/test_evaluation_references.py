@@ -5,11 +5,11 @@ import json
 import pytest
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation import references, traced_packages
-from deepseek_mm.evaluation.references import evaluate_references, names_target
-from deepseek_mm.evaluation.traced_packages import TracedPackage, list_traced
+from deepseek_mm.evaluation.code_graphs import references, traced_packages
+from deepseek_mm.evaluation.code_graphs.references import evaluate_references, names_target
+from deepseek_mm.evaluation.code_graphs.traced_packages import TracedPackage, list_traced
 
-CODE = '''
+CODE = """
 class Box:
     def __init__(self, n): self.n = n
     def open(self): return peek(self)
@@ -23,7 +23,7 @@ def count_up(n):
     for x in range(n): yield x
 def use(box): return getattr(box, "".join(["op", "en"]))()
 def never(lid): return lid.open()
-'''
+"""
 TESTS = "from pkg.code import Box, use\n\ndef test_box():\n    assert use(Box(2)) == [1, 2]\n"
 
 
@@ -50,7 +50,9 @@ def test_traced_calls_are_compared_with_what_the_graph_tells(package, tmp_path):
     assert drawn["Box.open", "peek"].seen
     assert drawn["Box.open", "peek"].lines == ("pkg/code.py:4: def open(self): return peek(self)",)
     assert ("never", "Box.open") not in drawn
-    assert {(one.caller.split(":")[1], one.called.split(":")[1]) for one in report.drawn_index} >= {("never", "Box.open")}
+    assert {(one.caller.split(":")[1], one.called.split(":")[1]) for one in report.drawn_index} >= {
+        ("never", "Box.open")
+    }
 
 
 def test_the_drawn_answers_are_written_for_reading(package, tmp_path):

@@ -2,7 +2,7 @@
 
 import builtins
 
-from deepseek_mm.code_graph.program import Scope
+from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import CLASSES, INSTANCES, LIKELY, NOTHING, Solver, Value, Values
 
 ENUMS = frozenset(["Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"])
@@ -151,7 +151,11 @@ def of_module(solver: Solver, file: int, name: str) -> Values:
     found = solver.read((base, name))
     if found:
         return found
-    inner = program.modules.find(f"{program.modules.names[file]}.{name}", file) if program.modules.is_package(file) else None
+    inner = (
+        program.modules.find(f"{program.modules.names[file]}.{name}", file)
+        if program.modules.is_package(file)
+        else None
+    )
     if inner is not None:
         return {("m", inner)}
     if "__getattr__" in program.bound[base]:
@@ -177,7 +181,7 @@ def of_super(solver: Solver, owner: int, name: str, line: int) -> Values:
     return found or ({("X", f"?.{name}")} if is_foreign(solver, owner) else NOTHING)
 
 
-def guess_by_name(solver: Solver, name: str) -> list[Scope]:
+def guess_by_name(solver: Solver, name: str) -> list[CodeScope]:
     """Methods of this name, where nothing is known of what stands before the dot."""
     if name in COMMON or name.startswith("__"):
         return []

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from deepseek_mm.code_graph.evaluation import evaluate_scope, prepare_scope
 from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.outlines import LANGUAGES, link_names, read_outline
-from deepseek_mm.code_graph.program import Program, Scope
+from deepseek_mm.code_graph.program import CodeScope, Program
 from deepseek_mm.code_graph.python_facts import read_facts
 from deepseek_mm.code_graph.records import CERTAINTIES, CodeLink, CodeSymbol, SourceText, UnreadFile
 from deepseek_mm.code_graph.solver import Solver
+from deepseek_mm.code_graph.statements import evaluate_scope, prepare_scope
 
 MOST_CHARS = 1_500_000  # of a file; what is longer was written by no person
 MOST_FILES = 20_000
@@ -97,7 +97,9 @@ class GraphBuilder:
             lines.add(coded // 4)
         by_id = {symbol.id: symbol for symbol in made.values()}
         links += [
-            CodeLink(source=by_id[a], target=by_id[b], kind="call", certainty=CERTAINTIES[sure], lines=tuple(sorted(at)))
+            CodeLink(
+                source=by_id[a], target=by_id[b], kind="call", certainty=CERTAINTIES[sure], lines=tuple(sorted(at))
+            )
             for (a, b), (sure, at) in joined.items()
         ]
 
@@ -126,7 +128,7 @@ def pause_collection() -> Iterator[None]:
 
 
 def symbols_of(program: Program) -> dict[int, CodeSymbol]:
-    """Scope -> symbol; a lambda belongs to what it stands in."""
+    """CodeScope -> symbol; a lambda belongs to what it stands in."""
     found: dict[int, CodeSymbol] = {}
     for scope in program.scopes:
         if scope.kind == "lambda":
@@ -138,7 +140,7 @@ def symbols_of(program: Program) -> dict[int, CodeSymbol]:
             id=scope.id,
             path=program.modules.paths[scope.file],
             name=scope.name or program.modules.names[scope.file].rpartition(".")[2],
-            qualified=program.qualified(scope),
+            qualified=program.qualify_name(scope),
             kind="method" if scope.owner >= 0 else scope.kind,
             first=first,
             line=line,
@@ -149,7 +151,7 @@ def symbols_of(program: Program) -> dict[int, CodeSymbol]:
     return found
 
 
-def is_test_name(program: Program, scope: Scope) -> bool:
+def is_test_name(program: Program, scope: CodeScope) -> bool:
     """A function that a runner of tests would call."""
     return scope.kind == "function" and scope.name.startswith("test") and "fixture" not in scope.flags
 

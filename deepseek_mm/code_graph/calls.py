@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, is_foreign
 from deepseek_mm.code_graph.elements import items_of
 from deepseek_mm.code_graph.externals import GIVE_BACK, call_container, call_external
-from deepseek_mm.code_graph.program import Scope
+from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import CLASSES, FUNCTIONS, INSTANCES, LIKELY, NOTHING, Solver, Value, Values
 
 MOST_TARGETS = 80  # of one call
@@ -26,7 +26,7 @@ class Arguments:
         """A value by its place."""
         return self.places[place] if place < len(self.places) else self.rest
 
-    def named(self, place: int, word: str) -> Values:
+    def get_named(self, place: int, word: str) -> Values:
         """A value by its place or its word."""
         return self.words.get(word, NOTHING) or self.at(place)
 
@@ -49,7 +49,7 @@ def call_value(solver: Solver, value: Value, args: Arguments) -> Values:
     if kind in FUNCTIONS:
         args.targets.setdefault(value[1], "call")
         bind(solver, solver.program.scopes[value[1]], args, shift=kind == "b")
-        return returned(solver, value[1])
+        return return_values(solver, value[1])
     if kind in CLASSES:
         return construct(solver, value, args)
     if kind in INSTANCES:
@@ -70,11 +70,13 @@ def call_method(solver: Solver, value: Value, name: str, args: Arguments, kind: 
         scope = solver.program.scopes[each]
         args.targets.setdefault(each, kind)
         bind(solver, scope, args, shift="static" not in scope.flags)
-        found |= returned(solver, each)
+        found |= return_values(solver, each)
     return found
 
 
-def call_implicitly(solver: Solver, values: Values, names: Sequence[str], places: Sequence[Values], line: int) -> Values:
+def call_implicitly(
+    solver: Solver, values: Values, names: Sequence[str], places: Sequence[Values], line: int
+) -> Values:
     """What the first of these methods gives that instances have: by an operator, a loop, a context."""
     found: set[Value] = set()
     targets: dict[int, str] = {}
@@ -98,7 +100,7 @@ def link_targets(solver: Solver, args: Arguments, *, certain: bool) -> None:
             solver.link(target, kind, 0 if certain else LIKELY, args.line)
 
 
-def returned(solver: Solver, function: int) -> Values:
+def return_values(solver: Solver, function: int) -> Values:
     """What a function gives; of a generator its elements' container."""
     scope = solver.program.scopes[function]
     if scope.facts.get("yields"):
@@ -106,7 +108,7 @@ def returned(solver: Solver, function: int) -> Values:
     return solver.read(("R", function))
 
 
-def bind(solver: Solver, scope: Scope, args: Arguments, *, shift: bool) -> None:
+def bind(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> None:
     """Let parameters know the arguments."""
     if solver.is_recording:
         return
@@ -203,4 +205,3 @@ def compare_keys(solver: Solver, containers: Values, keys: Values, line: int) ->
         names = ["__hash__", "__eq__"] if "D" in kinds or "L" in kinds else ["__eq__"] if "T" in kinds else []
         for name in names:
             call_implicitly(solver, keys, (name,), (), line)
-

@@ -95,7 +95,9 @@ def gather_context(
     left = budget - (count_tokens(shown) if shown else 0)
     bodies = choose_bodies([each.piece for each in ranked], left, count_tokens)
     told = CodeContext(map=shown, bodies=tuple(bodies), ranked=tuple(ranked), tokens=0)
-    return CodeContext(map=shown, bodies=told.bodies, ranked=told.ranked, tokens=count_tokens(told.text) if told.text else 0)
+    return CodeContext(
+        map=shown, bodies=told.bodies, ranked=told.ranked, tokens=count_tokens(told.text) if told.text else 0
+    )
 
 
 def draw_map(pieces: Sequence[CodePiece], budget: int, count_tokens: CountTokens) -> str:

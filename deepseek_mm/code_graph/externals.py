@@ -42,7 +42,7 @@ def call_external(solver: Solver, name: str, args: "Arguments", call: Caller) ->
     if name in GIVE_BACK:
         return args.at(0)
     if "(" in name or root not in KNOWN_ROOTS:
-        handed(solver, args)
+        link_handed(solver, args)
         return {SOMETHING if "(" in name else ("I", f"{name}()")}
     if last in COLLECTS:
         return collect(solver, args, call)
@@ -57,13 +57,13 @@ def call_external(solver: Solver, name: str, args: "Arguments", call: Caller) ->
         return {("I", last)}
     if last in WRAPS:
         return args.at(0) if last != "wraps" and args.places else {("I", f"{name}()")}
-    handed(solver, args)
+    link_handed(solver, args)
     if last in PASSES:
         return args.at(0) | args.words.get("target", NOTHING)
     return {("I", f"{name}()")}
 
 
-def handed(solver: Solver, args: "Arguments") -> None:
+def link_handed(solver: Solver, args: "Arguments") -> None:
     """Functions among the arguments are likely to be called, from here as far as one sees."""
     for values in args.values() if solver.is_recording else ():
         for value in values:
@@ -187,9 +187,7 @@ def rule_reduce(solver: Solver, args: "Arguments", call: Caller) -> Values:
 def rule_getattr(solver: Solver, args: "Arguments", call: Caller) -> Values:
     """getattr with a name that is written out"""
     names = [value[2] for value in args.at(1) if value[0] == "I" and value[1] == "str" and len(value) > 2]
-    found = {
-        each for name in names for value in args.at(0) for each in attributes_of(solver, value, name, args.line)
-    }
+    found = {each for name in names for value in args.at(0) for each in attributes_of(solver, value, name, args.line)}
     begins = [value[2] for value in args.at(1) if value[1] == "prefix" and len(value[2]) >= LEAST_PREFIX]
     for value in args.at(0) if begins else ():
         for each in attributes_beginning(solver, value, tuple(begins)):
@@ -202,7 +200,9 @@ def attributes_beginning(solver: Solver, value: Value, begins: tuple[str, ...]) 
     if value[0] not in (*INSTANCES, *CLASSES):
         return []
     owners = {*solver.program.order(value[1]), *solver.program.below(value[1])}
-    return sorted({name for each in owners for name in solver.program.scopes[each].attributes if name.startswith(begins)})
+    return sorted(
+        {name for each in owners for name in solver.program.scopes[each].attributes if name.startswith(begins)}
+    )
 
 
 def rule_type(solver: Solver, args: "Arguments", call: Caller) -> Values:
@@ -223,7 +223,7 @@ def rule_isinstance(solver: Solver, args: "Arguments", call: Caller) -> Values:
 
 def rule_property(solver: Solver, args: "Arguments", call: Caller) -> Values:
     """property(getter)"""
-    handed(solver, args)
+    link_handed(solver, args)
     return {SOMETHING}
 
 

@@ -90,7 +90,18 @@ class GitHistory:
         lines = self._committed_lines(top, inner, path, first, min(last, first + MOST_LINES))
         if lines is None:
             return []
-        words = ["blame", "--porcelain", "--no-progress", "--no-ignore-revs-file", "--no-textconv", "-L", f"{lines[0]},{lines[1]}", "HEAD", "--", inner]
+        words = [
+            "blame",
+            "--porcelain",
+            "--no-progress",
+            "--no-ignore-revs-file",
+            "--no-textconv",
+            "-L",
+            f"{lines[0]},{lines[1]}",
+            "HEAD",
+            "--",
+            inner,
+        ]
         return read_blame(self._ask(top, words) or "")
 
     def find_changes(self, path: str, most: int = 10) -> list[CodeChange]:
@@ -109,7 +120,16 @@ class GitHistory:
         if place is None:
             return {}
         top, _ = place
-        words = ["log", f"-{most}", "--no-merges", "--format=%x01", "--name-only", "--no-renames", "--no-ext-diff", "HEAD"]
+        words = [
+            "log",
+            f"-{most}",
+            "--no-merges",
+            "--format=%x01",
+            "--name-only",
+            "--no-renames",
+            "--no-ext-diff",
+            "HEAD",
+        ]
         found: dict[str, float] = {}
         for age, names in enumerate((self._ask(top, words) or "").split("\x01")[1:]):
             for name in names.strip().split("\n"):
@@ -155,7 +175,12 @@ class GitHistory:
         own = {name: os.environ[name] for name in KEPT if name in os.environ}
         try:
             with subprocess.Popen(
-                command, cwd=top, env=own | QUIET, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                command,
+                cwd=top,
+                env=own | QUIET,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
             ) as process:
                 return read_bounded(process)
         except OSError:

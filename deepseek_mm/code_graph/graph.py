@@ -114,7 +114,9 @@ class CodeGraph:
         chosen = [link for link in links if link.kind in kinds and CERTAINTIES.index(link.certainty) <= most]
         return sorted(chosen, key=lambda one: (CERTAINTIES.index(one.certainty), one.source.path, one.lines))
 
-    def find_tests(self, symbol: CodeSymbol, *, depth: int = MOST_DEPTH, least: Certainty = "likely") -> list[ReachingTest]:
+    def find_tests(
+        self, symbol: CodeSymbol, *, depth: int = MOST_DEPTH, least: Certainty = "likely"
+    ) -> list[ReachingTest]:
         """Tests that get to it, by the shortest way each, the nearest first; of a class also by way of its methods."""
         goals = [symbol, *self._members(symbol)] if symbol.kind == "class" else [symbol]
         ways: dict[int, tuple[CodeLink, ...]] = {goal.id: () for goal in goals}

@@ -19,8 +19,29 @@ MAPPINGS = frozenset(
 TUPLES, TYPES = ("tuple", "Tuple"), ("type", "Type")
 PROTOCOL = "Protocol"
 OPEN = frozenset(
-    ["Hashable", "Sized", "Callable", "Iterable", "Iterator", "Sequence", "Mapping", "SupportsIndex", "Container", "Collection",
-     "MutableMapping", "MutableSequence", "IO", "TextIO", "BinaryIO", "PathLike", "Buffer", "TypeVar", "Exception", "BaseException", "type"]
+    [
+        "Hashable",
+        "Sized",
+        "Callable",
+        "Iterable",
+        "Iterator",
+        "Sequence",
+        "Mapping",
+        "SupportsIndex",
+        "Container",
+        "Collection",
+        "MutableMapping",
+        "MutableSequence",
+        "IO",
+        "TextIO",
+        "BinaryIO",
+        "PathLike",
+        "Buffer",
+        "TypeVar",
+        "Exception",
+        "BaseException",
+        "type",
+    ]
 )  # what instances of classes fit that do not say so
 SILENT = frozenset(["typing.Any", "builtins.object", "typing_extensions.Any"])  # say nothing
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.parse.code.languages import grammar_of
-from deepseek_mm.parse.code.outline import Definition, Tangled, outline_of
+from deepseek_mm.parse.code.outline import Definition, outline_of
 
 IMPORTS = {  # nodes that name what a file imports
     "javascript": "(import_statement source: (_) @at) (export_statement source: (_) @at)",
@@ -22,8 +22,6 @@ IMPORTS = {  # nodes that name what a file imports
 LANGUAGES = frozenset([*IMPORTS, "bash"])
 MOST_IMPORTS, MOST_CALLS, MOST_ALIKE = 400, 20_000, 12
 FAMILIES = {"typescript": "javascript", "cpp": "c"}  # languages that call each other
-
-
 
 
 def read_outline(text: str, language: str) -> dict[str, Any]:
@@ -103,7 +101,9 @@ def link_names(files: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[tupl
                 continue
             chosen, certainty = narrow(alike, number, files)
             source = innermost(outline["definitions"], row + 1)
-            found += [(number, source, *target, (row + 1) * 4 + certainty) for target in chosen if target != (number, source)]
+            found += [
+                (number, source, *target, (row + 1) * 4 + certainty) for target in chosen if target != (number, source)
+            ]
     return found
 
 
@@ -127,5 +127,3 @@ def innermost(definitions: Sequence[Mapping[str, Any]], line: int) -> int:
     """The last definition that holds a line; -1 for the file itself."""
     held = [n for n, each in enumerate(definitions) if each["lines"][0] <= line <= each["lines"][2]]
     return held[-1] if held else -1
-
-

@@ -106,13 +106,17 @@ def cut_other(source: SourceText, definitions: Iterable[Mapping[str, Any]]) -> I
         first, line, last = each["lines"]
         own = tuple(range(first, min(last, len(rows)) + 1))
         names = str(each["qualified"]).split(".")
-        yield make_piece(
-            source.path, names, kind=each["kind"], lines=(line, own, last), rows=rows, doc=each["doc"]
-        )
+        yield make_piece(source.path, names, kind=each["kind"], lines=(line, own, last), rows=rows, doc=each["doc"])
 
 
 def make_piece(
-    path: str, names: Sequence[str], *, kind: str, lines: tuple[int, tuple[int, ...], int], rows: Sequence[str], doc: str
+    path: str,
+    names: Sequence[str],
+    *,
+    kind: str,
+    lines: tuple[int, tuple[int, ...], int],
+    rows: Sequence[str],
+    doc: str,
 ) -> CodePiece:
     """A piece with its words counted."""
     line, own, last = lines

@@ -19,7 +19,7 @@ PROTOCOLS = frozenset(["Protocol"])
 
 
 @dataclass(kw_only=True, slots=True)
-class Scope:
+class CodeScope:
     """One module, class, function or lambda."""
 
     id: int
@@ -39,7 +39,7 @@ class Program:
 
     def __init__(self, paths: Sequence[str], facts: Sequence[Mapping[str, Any]]) -> None:
         self.modules = ModuleTable(paths)
-        self.scopes: list[Scope] = []
+        self.scopes: list[CodeScope] = []
         self.bases: list[int] = []  # file -> id of its module
         self.parents: dict[int, list[int]] = {}  # class -> classes that it inherits from, as known
         self.children: dict[int, set[int]] = {}
@@ -58,7 +58,7 @@ class Program:
         self.bases.append(base)
         for n, facts in enumerate(scopes):
             parent = base + facts["parent"] if facts["parent"] >= 0 else -1
-            scope = Scope(
+            scope = CodeScope(
                 id=base + n,
                 file=file,
                 base=base,
@@ -78,7 +78,7 @@ class Program:
         for scope in self.scopes[base:]:
             self._note_attributes(scope)
 
-    def _note_attributes(self, scope: Scope) -> None:
+    def _note_attributes(self, scope: CodeScope) -> None:
         if scope.kind == "class":
             for name in targets_of(scope.facts["code"]) | self.bound[scope.id]:
                 self.add_attribute(scope.id, name)
@@ -171,7 +171,7 @@ class Program:
         path = PurePosixPath(self.modules.paths[file])
         return path.stem.startswith("test_") or path.stem.endswith("_test") or bool(TEST_FOLDERS & set(path.parts[:-1]))
 
-    def qualified(self, scope: Scope) -> str:
+    def qualify_name(self, scope: CodeScope) -> str:
         """ "Assistant.ask"; of a module its dotted name."""
         if scope.parent < 0:
             return self.modules.names[scope.file]

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from deepseek_mm.code_graph.program import Program, Scope
+from deepseek_mm.code_graph.program import CodeScope, Program
 
 Value = tuple[Any, ...]
 Values = set[Value] | frozenset[Value]
@@ -38,7 +38,7 @@ class Solver:
         self.slots: dict[Slot, set[Value]] = {}
         self.readers: dict[Slot, set[int]] = {}
         self.links: dict[tuple[int, int, str], tuple[int, set[int]]] = {}
-        self.here: Scope = program.scopes[0] if program.scopes else Scope(
+        self.here: CodeScope = program.scopes[0] if program.scopes else CodeScope(
             id=0, file=0, base=0, kind="module", name="", parent=-1, facts={}
         )  # fmt: skip
         self.is_recording = self.is_guessing = False
@@ -52,8 +52,8 @@ class Solver:
 
     def solve(
         self,
-        evaluate: Callable[["Solver", Scope], None],
-        prepare: Callable[["Solver", Scope], None],
+        evaluate: Callable[["Solver", CodeScope], None],
+        prepare: Callable[["Solver", CodeScope], None],
         stopping: Callable[[], bool],
     ) -> None:
         """Modules and classes first, then all until nothing changes; once more with guesses by names; then record."""
@@ -74,7 +74,7 @@ class Solver:
         self.is_recording = False
 
     def _work_off(
-        self, starts: Iterable[int], evaluate: Callable[["Solver", Scope], None], stopping: Callable[[], bool]
+        self, starts: Iterable[int], evaluate: Callable[["Solver", CodeScope], None], stopping: Callable[[], bool]
     ) -> None:
         self._visits.clear()
         self.enqueue(starts)

@@ -68,5 +68,3 @@ def read_known(sources: Iterable[Source], config: ParseConfig) -> Iterator[Sourc
         except (DeepSeekMMError, OSError):
             continue
         yield SourceText(path=source.path, text=text, digest=file.digest, language=source.format)
-
-

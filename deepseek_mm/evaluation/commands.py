@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation import code_commands, model_commands
+from deepseek_mm.evaluation import model_commands
+from deepseek_mm.evaluation.code_graphs import commands as code_commands
 from deepseek_mm.evaluation.people.commands import score_people
 from deepseek_mm.evaluation.texts import commands as text_commands
 from deepseek_mm.storage.files import atomic_write

@@ -70,7 +70,9 @@ def list_tasks(repository: Path, split: str, most: int, *, until: str = "HEAD") 
         repository, "log", "--no-merges", "-M", "--format=%x01%H %P%x02%B%x03", "-U0", "--no-ext-diff",
         "--no-textconv", "--no-color", until, "--", *FOLDERS,
     )  # fmt: skip
-    tasks = [task for task in map(read_commit, text.split("\x01")[1:]) if task and is_dev(task.commit) == (split == "dev")]
+    tasks = [
+        task for task in map(read_commit, text.split("\x01")[1:]) if task and is_dev(task.commit) == (split == "dev")
+    ]
     tasks.sort(key=lambda task: hashlib.sha256(f"draw {task.commit}".encode()).digest())
     return tasks[:most]
 
@@ -109,7 +111,9 @@ def list_tree(repository: Path, commit: str) -> list[TreeFile]:
     """The Python files of a commit."""
     rows = run_git(repository, "ls-tree", "-r", commit, "--", *FOLDERS).splitlines()
     split = [row.split(maxsplit=3) for row in rows]
-    return [TreeFile(path=path, digest=digest) for _, kind, digest, path in split if kind == "blob" and path.endswith(".py")]
+    return [
+        TreeFile(path=path, digest=digest) for _, kind, digest, path in split if kind == "blob" and path.endswith(".py")
+    ]
 
 
 def read_blobs(repository: Path, digests: Sequence[str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from deepseek_mm.code_graph.ranking import PieceCorpus, RankingWeights, combine_
 from deepseek_mm.code_graph.records import SourceText
 from deepseek_mm.embeddings.code import code_text
 from deepseek_mm.embeddings.space import EmbeddingModel
-from deepseek_mm.evaluation.commit_tasks import (
+from deepseek_mm.evaluation.code_graphs.commit_tasks import (
     CommitTask,
     TreeFile,
     changed_pieces,
@@ -109,7 +109,7 @@ class VectorStore:
         return cosines_P
 
 
-class PieceReader:
+class TreeReader:
     """Pieces of trees; each blob is cut once."""
 
     def __init__(self, repository: Path) -> None:
@@ -149,7 +149,7 @@ class PreparedTask:
     signs: Mapping[str, NDArray[np.float64]]
 
 
-def prepare_task(task: CommitTask, repository: Path, reader: PieceReader, vectors: VectorStore | None) -> PreparedTask:
+def prepare_task(task: CommitTask, repository: Path, reader: TreeReader, vectors: VectorStore | None) -> PreparedTask:
     """Everything that a ranking needs."""
     pieces = reader.read(list_tree(repository, task.parent))
     corpus = PieceCorpus(pieces)
@@ -165,7 +165,11 @@ def prepare_task(task: CommitTask, repository: Path, reader: PieceReader, vector
 
 
 def embed_all(
-    tasks: Sequence[CommitTask], repository: Path, reader: PieceReader, vectors: VectorStore, note: Callable[[str], None]
+    tasks: Sequence[CommitTask],
+    repository: Path,
+    reader: TreeReader,
+    vectors: VectorStore,
+    note: Callable[[str], None],
 ) -> None:
     """Embed every piece of every tree once."""
     texts: dict[str, str] = {}
@@ -191,7 +195,7 @@ def evaluate_context(
 ) -> ContextReport:
     """Rank the pieces of each task's tree, in both ways."""
     tasks = list_tasks(repository, split, most, until=until)
-    reader, vectors = PieceReader(repository), VectorStore(work, space)
+    reader, vectors = TreeReader(repository), VectorStore(work, space)
     embed_all(tasks, repository, reader, vectors, note)
     ours, plain = [], []
     for n, task in enumerate(tasks, start=1):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_mm.errors import ConfigError
-from deepseek_mm.evaluation import call_tracer
+from deepseek_mm.evaluation.code_graphs import call_tracer
 
 PACKAGES = Path(__file__).with_name("reference_packages.json")
 PATIENCE_S = 600
@@ -110,4 +110,6 @@ def run_tests(package: TracedPackage, folder: Path, output: Path) -> None:
     )
     if not output.is_file() or done.returncode > 1:
         output.unlink(missing_ok=True)
-        raise ConfigError(f"the tests of {package.name} do not run here: {done.stdout.strip()[-300:]}. Look in {folder}")
+        raise ConfigError(
+            f"the tests of {package.name} do not run here: {done.stdout.strip()[-300:]}. Look in {folder}"
+        )

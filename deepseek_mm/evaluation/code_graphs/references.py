@@ -18,7 +18,7 @@ from deepseek_mm.code_graph.builder import build_graph
 from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.records import CALLS, CodeLink, CodeSymbol, SourceText
 from deepseek_mm.code_graph.sources import read_folder
-from deepseek_mm.evaluation.traced_packages import TracedCall, TracedPackage, fetch_package, list_traced, trace_calls
+from deepseek_mm.evaluation.code_graphs.traced_packages import TracedCall, TracedPackage, fetch_package, list_traced, trace_calls
 from deepseek_mm.parse.code.languages import grammar_of
 from deepseek_mm.parse.code.outline import outline_of
 

@@ -8,14 +8,14 @@ from deepseek_mm.storage.files import atomic_write
 from deepseek_mm.terminal import Desk
 
 if TYPE_CHECKING:
-    from deepseek_mm.evaluation.references import ReferencesReport
+    from deepseek_mm.evaluation.code_graphs.references import ReferencesReport
 
 WORK = Path("runs/code_graph")
 
 
 def score_references(args: Namespace, desk: Desk) -> "ReferencesReport":
     """Who calls what, against calls traced while packages' own tests run; `--keep` writes the answers to be read."""
-    from deepseek_mm.evaluation.references import evaluate_references
+    from deepseek_mm.evaluation.code_graphs.references import evaluate_references
 
     report = evaluate_references(args.split or "test", args.graph_work, seed=args.seed or 0, note=desk.note)
     if args.keep:
