@@ -228,7 +228,7 @@ def eval_operator(solver: Solver, node: Any) -> Values:
     if name in ("__add__", "__mod__") and left_node is not None and left_node[0] == "k" and left_node[1] == "str":
         return found | {("I", "prefix", left_node[2].partition("%")[0])}
     kept = {value for value in (*left, *right) if value[0] in ("L", "D", "T")}
-    return found | kept | {("I", value[1]) for value in left if value[0] == "I"}
+    return found | kept | {value if value[1] == "prefix" else ("I", value[1]) for value in left if value[0] == "I"}
 
 
 def eval_truth(solver: Solver, node: Any) -> Values:

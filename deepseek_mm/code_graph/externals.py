@@ -188,7 +188,7 @@ def rule_getattr(solver: Solver, args: "Arguments", call: Caller) -> Values:
     """getattr with a name that is written out"""
     names = [value[2] for value in args.at(1) if value[0] == "I" and value[1] == "str" and len(value) > 2]
     found = {each for name in names for value in args.at(0) for each in attributes_of(solver, value, name, args.line)}
-    begins = [value[2] for value in args.at(1) if value[1] == "prefix" and len(value[2]) >= LEAST_PREFIX]
+    begins = [value[2] for value in args.at(1) if value[:2] == ("I", "prefix") and len(value[2]) >= LEAST_PREFIX]
     for value in args.at(0) if begins else ():
         for each in attributes_beginning(solver, value, tuple(begins)):
             found |= attributes_of(solver, value, each, args.line)

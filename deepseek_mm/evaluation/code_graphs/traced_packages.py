@@ -1,4 +1,4 @@
-"""Open packages with their tests: fetched from PyPI as their authors packed them, and run with every call written down."""
+"""Open packages with their tests: fetched from PyPI as their authors packed them, run with every call written down."""
 
 import json
 import os
@@ -27,6 +27,7 @@ class TracedPackage:
     root: str  # folder that is imported from
     package: str  # folder of its code
     tests: str
+    left_out: tuple[str, ...] = ()  # tests that need packages which are not there
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +44,7 @@ def list_traced(split: str) -> list[TracedPackage]:
     parts = json.loads(PACKAGES.read_text(encoding="utf-8"))
     if split not in parts:
         raise ConfigError(f"references has no split {split!r}. Use {' or '.join(parts)}")
-    return [TracedPackage(**each) for each in parts[split]]
+    return [TracedPackage(**each | {"left_out": tuple(each.get("left_out", ()))}) for each in parts[split]]
 
 
 def fetch_package(package: TracedPackage, work: Path) -> Path:
@@ -100,7 +101,7 @@ def run_tests(package: TracedPackage, folder: Path, output: Path) -> None:
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "call_tracer", "-p", "no:cacheprovider", "-W", "ignore"]
     done = subprocess.run(
-        [*command, package.tests],
+        [*command, package.tests, *(f"--ignore={path}" for path in package.left_out)],
         cwd=folder,
         env=os.environ | more,
         capture_output=True,
