@@ -3,7 +3,17 @@
 import builtins
 
 from deepseek_mm.code_graph.program import CodeScope
-from deepseek_mm.code_graph.solver import CLASSES, INSTANCES, LIKELY, NOTHING, Solver, Value, Values
+from deepseek_mm.code_graph.solver import (
+    BY_NAME,
+    CLASSES,
+    INSTANCES,
+    LIKELY,
+    NOTHING,
+    Solver,
+    Value,
+    Values,
+    grade_targets,
+)
 
 ENUMS = frozenset(["Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"])
 MOST_NAME = 80  # letters of a name that is not here
@@ -64,7 +74,7 @@ def of_instance(solver: Solver, value: Value, name: str, line: int) -> Values:
         solver.read(("N", name))
         return missing_of(solver, value, name, line)
     found: set[Value] = set()
-    certainty = LIKELY if len(owners) > 1 or solver.is_crowded else 0
+    certainty = grade_targets(len(owners), solver.crowd)
     for owner in owners:
         for each in solver.read((owner, name)):
             found |= bind_method(solver, each, line, certainty)
@@ -99,7 +109,7 @@ def missing_of(solver: Solver, value: Value, name: str, line: int) -> Values:
         return {("X", f"?.{name}")}
     found: set[Value] = set()
     for getter in find_method(solver, value, "__getattr__"):
-        solver.link(getter, "implicit", LIKELY, line)
+        solver.link(getter, "implicit", LIKELY if solver.crowd <= 1 else BY_NAME, line)
         found |= solver.read(("R", getter))
     return found
 

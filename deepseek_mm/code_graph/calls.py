@@ -7,7 +7,17 @@ from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_met
 from deepseek_mm.code_graph.elements import items_of
 from deepseek_mm.code_graph.externals import GIVE_BACK, call_container, call_external
 from deepseek_mm.code_graph.program import CodeScope
-from deepseek_mm.code_graph.solver import CLASSES, FUNCTIONS, INSTANCES, LIKELY, NOTHING, Solver, Value, Values
+from deepseek_mm.code_graph.solver import (
+    BY_NAME,
+    CLASSES,
+    FUNCTIONS,
+    INSTANCES,
+    NOTHING,
+    Solver,
+    Value,
+    Values,
+    grade_targets,
+)
 
 MOST_TARGETS = 80  # of one call
 
@@ -18,6 +28,7 @@ class Arguments:
 
     places: Sequence[Values] = ()
     rest: Values = NOTHING  # elements of what is starred
+    is_open: bool = False  # something is starred, or handed over by what is not here
     words: dict[str, Values] = field(default_factory=dict)
     line: int = 0
     targets: dict[int, str] = field(default_factory=dict)  # definitions that are meant -> kind of the link
@@ -46,6 +57,8 @@ def call_values(solver: Solver, called: Values, args: Arguments) -> Values:
 def call_value(solver: Solver, value: Value, args: Arguments) -> Values:
     """What a call of one value gives."""
     kind = value[0]
+    if kind in FUNCTIONS and not takes(solver, solver.program.scopes[value[1]], args, shift=kind == "b"):
+        return NOTHING
     if kind in FUNCTIONS:
         args.targets.setdefault(value[1], "call")
         bind(solver, solver.program.scopes[value[1]], args, shift=kind == "b")
@@ -89,15 +102,21 @@ def call_implicitly(
             targets |= args.targets
             if args.targets:
                 break
-    link_targets(solver, Arguments(line=line, targets=targets), certain=len(targets) == 1)
+    certainty = grade_targets(len(targets), count_instances(values)) if len(targets) == 1 else BY_NAME
+    link_targets(solver, Arguments(line=line, targets=targets), certainty)
     return found
 
 
-def link_targets(solver: Solver, args: Arguments, *, certain: bool) -> None:
+def count_instances(values: Values) -> int:
+    """Of how many classes they are instances."""
+    return sum(value[0] in INSTANCES for value in values)
+
+
+def link_targets(solver: Solver, args: Arguments, certainty: int) -> None:
     """Record what a call means."""
     if solver.is_recording:
         for target, kind in args.targets.items():
-            solver.link(target, kind, 0 if certain else LIKELY, args.line)
+            solver.link(target, kind, certainty, args.line)
 
 
 def return_values(solver: Solver, function: int) -> Values:
@@ -106,6 +125,27 @@ def return_values(solver: Solver, function: int) -> Values:
     if scope.facts.get("yields"):
         return {("M" if "manager" in scope.flags else "L", function)}
     return solver.read(("R", function))
+
+
+def takes(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> bool:
+    """Whether a function can be called like this: by the number of its parameters, their names, and annotations."""
+    facts = scope.facts
+    params = facts["params"][1:] if shift else facts["params"]
+    known = {*params, *facts["only"]}
+    if len(args.places) > len(params) and not facts["more"]:
+        return False
+    if not facts["keys"] and not known.issuperset(args.words):
+        return False
+    has_default = {name for name, _ in facts["defaults"]}
+    wanted = [name for name in params[len(args.places) :] if name not in has_default and name not in args.words]
+    if wanted and not args.is_open:
+        return False
+    for name, values in zip(params, args.places, strict=False):
+        limit = solver.limits.get((scope.id, name))
+        instances = {value for value in values if value[0] in INSTANCES}
+        if limit and instances and len(instances) == len(values) and not solver.within(instances, limit):
+            return False
+    return True
 
 
 def bind(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> None:
@@ -192,9 +232,9 @@ def step(solver: Solver, values: Values, line: int) -> Values:
 
 def look_up_attribute(solver: Solver, values: Values, name: str, line: int) -> Values:
     """An attribute of any of these."""
-    solver.is_crowded = sum(value[0] in INSTANCES for value in values) > 1
+    solver.crowd = crowd = count_instances(values)
     found = {each for value in list(values) for each in attributes_of(solver, value, name, line)}
-    solver.is_crowded = False
+    solver.crowd = crowd
     return found
 
 

@@ -10,7 +10,6 @@ from deepseek_mm.code_graph.calls import (
     call_values,
     compare_keys,
     iterate,
-    link_targets,
     look_up_attribute,
 )
 from deepseek_mm.code_graph.elements import item_at, values_of
@@ -24,6 +23,7 @@ from deepseek_mm.code_graph.solver import (
     Solver,
     Value,
     Values,
+    grade_targets,
 )
 
 MOST_GUESSES = 12  # definitions of one name, beyond which a name says nothing
@@ -89,9 +89,9 @@ def eval_call(solver: Solver, node: Any) -> Values:
     if function is not None and function[0] == "n" and function[2] == "super" and not eval_name_here(solver, function):
         return {("S", owner)} if (owner := class_around(solver, solver.here)) >= 0 else NOTHING
     called = look_up(solver, function) if function is not None and function[0] in "na" else evaluate(solver, function)
+    crowd = solver.crowd if function is not None and function[0] == "a" else 0
     found = call_values(solver, called, args)
-    certain = len({each for each in args.targets if is_function(solver, each)}) <= 1 and is_plain(solver, function)
-    link_targets(solver, args, certain=certain)
+    link_called(solver, function, args, crowd)
     if not called:
         solver.puzzled.add(solver.here.id)
         return guess_call(solver, function, args, line) if solver.is_guessing else NOTHING
@@ -102,15 +102,30 @@ def eval_name_here(solver: Solver, node: Any) -> Values:
     return solver.slots.get((solver.here.base + node[1], node[2]), NOTHING)
 
 
-def is_function(solver: Solver, number: int) -> bool:
-    return solver.program.scopes[number].kind != "class"
+def link_called(solver: Solver, function: Any, args: Arguments, crowd: int) -> None:
+    """Record what a call means: a definition that it names, one of its instances' methods, or a value from elsewhere."""
+    if not solver.is_recording:
+        return
+    functions = [each for each in args.targets if solver.program.scopes[each].kind != "class"]
+    for target, kind in args.targets.items():
+        if kind == "implicit":
+            certainty = LIKELY
+        elif is_named(solver, function, target):
+            certainty = grade_targets(len(functions), crowd)
+        else:
+            certainty = LIKELY
+        solver.link(target, kind, certainty, args.line)
 
 
-def is_plain(solver: Solver, function: Any) -> bool:
-    """Whether what is called is named by a definition, an import or an attribute, not by a variable."""
+def is_named(solver: Solver, function: Any, target: int) -> bool:
+    """Whether a definition or an import binds what is called, or the attribute has the name of the method."""
     if function is None or function[0] not in "na":
         return False
-    return function[0] == "a" or function[2] in solver.program.bound[solver.here.base + function[1]]
+    if function[0] == "n":
+        return function[2] in solver.program.bound[solver.here.base + function[1]]
+    scope = solver.program.scopes[target]
+    names = {scope.name, solver.program.scopes[scope.owner].name if scope.owner >= 0 else ""}
+    return function[2] in names
 
 
 def class_around(solver: Solver, scope: CodeScope) -> int:
@@ -123,6 +138,7 @@ def class_around(solver: Solver, scope: CodeScope) -> int:
 def read_arguments(solver: Solver, node: Any) -> Arguments:
     places: list[Values] = []
     rest: set[Value] = set()
+    is_open = any(arg is not None and arg[0] == "*" for arg in node[2]) or any(not name for name, _ in node[3])
     for arg in node[2]:
         if arg is not None and arg[0] == "*":
             rest |= iterate(solver, evaluate(solver, arg[1]), node[4])
@@ -135,7 +151,7 @@ def read_arguments(solver: Solver, node: Any) -> Arguments:
             words[name] = given
         else:
             rest |= {each for one in given if one[0] == "D" for each in solver.read(("E", one[1]))}
-    return Arguments(places=places, rest=rest, words=words, line=node[4])
+    return Arguments(places=places, rest=rest, words=words, line=node[4], is_open=is_open)
 
 
 def guess_call(solver: Solver, function: Any, args: Arguments, line: int) -> Values:

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of
 from deepseek_mm.code_graph.elements import items_of, values_of
-from deepseek_mm.code_graph.solver import CLASSES, FUNCTIONS, INSTANCES, LIKELY, NOTHING, Solver, Value, Values
+from deepseek_mm.code_graph.solver import (
+    BY_NAME,
+    CLASSES,
+    FEW,
+    FUNCTIONS,
+    INSTANCES,
+    LIKELY,
+    NOTHING,
+    Solver,
+    Value,
+    Values,
+)
 
 if TYPE_CHECKING:
     from deepseek_mm.code_graph.calls import Arguments
@@ -66,9 +77,9 @@ def call_external(solver: Solver, name: str, args: "Arguments", call: Caller) ->
 def link_handed(solver: Solver, args: "Arguments") -> None:
     """Functions among the arguments are likely to be called, from here as far as one sees."""
     for values in args.values() if solver.is_recording else ():
-        for value in values:
-            if value[0] in FUNCTIONS:
-                solver.link(value[1], "callback", LIKELY, args.line)
+        functions = [value[1] for value in values if value[0] in FUNCTIONS]
+        for function in functions:
+            solver.link(function, "callback", LIKELY if len(functions) == 1 else BY_NAME, args.line)
 
 
 def collect(solver: Solver, args: "Arguments", call: Caller) -> Values:
@@ -91,10 +102,10 @@ def call_with(solver: Solver, called: Values, places: list[Values], line: int, c
     """A call that the code does not write out."""
     from deepseek_mm.code_graph.calls import Arguments
 
-    inner = Arguments(places=places, line=line)
+    inner = Arguments(places=places, line=line, is_open=True)
     found = call(solver, called, inner)
     for target in inner.targets:
-        solver.link(target, "callback", LIKELY, line)
+        solver.link(target, "callback", LIKELY if len(inner.targets) <= FEW else BY_NAME, line)
     return found
 
 

@@ -26,6 +26,7 @@ NOTHING: frozenset[Value] = frozenset()
 MOST_VALUES, MOST_CONTAINERS = 64, 16  # of one slot; containers come in when there are few
 MOST_VISITS = 7  # of one scope
 CERTAIN, LIKELY, BY_NAME = 0, 1, 2
+FEW = 6  # targets that values from elsewhere may mean, so that each of them is likely
 INSTANCES, CLASSES, FUNCTIONS = ("e", "i"), ("c", "C"), ("f", "b")
 CONTAINERS = ("L", "D", "T")
 
@@ -42,7 +43,7 @@ class Solver:
             id=0, file=0, base=0, kind="module", name="", parent=-1, facts={}
         )  # fmt: skip
         self.is_recording = self.is_guessing = False
-        self.is_crowded = False  # what stands before a dot may be of several classes
+        self.crowd = 0  # instances of how many classes may stand before the last dot
         self.limits: dict[Slot, Limit] = {}  # what an annotation allows
         self.decorated: set[Value] = set()  # functions that went through a decorator, and are not what that gives
         self.puzzled: set[int] = set()  # scopes in which something is called of which nothing is known
@@ -153,3 +154,10 @@ class Solver:
         known[1].add(line)
         if certainty < known[0]:
             self.links[key] = (certainty, known[1])
+
+
+def grade_targets(targets: int, sources: int) -> int:
+    """How sure a link is of so many targets, found on values of so many kinds: what may be anything says little."""
+    if targets <= 1 and sources <= 1:
+        return CERTAIN
+    return LIKELY if sources <= FEW else BY_NAME

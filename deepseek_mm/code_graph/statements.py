@@ -15,6 +15,7 @@ from deepseek_mm.code_graph.expressions import evaluate, look_up, refer
 from deepseek_mm.code_graph.notes import read_limit, read_note
 from deepseek_mm.code_graph.program import OF_CLASS, CodeScope
 from deepseek_mm.code_graph.solver import (
+    CERTAIN,
     CLASSES,
     FUNCTIONS,
     INSTANCES,
@@ -151,7 +152,7 @@ def store_attribute(solver: Solver, value: Value, target: Any, values: Values) -
         for setter in setters:
             args = Arguments(places=(values,), line=target[3], targets={setter: "implicit"})
             call_values(solver, {("b", setter)}, args)
-            link_targets(solver, args, certain=True)
+            link_targets(solver, args, CERTAIN)
         limit = next((found for each in owners if (found := solver.limits.get(("A", each, name)))), None)
         solver.write(("A", value[1], name), solver.within(values, limit) if limit else values)
         solver.add_attribute(value[1], name)
@@ -189,12 +190,20 @@ def run_definition(solver: Solver, statement: Any) -> None:
         )
         args = Arguments(places=(values,), line=scope.facts["lines"][0])
         given = call_values(solver, {each for each in made if each[0] not in ("X", "I")}, args)
-        link_targets(solver, args, certain=True)
+        link_targets(solver, args, CERTAIN)
         if args.targets:
             solver.decorated.add(value)
-        values = {value} | {each for each in given if each[0] in USABLE and each not in solver.decorated}
+        others = {each for target in args.targets for each in first_arguments(solver, target)} - values
+        kept = {each for each in given if each[0] in USABLE and each not in solver.decorated and each not in others}
+        values = {value} | kept
     if "overload" not in scope.flags:
         solver.write((solver.here.id, scope.name), values)
+
+
+def first_arguments(solver: Solver, function: int) -> Values:
+    """What a decorator was ever given: if it gives back its argument, that is not what it gives here."""
+    params = solver.program.scopes[function].facts.get("params", ())
+    return solver.read((function, params[0])) if params else NOTHING
 
 
 def inherit(solver: Solver, scope: CodeScope) -> None:

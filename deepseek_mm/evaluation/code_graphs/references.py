@@ -16,13 +16,20 @@ from statistics import fmean
 
 from deepseek_mm.code_graph.builder import build_graph
 from deepseek_mm.code_graph.graph import CodeGraph
-from deepseek_mm.code_graph.records import CALLS, CodeLink, CodeSymbol, SourceText
+from deepseek_mm.code_graph.records import CodeLink, CodeSymbol, SourceText
 from deepseek_mm.code_graph.sources import read_folder
-from deepseek_mm.evaluation.code_graphs.traced_packages import TracedCall, TracedPackage, fetch_package, list_traced, trace_calls
+from deepseek_mm.evaluation.code_graphs.traced_packages import (
+    TracedCall,
+    TracedPackage,
+    fetch_package,
+    list_traced,
+    trace_calls,
+)
 from deepseek_mm.parse.code.languages import grammar_of
 from deepseek_mm.parse.code.outline import outline_of
 
 DRAWN = 100
+TOLD = ("call", "implicit")  # what is handed on is told apart from what is called
 SYNTAX = {  # what a line has that calls a method of a special name
     "__enter__": "with", "__exit__": "with", "__aenter__": "with", "__aexit__": "with", "__iter__": r"for|in|\*|\(",
     "__next__": r"for|next", "__getitem__": r"\[", "__setitem__": r"\[", "__delitem__": r"\[", "__contains__": "in",
@@ -181,7 +188,7 @@ def answers_of(graph: CodeGraph, own: frozenset[str], *, by_name: bool = False) 
     return [
         link
         for link in graph.links
-        if link.kind in CALLS
+        if link.kind in TOLD
         and (by_name or link.certainty != "name")
         and is_function(link.source, own)
         and is_function(link.target, own)
