@@ -102,14 +102,19 @@ def call_implicitly(
             targets |= args.targets
             if args.targets:
                 break
-    certainty = grade_targets(len(targets), count_instances(values)) if len(targets) == 1 else BY_NAME
+    certainty = grade_targets(len(targets), count_instances(solver, values)) if len(targets) == 1 else BY_NAME
     link_targets(solver, Arguments(line=line, targets=targets), certainty)
     return found
 
 
-def count_instances(values: Values) -> int:
-    """Of how many classes they are instances."""
-    return sum(value[0] in INSTANCES for value in values)
+def count_instances(solver: Solver, values: Values) -> int:
+    """Of how many classes they are instances; those below a class that is declared are that one's."""
+    instances = [value for value in values if value[0] in INSTANCES]
+    if len(instances) < 2:
+        return len(instances)
+    below = {each for value in instances if value[0] == "i" for each in solver.program.below(value[1])}
+    declared = {value[1] for value in instances if value[0] == "i"}
+    return len({value[1] for value in instances if value[1] not in below and (value[0] == "i" or value[1] not in declared)})
 
 
 def link_targets(solver: Solver, args: Arguments, certainty: int) -> None:
@@ -232,7 +237,7 @@ def step(solver: Solver, values: Values, line: int) -> Values:
 
 def look_up_attribute(solver: Solver, values: Values, name: str, line: int) -> Values:
     """An attribute of any of these."""
-    solver.crowd = crowd = count_instances(values)
+    solver.crowd = crowd = count_instances(solver, values)
     found = {each for value in list(values) for each in attributes_of(solver, value, name, line)}
     solver.crowd = crowd
     return found
