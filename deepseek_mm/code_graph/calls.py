@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, is_foreign
+from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, is_foreign, owners_of
 from deepseek_mm.code_graph.elements import items_of
 from deepseek_mm.code_graph.externals import GIVE_BACK, call_container, call_external
 from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
     CLASSES,
+    CONTAINERS,
     FUNCTIONS,
     INSTANCES,
     NOTHING,
@@ -102,7 +103,9 @@ def call_implicitly(
             targets |= args.targets
             if args.targets:
                 break
-    certainty = grade_targets(len(targets), count_instances(solver, values)) if len(targets) == 1 else BY_NAME
+    is_mixed = any(value[0] in CONTAINERS for value in values)
+    is_one = len(targets) == 1 and not is_mixed
+    certainty = grade_targets(1, count_instances(solver, values)) if is_one else BY_NAME
     link_targets(solver, Arguments(line=line, targets=targets), certainty)
     return found
 
@@ -115,6 +118,14 @@ def count_instances(solver: Solver, values: Values) -> int:
     below = {each for value in instances if value[0] == "i" for each in solver.program.below(value[1])}
     declared = {value[1] for value in instances if value[0] == "i"}
     return len({value[1] for value in instances if value[1] not in below and (value[0] == "i" or value[1] not in declared)})
+
+
+def count_owners(solver: Solver, values: Values, name: str) -> int:
+    """How many classes give an attribute to these instances."""
+    instances = [value for value in values if value[0] in INSTANCES]
+    if not solver.is_recording or len(instances) < 2:
+        return len(instances)
+    return len({owner for value in instances for owner in owners_of(solver, value, name)})
 
 
 def link_targets(solver: Solver, args: Arguments, certainty: int) -> None:
@@ -237,7 +248,7 @@ def step(solver: Solver, values: Values, line: int) -> Values:
 
 def look_up_attribute(solver: Solver, values: Values, name: str, line: int) -> Values:
     """An attribute of any of these."""
-    solver.crowd = crowd = count_instances(solver, values)
+    solver.crowd = crowd = min(count_instances(solver, values), count_owners(solver, values, name))
     found = {each for value in list(values) for each in attributes_of(solver, value, name, line)}
     solver.crowd = crowd
     return found

@@ -21,7 +21,7 @@ from typing import Any
 from deepseek_mm.code_graph.python_names import MODULE, Function, ScopeNames, bind_names, names_of_function
 
 Expression = list[Any] | None
-VERSION = 4  # of the facts; others are made anew
+VERSION = 5  # of the facts; others are made anew
 MOST_TEXT = 80  # letters of a text that is kept: names for getattr, keys
 MOST_DOC = 300
 OPERATORS = {
@@ -338,7 +338,10 @@ class FactReader:
         return ["y*", self.read(node.value), node.lineno]
 
     def read_subscript(self, node: ast.Subscript) -> Expression:
-        """a[b]"""
+        """a[b]; one that is deleted asks for nothing."""
+        if isinstance(node.ctx, ast.Del):
+            self.code.append(["e", ["o", "__delitem__", self.read(node.value), self.read(node.slice), node.lineno]])
+            return None
         return ["x", self.read(node.value), self.read(node.slice), node.lineno]
 
     def read_unary(self, node: ast.UnaryOp) -> Expression:

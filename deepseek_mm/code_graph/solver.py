@@ -160,4 +160,4 @@ def grade_targets(targets: int, sources: int) -> int:
     """How sure a link is of so many targets, found on values of so many kinds: what may be anything says little."""
     if targets <= 1 and sources <= 1:
         return CERTAIN
-    return LIKELY if sources <= FEW else BY_NAME
+    return LIKELY if targets <= 1 or sources <= FEW else BY_NAME
