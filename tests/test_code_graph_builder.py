@@ -173,7 +173,8 @@ def test_a_method_that_one_class_alone_has_is_likely_where_nothing_is_known_of_t
 
 def test_a_method_that_two_classes_have_is_told_by_its_name_only_where_nothing_is_known():
     graph = package_of(
-        a="class A:\n    def weigh_it(self): ...\nclass B:\n    def weigh_it(self): ...\ndef go(thing): thing.weigh_it()"
+        a="class A:\n    def weigh_it(self): ...\nclass B:\n    def weigh_it(self): ...",
+        b="def go(thing): thing.weigh_it()",
     )
     assert callers_of(graph, "A.weigh_it") == {}
     assert callers_of(graph, "A.weigh_it", "name") == {"go": "name"}

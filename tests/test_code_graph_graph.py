@@ -3,9 +3,11 @@
 from code_graphs import build_graph, graph_of, one, package_of, source_of
 
 SHOP = {
-    "shop__cart": "from shop.tax import add_tax\nclass Cart:\n    def total(self): return add_tax(1)\n    def empty(self): ...",
+    "shop__cart": "from shop.tax import add_tax\n"
+    "class Cart:\n    def total(self): return add_tax(1)\n    def empty(self): ...",
     "shop__tax": "def add_tax(x): return round_up(x)\ndef round_up(x): ...",
-    "tests__test_cart": "from shop.cart import Cart\ndef test_total(): assert Cart().total()\ndef test_empty(): Cart().empty()",
+    "tests__test_cart": "from shop.cart import Cart\n"
+    "def test_total(): assert Cart().total()\ndef test_empty(): Cart().empty()",
 }
 
 

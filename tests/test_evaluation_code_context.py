@@ -10,7 +10,13 @@ import pytest
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.code_graphs import commit_tasks
 from deepseek_mm.evaluation.code_graphs.code_context import TreeReader, VectorStore, evaluate_context
-from deepseek_mm.evaluation.code_graphs.commit_tasks import changed_pieces, is_dev, list_tasks, list_tree, measure_activity
+from deepseek_mm.evaluation.code_graphs.commit_tasks import (
+    changed_pieces,
+    is_dev,
+    list_tasks,
+    list_tree,
+    measure_activity,
+)
 
 PERSON = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
 FIRST = "def sort_photos(photos):\n    return photos\n\n\ndef paint(x):\n    return x\n"

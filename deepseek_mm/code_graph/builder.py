@@ -1,4 +1,4 @@
-"""Builds the graph from texts. Facts of a file are made once for each digest, so a change costs the files that changed."""
+"""Builds the graph from texts. Facts of a file are made once for each digest, so a change costs what changed."""
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence

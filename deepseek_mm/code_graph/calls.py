@@ -117,7 +117,9 @@ def count_instances(solver: Solver, values: Values) -> int:
         return len(instances)
     below = {each for value in instances if value[0] == "i" for each in solver.program.below(value[1])}
     declared = {value[1] for value in instances if value[0] == "i"}
-    return len({value[1] for value in instances if value[1] not in below and (value[0] == "i" or value[1] not in declared)})
+    return len(
+        {value[1] for value in instances if value[1] not in below and (value[0] == "i" or value[1] not in declared)}
+    )
 
 
 def count_owners(solver: Solver, values: Values, name: str) -> int:

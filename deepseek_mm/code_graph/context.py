@@ -101,7 +101,7 @@ def gather_context(
 
 
 def draw_map(pieces: Sequence[CodePiece], budget: int, count_tokens: CountTokens) -> str:
-    """Files in the order of their best piece, each with the signatures of its best pieces, as far as the budget goes."""
+    """Files in the order of their best piece, each with signatures of its best pieces, as far as the budget goes."""
     by_file: dict[str, list[CodePiece]] = {}
     for piece in pieces:
         found = by_file.setdefault(piece.path, [])

@@ -103,7 +103,7 @@ def eval_name_here(solver: Solver, node: Any) -> Values:
 
 
 def link_called(solver: Solver, function: Any, args: Arguments, crowd: int) -> None:
-    """Record what a call means: a definition that it names, one of its instances' methods, or a value from elsewhere."""
+    """Record what a call means: a definition that it names, a method of an instance, or a value from elsewhere."""
     if not solver.is_recording:
         return
     functions = [each for each in args.targets if solver.program.scopes[each].kind != "class"]
@@ -211,10 +211,9 @@ def eval_dict(solver: Solver, node: Any) -> Values:
     site = id(node)
     for key, value in zip(node[1], node[2], strict=True):
         given = evaluate(solver, value)
-        if key is None:
-            for each in list(given):
-                if each[0] == "D":
-                    solver.write(("E", site), solver.read(("E", each[1])))
+        unpacked = [each for each in given if each[0] == "D"] if key is None else []
+        for each in unpacked:
+            solver.write(("E", site), solver.read(("E", each[1])))
         solver.write(("K", site), evaluate(solver, key))
         solver.write(("E", site), given)
     return {("D", site)}

@@ -1,4 +1,4 @@
-"""Who changed lines last, in which commit and why: asked of git itself, in a repository that a stranger may have written.
+"""Who changed lines last, in which commit and why: asked of git, in a repository that a stranger may have written.
 
 Git runs nothing that the repository names: no hooks, monitors, filters, text conversions, pagers, signatures or
 fetches. Only what is committed is asked about, since looking at files in the working tree may run filters. The

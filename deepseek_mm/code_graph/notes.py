@@ -96,7 +96,7 @@ def read_generic(solver: Solver, note: Any, look: Any, owner: int) -> Values:
 
 
 def read_limit(solver: Solver, note: Any, look: Any, owner: int) -> Limit | None:
-    """The classes that an annotation allows, and names of what is not here; None where it allows what it does not name."""
+    """Classes that an annotation allows, and names of what is not here; None where it allows what it does not name."""
     parts = [note]
     classes: set[int] = set()
     names: set[str] = set()

@@ -1,6 +1,6 @@
-"""The scopes of all files in one numbering, with what classes inherit. The solver fills in what only inference knows."""
+"""The scopes of all files in one numbering, with what classes inherit. The solver adds what only inference knows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -99,7 +99,7 @@ class Program:
         """Classes with an attribute: the class and those above it in order, and those below."""
         known = self._having.setdefault(name, {})
         if owner not in known:
-            having = self.by_attribute.get(name, frozenset())
+            having: Set[int] = self.by_attribute.get(name, frozenset())
             found = [each for each in self.order(owner) if each in having]
             known[owner] = (found, sorted(having & self.below(owner) - set(found)))
         return known[owner]
@@ -147,10 +147,9 @@ class Program:
             found: set[int] = set()
             waiting = [owner]
             while waiting:
-                for child in self.children.get(waiting.pop(), ()):
-                    if child not in found:
-                        found.add(child)
-                        waiting.append(child)
+                new = self.children.get(waiting.pop(), set()) - found
+                found |= new
+                waiting.extend(new)
             self._below[owner] = frozenset(found | self._implementations(owner))
         return self._below[owner]
 

@@ -1,17 +1,17 @@
-"""What a Python file says, as plain lists: its definitions, and for each the expressions that may give or call something.
+"""What a Python file says, as plain lists: its definitions, and for each what may give or call something.
 
 Facts belong to the text alone, so they are kept by its digest; what they mean is for the solver to say. Nothing is
 imported or run: the text is parsed by `ast`, which refuses what is nested too deeply.
 
-Expressions are lists whose first item names their kind:
-  n scope name line | a base name line | c function args keywords line | x base index line | L items line | T items line |
-  D keys values | u choices | k type text | d scope | o method left right line | y value | y* value line | J prefix | w value | * value |
-  B value line (its truth is asked for) | S value line (it is made a text) | G target iterable line (a target of a
-  comprehension is bound, then its value) ; None says nothing
+Expressions are lists whose first item names their kind; None says nothing:
+  n scope name line | a base name line | c function args keywords line | x base index line | L items line |
+  T items line | D keys values | u choices | k type text | d scope | o method left right line | y value |
+  y* value line | J prefix | w value | * value | B value line (its truth is asked for) |
+  S value line (it is made a text)
 Statements likewise:
-  = target value line | for target iterable line | with target value line | r value | e value | : target annotation |
-  h name-expression annotation (isinstance) | ex target type | im name module attribute level line | im* module level
-  line | df scope
+  = target value line | for target iterable line | with target value line | r value | e value |
+  : target annotation | h name-expression annotation (isinstance) | ex target type |
+  im name module attribute level line | im* module level line | df scope
 """
 
 import ast

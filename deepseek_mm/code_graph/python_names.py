@@ -65,6 +65,6 @@ def bind_names(body: Iterable[ast.AST], scope: ScopeNames) -> None:
         elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
             waiting.extend(each for each in ast.walk(node) if isinstance(each, ast.NamedExpr))
         else:
-            if isinstance(node, ast.ExceptHandler) and node.name or isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
-                scope.bound.add(node.name)
+            named = isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name
+            scope.bound.update([named] if isinstance(named, str) else [])
             waiting.extend(ast.iter_child_nodes(node))

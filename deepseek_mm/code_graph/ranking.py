@@ -112,10 +112,7 @@ class PieceCorpus:
     @cached_property
     def edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
         """(E,) from, to and weight: a piece and what it uses, in both directions."""
-        if self._links is not None:
-            found = list(self._links)
-        else:
-            found = list(link_uses(self.pieces))
+        found = list(link_uses(self.pieces) if self._links is None else self._links)
         if not found:
             return np.zeros(0, int), np.zeros(0, int), np.zeros(0)
         source, target, weight = (np.array(column) for column in zip(*found, strict=True))
@@ -160,11 +157,9 @@ def link_uses(pieces: Sequence[CodePiece]) -> Iterable[tuple[int, int, float]]:
     for number, piece in enumerate(pieces):
         named.setdefault(piece.name, []).append(number)
     for number, piece in enumerate(pieces):
-        for name in piece.uses:
-            targets = named.get(name, ())
-            if len(targets) <= MOST_DEFINED:
-                for target in targets:
-                    yield number, target, 1.0 / len(targets)
+        meant = (named.get(name, ()) for name in piece.uses)
+        few = (targets for targets in meant if len(targets) <= MOST_DEFINED)
+        yield from ((number, target, 1.0 / len(targets)) for targets in few for target in targets)
 
 
 def spread(values: Floats) -> Floats:
@@ -192,7 +187,8 @@ def gather_files(corpus: PieceCorpus, score_P: Floats) -> Floats:
     """(P,) how good the best pieces of its file are together."""
     best = np.argsort(-score_P, kind="stable")[: 3 * SEEDS]
     sums = np.bincount(corpus.file_of[best], score_P[best] ** 2, len(corpus.files))
-    return np.sqrt(sums)[corpus.file_of]
+    gathered_P: Floats = np.sqrt(sums)[corpus.file_of]
+    return gathered_P
 
 
 def rank_pieces(

@@ -61,9 +61,13 @@ def limit_target(solver: Solver, scope: CodeScope, target: Any, note: Any) -> No
         limit_slot(solver, (scope.base + target[1], target[2]), note, owner)
         if scope.kind == "class":
             limit_slot(solver, ("A", scope.id, target[2]), note, owner)
-    elif target[0] == "a" and owner >= 0 and target[1] is not None and target[1][0] == "n":
-        if scope.facts.get("params", ())[:1] == [target[1][2]]:
-            limit_slot(solver, ("A", owner, target[2]), note, owner)
+    elif target[0] == "a" and owner >= 0 and scope.facts.get("params", ())[:1] == [name_of(target[1])]:
+        limit_slot(solver, ("A", owner, target[2]), note, owner)
+
+
+def name_of(node: Any) -> str:
+    """The name that an expression is; an empty one where it is none."""
+    return str(node[2]) if node is not None and node[0] == "n" else ""
 
 
 def limit_slot(solver: Solver, slot: Any, note: Any, owner: int) -> None:
@@ -114,6 +118,7 @@ def take_fixtures(solver: Solver, scope: CodeScope) -> None:
                 solver.link(number, "callback", LIKELY, scope.facts["lines"][1])
                 slot = ("E", number) if fixture.facts.get("yields") else ("R", number)
                 solver.write((scope.id, name), solver.read(slot))
+
 
 def assign(solver: Solver, target: Any, values: Values, line: int = 0) -> None:
     """Store values in a name, an attribute, an element or several of them."""

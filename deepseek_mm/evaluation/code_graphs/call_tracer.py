@@ -35,9 +35,8 @@ def note_call(frame: FrameType, event: str, arg: Any) -> None:
     if caller is None or not is_inside(caller.f_code):
         return
     code = frame.f_code
-    if code.co_flags & GENERATORS:
-        if frame.f_lasti > BEGINNING or not is_named(code.co_name, caller):
-            return
+    if code.co_flags & GENERATORS and (frame.f_lasti > BEGINNING or not is_named(code.co_name, caller)):
+        return
     pair = (caller.f_code, code)
     calls[pair] = calls.get(pair, 0) + 1
 
@@ -59,7 +58,7 @@ def pytest_sessionstart() -> None:
 def pytest_sessionfinish() -> None:
     """Write everything."""
     sys.setprofile(None)
-    threading.setprofile(None)  # type: ignore[arg-type]
+    threading.setprofile(None)
     rows = [[place_of(caller), place_of(called), count] for (caller, called), count in calls.items()]
     with open(OUTPUT, "w", encoding="utf-8") as file:
         json.dump(rows, file)

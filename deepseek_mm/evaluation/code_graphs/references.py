@@ -111,7 +111,8 @@ class ReferencesReport:
             for one in self.packages
         ]
         told = self.figures()
-        last = f"{told['drawn']} answers drawn: {told['drawn_seen']} seen in the trace, {told['drawn_named']} seen or named"
+        seen, named = told["drawn_seen"], told["drawn_named"]
+        last = f"{told['drawn']} answers drawn: {seen} seen in the trace, {named} seen or named"
         return "\n".join([head, *rows, last])
 
     def lines(self) -> list[str]:
