@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation.code_graphs import commit_tasks
-from deepseek_mm.evaluation.code_graphs.code_context import TreeReader, VectorStore, evaluate_context
+from deepseek_mm.evaluation.code_graphs.code_context import ContextTasks, TreeReader, VectorStore, evaluate_context
 from deepseek_mm.evaluation.code_graphs.commit_tasks import (
     changed_pieces,
     is_dev,
@@ -86,7 +86,7 @@ def test_no_task_is_in_both_parts(repository, monkeypatch):
 
 def test_recall_counts_changed_functions_among_the_first(repository, tmp_path):
     space = Space()
-    report = json.loads(evaluate_context(repository, "test", tmp_path / "work", space).json())
+    report = json.loads(evaluate_context(ContextTasks(repository=repository), tmp_path / "work", space).json())
     assert (report["tasks"], report["ours"]["pieces_10"], report["bm25"]["files_30"]) == (1, 1.0, 1.0)
     assert space.embedded == 3
 

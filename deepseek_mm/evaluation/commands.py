@@ -259,7 +259,7 @@ def score_screenshots(args: Namespace, desk: Desk) -> EvaluationReport:
     )
     from deepseek_mm.parse.packages import packages
 
-    work, shots = args.work.absolute(), read_shots(args.split or "test")[:: args.every]
+    work, shots = (args.work or WORK).absolute(), read_shots(args.split or "test")[:: args.every]
     installed = list(packages())
     copy_sources(list(read_licences(list_packages(), installed)), installed, work / "repository")
     desk.note(f"drawing {len(shots)} pictures into {work / 'pictures'}")
@@ -384,6 +384,7 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "scenes": score_scenes,
     "code-search": score_code_search,
     "references": code_commands.score_references,
+    "code-context": code_commands.score_context,
     "screenshot": score_screenshots,
     "lm": model_commands.score_models,
     "quant": model_commands.score_schemes,
@@ -449,13 +450,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_natural_arguments(parser)
     text_commands.add_text_arguments(parser)
     code_commands.add_graph_arguments(parser)
-    parser.add_argument_group("screenshot").add_argument(
-        "--work",
-        metavar="FOLDER",
-        type=Path,
-        default=WORK,
-        help=f"where sources, library and pictures are kept for the next run ({WORK})",
-    )
     add_settings(parser, data=False)
 
 
@@ -470,13 +464,18 @@ def add_thing_arguments(parser: ArgumentParser) -> None:
 
 def add_natural_arguments(parser: ArgumentParser) -> None:
     """Folders that questions as people type them are asked of."""
-    group = parser.add_argument_group("natural, search")
+    group = parser.add_argument_group("natural, search, code-context")
     group.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
     group.add_argument(
         "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"
     )
     group.add_argument("--documents", metavar="FOLDER", type=Path, help="documents to index")
-    group.add_argument("--repository", metavar="FOLDER", type=Path, help="code to index")
+    group.add_argument(
+        "--repository",
+        metavar="FOLDER",
+        type=Path,
+        help="code to index; code-context: a clone with its history (this folder)",
+    )
 
 
 def add_commands(register: Callable[..., object]) -> None:

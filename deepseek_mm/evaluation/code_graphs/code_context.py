@@ -183,18 +183,22 @@ def embed_all(
     vectors.add(texts, note)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContextTasks:
+    """Which tasks."""
+
+    repository: Path
+    split: str = "test"
+    most: int = 100
+    until: str = "HEAD"
+
+
 def evaluate_context(
-    repository: Path,
-    split: str,
-    work: Path,
-    space: EmbeddingModel,
-    *,
-    most: int = 100,
-    until: str = "HEAD",
-    note: Callable[[str], None] = lambda text: None,
+    chosen: ContextTasks, work: Path, space: EmbeddingModel, note: Callable[[str], None] = lambda text: None
 ) -> ContextReport:
     """Rank the pieces of each task's tree, in both ways."""
-    tasks = list_tasks(repository, split, most, until=until)
+    repository = chosen.repository
+    tasks = list_tasks(repository, chosen.split, chosen.most, until=chosen.until)
     reader, vectors = TreeReader(repository), VectorStore(work, space)
     embed_all(tasks, repository, reader, vectors, note)
     ours, plain = [], []
@@ -205,7 +209,7 @@ def evaluate_context(
         ours.append(score_ranking(prepared, combine_signs(prepared.corpus, prepared.signs, RankingWeights())))
         plain.append(score_ranking(prepared, prepared.plain_P))
         note(f"{n} of {len(tasks)} tasks")
-    return ContextReport(split=split, tasks=len(ours), ours=mean_scores(ours), bm25=mean_scores(plain))
+    return ContextReport(split=chosen.split, tasks=len(ours), ours=mean_scores(ours), bm25=mean_scores(plain))
 
 
 def score_ranking(prepared: PreparedTask, score_P: NDArray[np.float64]) -> TaskScore:
