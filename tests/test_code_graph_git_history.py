@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from deepseek_mm.code_graph import git_history
-from deepseek_mm.code_graph.git_history import GitHistory
+from deepseek_mm.code_graph.git_history import GitHistory, read_new_lines
 
 PERSON = {
     "GIT_AUTHOR_NAME": "Ann",
@@ -19,6 +19,9 @@ PERSON = {
 def git(folder, *words, at=1_700_000_000):
     when = {"GIT_AUTHOR_DATE": f"{at} +0000", "GIT_COMMITTER_DATE": f"{at} +0000"}
     subprocess.run(["git", "-C", str(folder), *words], env=os.environ | PERSON | when, check=True, capture_output=True)
+
+
+DIFF = "diff --git a/ui/a.py b/ui/a.py\n@@ -3 +3,2 @@ def a():\n-x\n+y\n+z\n@@ -9,2 +9,0 @@\n-x\n-y\n"
 
 
 @pytest.fixture
@@ -153,4 +156,6 @@ def test_files_that_changed_lately_are_the_busiest(repository):
     git(repository, "add", "-A")
     git(repository, "commit", "-q", "-m", "another")
     activity = GitHistory([repository]).measure_activity(str(repository), half_life=1)
+    assert GitHistory([repository]).find_fresh_lines(str(repository))[0][1] == {}  # no five commits
+    assert read_new_lines(DIFF) == {"ui/a.py": {3, 4, 9}}
     assert activity == {str(repository / "b.py"): 1.0, str(repository / "a.py"): 0.75}

@@ -6,7 +6,7 @@ from code_graphs import build_graph, source_of
 
 from deepseek_mm.code_graph.context import draw_map, estimate_tokens, gather_context, make_corpus
 from deepseek_mm.code_graph.pieces import cut_pieces, stem_word, stem_words
-from deepseek_mm.code_graph.ranking import Postings, RankingWeights, link_uses, rank_pieces
+from deepseek_mm.code_graph.ranking import KnownSigns, RankingWeights, link_uses, rank_pieces, score_bm25
 
 FILES = [
     source_of(
@@ -67,13 +67,11 @@ def test_identifiers_are_found_by_their_parts():
 
 
 def test_bm25_is_as_worked_out_by_hand():
-    postings = Postings()
-    postings.add({"a": 2, "b": 1})
-    postings.add({"b": 1})
     rarity = np.log(1 + 1.5 / 1.5)
     norm = 1.2 * (0.25 + 0.75 * 3 / 2)
-    assert postings.score(["a"]) == pytest.approx([rarity * 2 * 2.2 / (2 + norm), 0.0])
-    assert Postings().score(["a"]).shape == (0,)
+    found = score_bm25([np.array([2.0, 0.0])], np.array([3.0, 1.0]))
+    assert found == pytest.approx([rarity * 2 * 2.2 / (2 + norm), 0.0])
+    assert score_bm25([], np.zeros(0)).shape == (0,)
 
 
 def test_words_of_names_and_docstrings_lead_to_a_piece():
@@ -110,9 +108,11 @@ def test_vectors_and_activity_move_pieces_up():
     where = [piece.qualified for piece in corpus.pieces].index("paint")
     vectors = np.zeros(len(corpus.pieces))
     vectors[where] = 1.0
-    assert names(rank_pieces(corpus, "zzz", vectors_P=vectors))[0] == "paint"
-    busy = rank_pieces(corpus, "zzz", activity={"web/page.js": 2.0})
+    assert names(rank_pieces(corpus, "zzz", KnownSigns(vectors_P=vectors)))[0] == "paint"
+    busy = rank_pieces(corpus, "zzz", KnownSigns(activity={"web/page.js": 2.0}))
     assert names(busy)[0] == "drawHead"
+    fresh = rank_pieces(corpus, "zzz", KnownSigns(fresh_lines=[(0.5, {"shop/tools.py": {6}})]))
+    assert names(fresh)[0] == "paint"
 
 
 def test_nothing_is_found_for_words_that_nobody_uses_and_in_no_code():

@@ -4,12 +4,12 @@ The map follows the idea of aider's repository map (https://aider.chat/docs/repo
 order of a personalised PageRank; the code here is our own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.pieces import CodePiece, cut_pieces
-from deepseek_mm.code_graph.ranking import Floats, PieceCorpus, RankedPiece, rank_pieces
+from deepseek_mm.code_graph.ranking import NOTHING_KNOWN, KnownSigns, PieceCorpus, RankedPiece, rank_pieces
 from deepseek_mm.code_graph.records import CALLS, SourceText
 
 MAP_SHARE = 0.3  # of the budget
@@ -81,16 +81,15 @@ def gather_context(
     task: str,
     corpus: PieceCorpus,
     budget: int,
+    known: KnownSigns = NOTHING_KNOWN,
     *,
-    vectors_P: Floats | None = None,
-    activity: Mapping[str, float] | None = None,
     count_tokens: CountTokens = estimate_tokens,
 ) -> CodeContext:
     """The map and the bodies for a task in at most `budget` tokens.
 
-    `vectors_P` are cosines of the task with the pieces of the corpus, `activity` how much each file changed lately.
+    `known` says what vectors and the history tell of the pieces of the corpus.
     """
-    ranked = rank_pieces(corpus, task, vectors_P=vectors_P, activity=activity)
+    ranked = rank_pieces(corpus, task, known)
     shown = draw_map([each.piece for each in ranked[:MAPPED]], int(budget * MAP_SHARE), count_tokens)
     left = budget - (count_tokens(shown) if shown else 0)
     bodies = choose_bodies([each.piece for each in ranked], left, count_tokens)

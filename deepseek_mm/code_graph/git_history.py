@@ -51,6 +51,9 @@ QUIET = {
     "LC_ALL": "C",
 }
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")  # variables of this process that git sees
+NEW_LINES = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))?", re.MULTILINE)
+MOST_FRESH = 100_000  # lines of one hunk
+FRESH_WINDOWS = ((5, 0.12), (20, 0.29), (60, 0.59))  # commits back, and what a change in them counts
 HEAD = re.compile(r"^([0-9a-f]{40,64}) \d+ (\d+)(?: \d+)?$")
 
 
@@ -137,6 +140,19 @@ class GitHistory:
                 found[path] = found.get(path, 0.0) + 0.5 ** (age / half_life)
         return found
 
+    def find_fresh_lines(self, folder: str) -> list[tuple[float, dict[str, set[int]]]]:
+        """For each window of the last commits its weight, and absolute path -> lines that changed in it."""
+        place = self._place(os.path.join(folder, "."))
+        if place is None:
+            return []
+        top, _ = place
+        found = []
+        for back, weight in FRESH_WINDOWS:
+            words = ["diff", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", f"HEAD~{back}", "HEAD"]
+            lines = read_new_lines(self._ask(top, words) or "")
+            found.append((weight, {str(top / path): rows for path, rows in lines.items()}))
+        return found
+
     def _place(self, path: str) -> tuple[Path, str] | None:
         """The repository's folder and the path in it; None outside of what may be read."""
         real = Path(os.path.realpath(path))
@@ -200,6 +216,17 @@ def read_bounded(process: "subprocess.Popen[bytes]") -> str | None:
     finally:
         timer.cancel()
         process.kill()
+
+
+def read_new_lines(diff: str) -> dict[str, set[int]]:
+    """Path -> lines that a diff without context adds or changes; where it only removes, the line before."""
+    found: dict[str, set[int]] = {}
+    for part in re.split(r"^diff --git ", diff, flags=re.MULTILINE)[1:]:
+        path = part.partition("\n")[0].rpartition(" b/")[2]
+        for hunk in NEW_LINES.finditer(part):
+            first, count = int(hunk[1]), min(int(hunk[2] or 1), MOST_FRESH)
+            found.setdefault(path, set()).update(range(first, first + max(count, 1)))
+    return found
 
 
 def is_plain_repository(folder: Path) -> bool:

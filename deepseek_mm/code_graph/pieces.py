@@ -35,6 +35,7 @@ class CodePiece:
     signature: str
     text: str
     words: Mapping[str, int]  # stem -> times
+    size: int  # of all words
     named: frozenset[str]  # stems of its name
     told: frozenset[str]  # stems of its docstring
     uses: frozenset[str]  # names that it calls or mentions
@@ -121,6 +122,7 @@ def make_piece(
     """A piece with its words counted."""
     line, own, last = lines
     text = "\n".join(rows[row - 1] for row in own)
+    words = stem_words(text)[:MOST_WORDS]
     return CodePiece(
         path=path,
         name=names[-1],
@@ -132,7 +134,8 @@ def make_piece(
         doc=doc,
         signature=read_signature(rows, line),
         text=text,
-        words=Counter(stem_words(text)[:MOST_WORDS]),
+        words=Counter(words),
+        size=len(words),
         named=frozenset(stem_words(" ".join(names))),
         told=frozenset(stem_words(doc)),
         uses=frozenset(re.findall(r"[A-Za-z_]\w{2,}", text)) - {names[-1]},

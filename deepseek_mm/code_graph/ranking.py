@@ -9,9 +9,8 @@ Shape key:  P pieces, E edges of the graph
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +22,7 @@ Floats = NDArray[np.float64]
 K1, B = 1.2, 0.75
 MOST_DEFINED = 6  # pieces of one name, beyond which a use of the name says nothing
 DAMPING, ROUNDS = 0.7, 12
+NO_LINES: frozenset[int] = frozenset()
 SEEDS = 30  # pieces that the walk begins at
 STOP = frozenset(stem_words(
     "a an and are as at be been by can do does for from has have he how if in into is it its more no not of on one or "
@@ -33,17 +33,30 @@ STOP = frozenset(stem_words(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RankingWeights:
-    """What each sign counts; signs are between 0 and 1."""
+    """What each sign counts; signs are between 0 and 1. Chosen on 61 commits that nothing is reported of."""
 
-    words: float = 1.0
-    names: float = 0.6
-    told: float = 0.4
+    words: float = 0.6
+    names: float = 0.0  # adds nothing to words, which have the name as well
+    told: float = 0.15
     file: float = 0.8
-    path: float = 0.5
+    path: float = 0.3
     vectors: float = 1.2
+    file_vectors: float = 0.5  # of the best piece of its file
     activity: float = 0.4
-    graph: float = 0.6
-    together: float = 0.5  # other good pieces in the same file
+    fresh: float = 0.85
+    graph: float = 0.2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownSigns:
+    """What is known of pieces besides their text."""
+
+    vectors_P: Floats | None = None  # cosines of the task with each piece
+    activity: Mapping[str, float] = field(default_factory=dict)  # path -> how much it changed lately
+    fresh_lines: Sequence[tuple[float, Mapping[str, Set[int]]]] = ()  # weight, and path -> lines that changed lately
+
+
+NOTHING_KNOWN = KnownSigns()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,36 +67,18 @@ class RankedPiece:
     score: float
 
 
-@dataclass(kw_only=True, slots=True)
-class Postings:
-    """An index of words."""
-
-    lengths: list[int] = field(default_factory=list)
-    places: dict[str, list[tuple[int, int]]] = field(default_factory=dict)  # stem -> (document, times)
-
-    def add(self, words: Mapping[str, int]) -> None:
-        """One more document."""
-        number = len(self.lengths)
-        self.lengths.append(sum(words.values()))
-        for word, times in words.items():
-            self.places.setdefault(word, []).append((number, times))
-
-    def score(self, asked: Iterable[str]) -> Floats:
-        """BM25 of every document for these words."""
-        count = len(self.lengths)
-        scores = np.zeros(count)
-        if not count:
-            return scores
-        lengths = np.asarray(self.lengths, float)
-        norms = K1 * (1 - B + B * lengths / max(1.0, lengths.mean()))
-        for word in asked:
-            found = self.places.get(word)
-            if not found:
-                continue
-            at, times = np.array(found).T
-            rarity = math.log(1 + (count - len(found) + 0.5) / (len(found) + 0.5))
-            scores[at] += rarity * times * (K1 + 1) / (times + norms[at])
+def score_bm25(times_W: Sequence[Floats], lengths: Floats) -> Floats:
+    """BM25 of every document, of how often it has each of the words that are asked for."""
+    scores: Floats = np.zeros(len(lengths))
+    if not len(lengths):
         return scores
+    norms = K1 * (1 - B + B * lengths / max(1.0, float(lengths.mean())))
+    for times in times_W:
+        found = int(np.count_nonzero(times))
+        if found:
+            rarity = math.log(1 + (len(lengths) - found + 0.5) / (found + 0.5))
+            scores += rarity * times * (K1 + 1) / (times + norms)
+    return scores
 
 
 class PieceCorpus:
@@ -93,21 +88,21 @@ class PieceCorpus:
         """`links` are (from, to, weight) between numbers of pieces; without them names that are used are looked up."""
         self.pieces = tuple(pieces)
         self._links = links
-        self._words, self._names, self._told, self._paths, self._whole = (Postings() for _ in range(5))
         self.files = list(dict.fromkeys(piece.path for piece in self.pieces))
         numbers = {path: number for number, path in enumerate(self.files)}
         self.file_of = np.array([numbers[piece.path] for piece in self.pieces], int)
-        whole: list[Counter[str]] = [Counter() for _ in self.files]
-        for piece, file in zip(self.pieces, self.file_of, strict=True):
-            words = Counter(piece.words)
-            words.update(stem_words(piece.path))
-            self._words.add(words)
-            self._names.add(dict.fromkeys(piece.named, 1))
-            self._told.add(dict.fromkeys(piece.told, 1))
-            whole[file].update(piece.words)
-        for path, words in zip(self.files, whole, strict=True):
-            self._whole.add(words)
-            self._paths.add(dict.fromkeys(stem_words(path), 1))
+        self._sizes = np.array([piece.size for piece in self.pieces], float)
+        self._paths = [frozenset(stem_words(path)) for path in self.files]
+
+    def count_word(self, word: str) -> Floats:
+        """(P,) how often each piece has a word."""
+        return np.fromiter((piece.words.get(word, 0) for piece in self.pieces), float, len(self.pieces))
+
+    def count_paths(self, word: str) -> Floats:
+        """(P,) 1 where the path of its file has a word."""
+        found = np.fromiter((word in path for path in self._paths), float, len(self._paths))
+        counted_P: Floats = found[self.file_of]
+        return counted_P
 
     @cached_property
     def edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
@@ -120,22 +115,41 @@ class PieceCorpus:
 
     def score_words(self, task: str) -> Floats:
         """(P,) BM25 over the words of each piece and its path, which all else is measured by."""
-        return self._words.score(dict.fromkeys(stem_words(task)))
+        asked = dict.fromkeys(stem_words(task))
+        lengths = self._sizes + np.array([len(path) for path in self._paths], float)[self.file_of]
+        return score_bm25([self.count_word(word) + self.count_paths(word) for word in asked], lengths)
 
-    def signs(self, task: str, vectors_P: Floats | None, activity: Mapping[str, float]) -> dict[str, Floats]:
+    def signs(self, task: str, known: KnownSigns = NOTHING_KNOWN) -> dict[str, Floats]:
         """Sign -> (P,) between 0 and 1."""
         asked = [word for word in dict.fromkeys(stem_words(task)) if word not in STOP]
-        busy = np.array([activity.get(path, 0.0) for path in self.files])
+        times = [self.count_word(word) for word in asked]
+        in_files = [self._sum_files(each) for each in times]
+        whole = self._sum_files(self._sizes)
+        busy = np.array([known.activity.get(path, 0.0) for path in self.files])
+        vectors = np.zeros(len(self.pieces)) if known.vectors_P is None else np.maximum(known.vectors_P, 0.0)
+        of_files = np.zeros(len(self.files))
+        np.maximum.at(of_files, self.file_of, vectors)
         found = {
-            "words": self._words.score(asked),
-            "names": self._names.score(asked),
-            "told": self._told.score(asked),
-            "file": self._whole.score(asked)[self.file_of],
-            "path": self._paths.score(asked)[self.file_of],
+            "words": score_bm25(times, self._sizes),
+            "names": self._score_sets(asked, [piece.named for piece in self.pieces]),
+            "told": self._score_sets(asked, [piece.told for piece in self.pieces]),
+            "file": score_bm25(in_files, whole)[self.file_of],
+            "path": self._score_sets(asked, self._paths)[self.file_of],
             "activity": busy[self.file_of] if len(busy) else busy,
-            "vectors": np.zeros(len(self.pieces)) if vectors_P is None else np.maximum(vectors_P, 0.0),
+            "vectors": vectors,
+            "file_vectors": of_files[self.file_of] if len(of_files) else of_files,
+            "fresh": mark_fresh(self.pieces, known.fresh_lines),
         }
         return {name: spread(values) for name, values in found.items()}
+
+    def _sum_files(self, values_P: Floats) -> Floats:
+        """Over the pieces of each file."""
+        return np.asarray(np.bincount(self.file_of, values_P, len(self.files)), float)
+
+    def _score_sets(self, asked: Sequence[str], sets: Sequence[frozenset[str]]) -> Floats:
+        """BM25 of sets of words."""
+        lengths = np.array([len(each) for each in sets], float)
+        return score_bm25([np.array([float(word in each) for each in sets]) for word in asked], lengths)
 
     def walk(self, start_P: Floats) -> Floats:
         """(P,) where a walk over the graph is found that begins anew at `start_P`."""
@@ -169,7 +183,7 @@ def spread(values: Floats) -> Floats:
 
 
 def combine_signs(corpus: PieceCorpus, signs: Mapping[str, Floats], weights: RankingWeights) -> Floats:
-    """(P,) The weighted sum, then what the graph and the file add."""
+    """(P,) The weighted sum, then what the graph adds."""
     score: Floats = np.zeros(len(corpus.pieces))
     for name, values in signs.items():
         score = score + getattr(weights, name) * values
@@ -179,35 +193,24 @@ def combine_signs(corpus: PieceCorpus, signs: Mapping[str, Floats], weights: Ran
     best = np.argsort(-score, kind="stable")[:SEEDS]
     start = np.zeros(len(score))
     start[best] = score[best] ** 2
-    score = score + weights.graph * spread(np.sqrt(corpus.walk(start)))
-    return score + weights.together * spread(gather_files(corpus, score))
+    return score + weights.graph * spread(np.sqrt(corpus.walk(start)))
 
 
-def gather_files(corpus: PieceCorpus, score_P: Floats) -> Floats:
-    """(P,) how good the best pieces of its file are together."""
-    best = np.argsort(-score_P, kind="stable")[: 3 * SEEDS]
-    sums = np.bincount(corpus.file_of[best], score_P[best] ** 2, len(corpus.files))
-    gathered_P: Floats = np.sqrt(sums)[corpus.file_of]
-    return gathered_P
+def mark_fresh(pieces: Sequence[CodePiece], windows: Sequence[tuple[float, Mapping[str, Set[int]]]]) -> Floats:
+    """(P,) the weights of the windows of time in which lines of a piece changed."""
+    return np.array(
+        [
+            sum(weight for weight, lines in windows if not lines.get(piece.path, NO_LINES).isdisjoint(piece.own))
+            for piece in pieces
+        ],
+        float,
+    )
 
 
 def rank_pieces(
-    corpus: PieceCorpus,
-    task: str,
-    *,
-    vectors_P: Floats | None = None,
-    activity: Mapping[str, float] | None = None,
-    weights: RankingWeights | None = None,
+    corpus: PieceCorpus, task: str, known: KnownSigns = NOTHING_KNOWN, weights: RankingWeights | None = None
 ) -> list[RankedPiece]:
-    """The pieces that a task is about, best first; those that nothing speaks for are left out.
-
-    `vectors_P` are cosines of the task with each piece; `activity` says how much a file changed lately.
-    """
-    weights = weights or RankingWeights()
-    score = combine_signs(corpus, corpus.signs(task, vectors_P, activity or {}), weights)
+    """The pieces that a task is about, best first; those that nothing speaks for are left out."""
+    score = combine_signs(corpus, corpus.signs(task, known), weights or RankingWeights())
     order = np.argsort(-score, kind="stable")
     return [RankedPiece(piece=corpus.pieces[n], score=float(score[n])) for n in order if score[n] > 0]
-
-
-Embed = Callable[[Sequence[str]], Floats]
-SIGNS = tuple(each.name for each in fields(RankingWeights))

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_mm.code_graph.git_history import FRESH_WINDOWS
 from deepseek_mm.code_graph.pieces import CodePiece, cut_pieces
-from deepseek_mm.code_graph.ranking import PieceCorpus, RankingWeights, combine_signs
+from deepseek_mm.code_graph.ranking import KnownSigns, PieceCorpus, RankingWeights, combine_signs
 from deepseek_mm.code_graph.records import SourceText
 from deepseek_mm.embeddings.code import code_text
 from deepseek_mm.embeddings.space import EmbeddingModel
@@ -25,6 +26,7 @@ from deepseek_mm.evaluation.code_graphs.commit_tasks import (
     CommitTask,
     TreeFile,
     changed_pieces,
+    find_fresh_lines,
     list_tasks,
     list_tree,
     measure_activity,
@@ -115,6 +117,7 @@ class TreeReader:
     def __init__(self, repository: Path) -> None:
         self._repository = repository
         self._known: dict[tuple[str, str], tuple[CodePiece, ...]] = {}
+        self._digests: dict[int, str] = {}
 
     def read(self, tree: Sequence[TreeFile]) -> list[CodePiece]:
         """All pieces of a tree, in its order."""
@@ -124,6 +127,13 @@ class TreeReader:
             source = SourceText(path=file.path, text=texts[file.digest], digest=file.digest)
             self._known[file.path, file.digest] = tuple(cut_pieces(source))
         return [piece for file in tree for piece in self._known[file.path, file.digest]]
+
+    def digest(self, piece: CodePiece) -> str:
+        """Which vector a piece has that was read here."""
+        known = self._digests.get(id(piece))
+        if known is None:
+            known = self._digests[id(piece)] = digest_of(text_to_embed(piece))
+        return known
 
 
 def text_to_embed(piece: CodePiece) -> str:
@@ -153,14 +163,18 @@ def prepare_task(task: CommitTask, repository: Path, reader: TreeReader, vectors
     """Everything that a ranking needs."""
     pieces = reader.read(list_tree(repository, task.parent))
     corpus = PieceCorpus(pieces)
-    cosines_P = vectors.cosines(task.text, [digest_of(text_to_embed(piece)) for piece in pieces]) if vectors else None
-    activity = measure_activity(repository, task.parent)
+    cosines_P = vectors.cosines(task.text, [reader.digest(piece) for piece in pieces]) if vectors else None
+    known = KnownSigns(
+        vectors_P=cosines_P,
+        activity=measure_activity(repository, task.parent),
+        fresh_lines=[(weight, find_fresh_lines(repository, task.parent, back)) for back, weight in FRESH_WINDOWS],
+    )
     return PreparedTask(
         task=task,
         corpus=corpus,
         changed=frozenset(changed_pieces(task, pieces)),
         plain_P=corpus.score_words(task.text),
-        signs=corpus.signs(task.text, cosines_P, activity),
+        signs=corpus.signs(task.text, known),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepseek_mm.code_graph.git_history import read_new_lines
 from deepseek_mm.code_graph.pieces import CodePiece
 from deepseek_mm.errors import ConfigError
 
@@ -155,3 +156,12 @@ def measure_activity(repository: Path, commit: str) -> dict[str, float]:
         for name in names.split():
             found[name] = found.get(name, 0.0) + 0.5 ** (age / HALF_LIFE)
     return found
+
+
+def find_fresh_lines(repository: Path, commit: str, back: int) -> dict[str, set[int]]:
+    """Lines of a commit's files that changed in so many commits before it; none where there are not so many."""
+    try:
+        words = ["diff", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", f"{commit}~{back}", commit]
+        return read_new_lines(run_git(repository, *words, "--", *FOLDERS))
+    except ConfigError:
+        return {}
