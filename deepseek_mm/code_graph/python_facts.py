@@ -35,7 +35,7 @@ OPERATORS = {
 
 def read_facts(text: str) -> dict[str, Any]:
     """The facts of a file's text: {"scopes": [scope]}. SyntaxError, ValueError, RecursionError or MemoryError."""
-    reader = FactReader()
+    reader = FactReader(has_walrus=":=" in text)
     reader.read_module(ast.parse(text))
     return {"scopes": reader.scopes}
 
@@ -43,9 +43,9 @@ def read_facts(text: str) -> dict[str, Any]:
 class FactReader:
     """Writes the facts of one file."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_walrus: bool) -> None:
         self.scopes: list[dict[str, Any]] = []
-        self.names: ScopeNames = ScopeNames(number=MODULE, parent=None)
+        self.names: ScopeNames = ScopeNames(number=MODULE, parent=None, has_walrus=has_walrus)
         self.inner: list[dict[str, str]] = []  # names of comprehensions -> names that are theirs alone
         self.code: list[Any] = []
         self.count = 0
@@ -158,7 +158,7 @@ class FactReader:
         lines = (first, node.lineno, node.end_lineno or node.lineno)
         self.code = self.add_scope(kind="class", name=node.name, parent=outer.number, lines=lines, doc=doc_of(node))
         self.scopes[number] |= {"decorators": decorators, "bases": bases, "metas": metas}
-        self.names = ScopeNames(number=number, parent=outer, is_class=True)
+        self.names = ScopeNames(number=number, parent=outer, is_class=True, has_walrus=outer.has_walrus)
         bind_names(node.body, self.names)
         self.read_body(node.body)
         self.names, self.code = outer, code

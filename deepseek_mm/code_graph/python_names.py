@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 OPENS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+TARGETS = (ast.Tuple, ast.List, ast.Starred)  # expressions that hold names to be bound
 MODULE = 0
 
 
@@ -21,6 +22,7 @@ class ScopeNames:
     is_class: bool = False
     bound: set[str] = field(default_factory=set)
     shared: dict[str, str] = field(default_factory=dict)  # name -> "global" or "nonlocal"
+    has_walrus: bool = False  # the file has := somewhere, so expressions may bind names
 
     def resolve(self, name: str) -> int:
         """The number of the scope whose name this is; the module's for what no scope binds."""
@@ -38,7 +40,7 @@ class ScopeNames:
 
 def names_of_function(node: Function, number: int, parent: ScopeNames) -> ScopeNames:
     """A function's parameters and whatever its body binds."""
-    scope = ScopeNames(number=number, parent=parent)
+    scope = ScopeNames(number=number, parent=parent, has_walrus=parent.has_walrus)
     args = node.args
     scope.bound.update(arg.arg for arg in (*args.posonlyargs, *args.args, *args.kwonlyargs))
     scope.bound.update(arg.arg for arg in (args.vararg, args.kwarg) if arg is not None)
@@ -55,6 +57,8 @@ def bind_names(body: Iterable[ast.AST], scope: ScopeNames) -> None:
         if isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Store):
                 scope.bound.add(node.id)
+        elif isinstance(node, ast.expr) and not (scope.has_walrus or isinstance(node, TARGETS)):
+            continue
         elif isinstance(node, ast.Import | ast.ImportFrom):
             scope.bound.update(alias.asname or alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.Global | ast.Nonlocal):

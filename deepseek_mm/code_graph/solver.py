@@ -45,6 +45,7 @@ class Solver:
         self.is_recording = self.is_guessing = False
         self.crowd = 0  # instances of how many classes may stand before the last dot
         self.limits: dict[Slot, Limit] = {}  # what an annotation allows
+        self._allowed: dict[Limit, dict[int, bool]] = {}
         self.decorated: set[Value] = set()  # functions that went through a decorator, and are not what that gives
         self.puzzled: set[int] = set()  # scopes in which something is called of which nothing is known
         self._waiting: deque[int] = deque()
@@ -97,6 +98,7 @@ class Solver:
 
     def enqueue_seen(self) -> None:
         """After what classes inherit has changed."""
+        self._allowed.clear()
         self.enqueue(list(self._visits))
 
     def read(self, slot: Slot) -> Values:
@@ -127,15 +129,18 @@ class Solver:
 
     def within(self, values: Values, limit: Limit) -> Values:
         """Without instances that an annotation does not allow."""
-        classes, names = limit
-        return {
-            value
-            for value in values
-            if value[0] not in INSTANCES
-            or not classes.isdisjoint(self.program.order(value[1]))
-            or any(value[1] in self.program.below(each) for each in classes)
-            or not names.isdisjoint(self.program.foreign_names(value[1]))
-        }
+        return {value for value in values if value[0] not in INSTANCES or self._allows(limit, value[1])}
+
+    def _allows(self, limit: Limit, owner: int) -> bool:
+        known = self._allowed.setdefault(limit, {})
+        if owner not in known:
+            classes, names = limit
+            known[owner] = (
+                not classes.isdisjoint(self.program.order(owner))
+                or any(owner in self.program.below(each) for each in classes)
+                or not names.isdisjoint(self.program.foreign_names(owner))
+            )
+        return known[owner]
 
     def add_attribute(self, owner: int, name: str) -> None:
         """Note that instances of a class have an attribute that its own methods do not store."""
