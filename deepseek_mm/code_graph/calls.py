@@ -38,10 +38,6 @@ class Arguments:
         """A value by its place."""
         return self.places[place] if place < len(self.places) else self.rest
 
-    def get_named(self, place: int, word: str) -> Values:
-        """A value by its place or its word."""
-        return self.words.get(word, NOTHING) or self.at(place)
-
     def values(self) -> list[Values]:
         """All of them."""
         return [*self.places, self.rest, *self.words.values()]
