@@ -1,11 +1,15 @@
 """What people ask about a small library of code, file by file as it lies on disk, and what they are told."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from code_house import put_code
 from rag_house import build
 from sentences import encode
 
 from deepseek_mm.answering.code.coder import CodeModels, Coder
+from deepseek_mm.answering.code.graphs import LibraryGraphs
 from deepseek_mm.answering.code.skill import SURELY_CODE, CodeSkill
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import QuestionContext
@@ -159,3 +163,26 @@ def test_where_the_library_holds_code_alone_whatever_is_no_talk_is_about_it(hous
         question=Question(text="when does the first one leave?"), program=parse("x"), act=Act(kind="look", text="x")
     )
     assert skill.recognise(case) == SURELY_CODE
+
+
+def test_who_changed_something_last_is_asked_of_git_where_there_is_a_repository(coder, house):
+    folder = Path(next(iter(house.store.sources(limit=1))).path).parent.parent
+    ana = ("-c", "user.name=Ana", "-c", "user.email=ana@example.org")
+    for words in (("init", "-q"), ("add", "ferries"), (*ana, "commit", "-qm", "ferries go")):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    text = told(coder, "who changed next_ferry last?")
+    assert text.startswith("`next_ferry` in times.py:9-13 was changed last by Ana on 20")
+    assert '("ferries go", ' in text
+    assert "Ana" in told(coder, "who wrote tickets.py")
+
+
+def test_what_happens_from_a_function_on_is_told_call_by_call(coder):
+    text = told(coder, "what happens when `sell` is called?")
+    assert "From `sell` in tickets.py:8-12 on this happens" in text
+    assert "`sell` calls `next_ferry` in tickets.py:12" in text
+
+
+def test_an_agent_reads_signatures_and_bodies_for_a_task(house):
+    text = LibraryGraphs(house.store, house.config.parse).draw_context("leave in a storm, pause between ferries", 400)
+    assert "next_ferry" in text
+    assert len(text.split()) < 400

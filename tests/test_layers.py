@@ -25,6 +25,7 @@ FLOORS = (
     ("deepseek_mm.retrieval", "deepseek_mm.runtime", "deepseek_mm.sharing", "deepseek_mm.imports"),
     ("deepseek_mm.vision",),
     (
+        "deepseek_mm.code_graph",
         "deepseek_mm.embeddings",
         "deepseek_mm.lm",
         "deepseek_mm.logic",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from deepseek_mm.config import cache_folder
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.evaluation import model_commands
+from deepseek_mm.evaluation.code_graphs import commands as code_commands
 from deepseek_mm.evaluation.drafts.commands import add_draft_arguments, score_test_drafts
 from deepseek_mm.evaluation.people.commands import score_people
 from deepseek_mm.evaluation.texts import commands as text_commands
@@ -383,6 +384,8 @@ PARTS: Mapping[str, Callable[[Namespace, Desk], EvaluationReport | None]] = {
     "doubt": score_calibration,
     "scenes": score_scenes,
     "code-search": score_code_search,
+    "references": code_commands.score_references,
+    "code-context": code_commands.score_context,
     "screenshot": score_screenshots,
     "test-drafts": score_test_drafts,
     "lm": model_commands.score_models,
@@ -454,6 +457,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_natural_arguments(parser)
     text_commands.add_text_arguments(parser)
     add_draft_arguments(parser)
+    code_commands.add_graph_arguments(parser)
     add_settings(parser, data=False)
 
 
@@ -468,13 +472,18 @@ def add_thing_arguments(parser: ArgumentParser) -> None:
 
 def add_natural_arguments(parser: ArgumentParser) -> None:
     """Folders that questions as people type them are asked of."""
-    group = parser.add_argument_group("natural, search")
+    group = parser.add_argument_group("natural, search, code-context")
     group.add_argument("--nameless", action="store_true", help="search: copies of the photos that a camera named")
     group.add_argument(
         "--bundled", metavar="FOLDER", type=Path, default=Path("examples/photos"), help="photos to index"
     )
     group.add_argument("--documents", metavar="FOLDER", type=Path, help="documents to index")
-    group.add_argument("--repository", metavar="FOLDER", type=Path, help="code to index")
+    group.add_argument(
+        "--repository",
+        metavar="FOLDER",
+        type=Path,
+        help="code to index; code-context: a clone with its history (this folder)",
+    )
 
 
 def add_commands(register: Callable[..., object]) -> None:

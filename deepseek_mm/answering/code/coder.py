@@ -27,6 +27,7 @@ from deepseek_mm.answering.code.claims import (
 )
 from deepseek_mm.answering.code.crashes import tell_crash
 from deepseek_mm.answering.code.explanations import compare_regions, summarise_file, tell_doc, tell_facts
+from deepseek_mm.answering.code.graphs import LibraryGraphs, tell_history
 from deepseek_mm.answering.code.inventories import tell_inventory
 from deepseek_mm.answering.code.kinds import CodeKinds
 from deepseek_mm.answering.code.names import NameFinder
@@ -83,7 +84,7 @@ class Coder:
         """Pictures and files keep to `limits`."""
         self._store, self._find, self._models, self._limits = store, find, models, limits
         self._files = CodeFiles(store, limits)
-        self._names = NameFinder(store, self._files)
+        self._names, self._graphs = NameFinder(store, self._files), LibraryGraphs(store, limits)
         self._kinds = CodeKinds(models.encode)
         self._search = StatementSearch(store, self._find_by_meaning, self._files, models)
         self._tellers: dict[str, Callable[[CodeRequest, ClaimWriter, QuestionContext], None]] = {
@@ -104,6 +105,9 @@ class Coder:
             self._tell_pictured([line for each in pictures for line in self._models.read(self._open(each))], tell)
         if crash:
             tell_crash(crash, self._store, self._files, tell)
+        elif HAPPENS.search(text) and request.named:
+            for region in self._names.find_definitions(request)[:1]:
+                self._graphs.tell_path(region, tell)
         elif request.kind in self._tellers:
             self._tellers[request.kind](request, tell, case)
         if not tell.claims and not pictures:
@@ -147,7 +151,7 @@ class Coder:
         tell.say(f"{name_region(region)} is defined in {place_of(region)}", region)
         symbol = region.symbol
         if symbol is None or request.kind == "where":
-            return None
+            return
         if request.kind != "calls":
             tell_doc(region, tell)
             tell_facts(region, self._files, tell)
@@ -156,7 +160,10 @@ class Coder:
             tell.say(f"It calls {join_names(known)}", region)
         elif request.kind == "calls":
             tell.say("It calls nothing that is defined here", region)
-        return self._callers([region], tell) if request.kind == "explain" and symbol.kind != "module" else None
+        if request.kind == "explain" and symbol.kind != "module":
+            self._callers([region], tell)
+            self._graphs.tell_tests(region, tell)
+        return
 
     def _compare(self, request: CodeRequest, tell: ClaimWriter, case: QuestionContext) -> None:
         found = self._names.find_definitions(request)
@@ -231,10 +238,13 @@ class Coder:
             tell.say(f"{len(defined)} places define that name. Bound the question to a file with @ for another", region)
 
     def _tell_history(self, request: CodeRequest, tell: ClaimWriter, case: QuestionContext) -> None:
-        regions = self._names.find_definitions(request)[:1] or [
-            file.regions[0] for file in self._files.open_many(self._files.find(request.files))[:1]
+        regions = self._names.find_definitions(request)[:MOST] or [
+            file.regions[0] for file in self._files.open_many(self._files.find(request.files))[:MOST]
         ]
-        tell.say(NO_HISTORY, *regions)
+        regions = regions or [file.regions[0] for file in self._files.open_many(self._search.find_sources(""))[:1]]
+        tell_history(regions, tell)
+        if not tell.claims:
+            tell.say(NO_HISTORY, *regions[:1])
 
     def _tell_callers(self, request: CodeRequest, tell: ClaimWriter, case: QuestionContext) -> None:
         self._callers(self._names.find_definitions(request), tell)
@@ -282,6 +292,7 @@ class Coder:
         return [match.region for match in self._find(Query(text=words), k=MOST, where=CODE).matches]
 
 
+HAPPENS = re.compile(r"\b(?:what happens|which way|path through|step by step)\b", re.IGNORECASE)
 SAYS_CODE = re.compile(r"\b(?:defined|declared|implemented|functions?|methods?|class|call(?:s|ed|ers)?|tests?)\b", re.I)
 CERTAIN = {"bug": 0.9, "risk": LIKELY, "habit": LIKELY}  # how sure a finding is, by its weight
 

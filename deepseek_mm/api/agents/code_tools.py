@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, requires_by_default
+from deepseek_mm.answering.code.graphs import LibraryGraphs
 from deepseek_mm.answering.code.review import review_text
 from deepseek_mm.answering.code.source_files import CODE, CodeFiles
 from deepseek_mm.assistant import Assistant
@@ -15,6 +16,7 @@ from index import Region
 
 MOST_PLACES = 50  # of one answer
 NEAREST, ALIKE = 3, 0.6  # names that are offered where one is unknown, and how like they are
+FEWEST_TOKENS, MOST_TOKENS = 100, 32_000  # of one context
 MOST_NAMES = 10_000  # that are compared with an unknown one
 
 
@@ -100,6 +102,13 @@ class CodeTools:
             for note in review_text("\n".join(each.lines))
         ]
         return ReviewedCode(findings=notes[:MOST_PLACES], files=len(opened))
+
+    def give_context(self, caller: Caller, task: str, tokens: int) -> str:
+        """What to read for a task: a map of signatures and bodies. BadQuestion for a size that cannot be."""
+        if not FEWEST_TOKENS <= tokens <= MOST_TOKENS:
+            raise BadQuestion(f"tokens={tokens} must lie between {FEWEST_TOKENS} and {MOST_TOKENS}")
+        house = self.open_assistant()
+        return LibraryGraphs(house.store, house.config.parse).draw_context(check_name(task), tokens)
 
     def _miss(self, name: str) -> CodePlaces:
         last = name.strip().removesuffix("()").rpartition(".")[2]

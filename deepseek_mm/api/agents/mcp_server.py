@@ -77,6 +77,10 @@ SYMBOL = (
     " what it calls, and its text. An unknown name is answered with the nearest ones."
 )
 CALLS = "Which pieces of the library's code call something of this name, with their text, by path and line."
+CONTEXT = (
+    "What to read of the library's code before changing it for a task: a map of the signatures that matter most, then"
+    " the bodies of the nearest functions, within a number of tokens."
+)
 REVIEW = (
     "Mistakes in files of Python that syntax alone shows: a loop that is off by one, a list that is changed while it is"
     " gone through, a default that calls share, and risks such as a mean of nothing. Finding nothing proves nothing."
@@ -282,7 +286,7 @@ def add_looks(server: StrictServer, tools: McpTools, caller: Caller) -> None:
 
 
 def add_code(server: StrictServer, tools: CodeTools, caller: Caller) -> None:
-    """find_symbol, who_calls and review_code."""
+    """find_symbol, who_calls, context and review_code."""
 
     @server.tool(description=SYMBOL, annotations=READS)
     async def find_symbol(
@@ -295,6 +299,13 @@ def add_code(server: StrictServer, tools: CodeTools, caller: Caller) -> None:
         name: Annotated[str, Field(description="such as: Order.total; only the last part of the name counts")],
     ) -> CodePlaces:
         return await run_in_thread(partial(tools.who_calls, caller, name))
+
+    @server.tool(description=CONTEXT, annotations=READS, structured_output=False)
+    async def context(
+        task: Annotated[str, Field(description="such as: retry a mail three times before giving up")],
+        tokens: Annotated[int, Field(description="at most, 100 to 32000")] = 2000,
+    ) -> str:
+        return await run_in_thread(partial(tools.give_context, caller, task, tokens))
 
     @server.tool(description=REVIEW, annotations=READS)
     async def review_code(

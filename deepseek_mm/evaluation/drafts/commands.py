@@ -31,12 +31,12 @@ def score_test_drafts(args: Namespace, desk: Desk) -> "DraftReport":
 
 
 def add_draft_arguments(parser: ArgumentParser) -> None:
-    """Folders of work, which `eval screenshot` has too, and how many functions."""
-    group = parser.add_argument_group("screenshot, test-drafts")
+    """The folder of work, which evaluations of code and screenshots have too, and how many functions."""
+    group = parser.add_argument_group("screenshot, test-drafts, references, code-context")
     group.add_argument(
         "--work",
         metavar="FOLDER",
         type=Path,
-        help=f"where packages, sources, library and pictures are kept for the next run (runs/screenshots, {WORK})",
+        help=f"where packages, sources and pictures are kept for the next run (runs/..., of test-drafts {WORK})",
     )
     group.add_argument("--each", metavar="N", type=int, default=10, help="test-drafts: functions of each package")

@@ -1,0 +1,302 @@
+"""The values of expressions, and the links that they make."""
+
+from collections.abc import Callable
+from typing import Any
+
+from deepseek_mm.code_graph.attributes import BUILT_IN, SOMETHING, guess_by_name
+from deepseek_mm.code_graph.calls import (
+    Arguments,
+    call_implicitly,
+    call_values,
+    compare_keys,
+    iterate,
+    look_up_attribute,
+)
+from deepseek_mm.code_graph.elements import item_at, values_of
+from deepseek_mm.code_graph.program import CodeScope
+from deepseek_mm.code_graph.solver import (
+    BY_NAME,
+    FUNCTIONS,
+    INSTANCES,
+    LIKELY,
+    NOTHING,
+    Solver,
+    Value,
+    Values,
+    grade_targets,
+)
+
+MOST_GUESSES = 12  # definitions of one name, beyond which a name says nothing
+
+
+def evaluate(solver: Solver, node: Any) -> Values:
+    """The values of an expression."""
+    return EXPRESSIONS[node[0]](solver, node) if node is not None else NOTHING
+
+
+def look_up(solver: Solver, node: Any) -> Values:
+    """A name or an attribute, without saying that it is used."""
+    return eval_name(solver, node) if node[0] == "n" else eval_attribute(solver, node)
+
+
+def eval_name(solver: Solver, node: Any) -> Values:
+    slot = (solver.here.base + node[1], node[2])
+    found = solver.read(slot)
+    if not found and node[1] == 0 and node[2] in BUILT_IN:
+        return {("X", f"builtins.{node[2]}")}
+    return found
+
+
+def eval_used_name(solver: Solver, node: Any) -> Values:
+    """A name that is not called there: what it names may be handed on."""
+    found = eval_name(solver, node)
+    if solver.is_recording and node[2] in solver.program.bound[solver.here.base + node[1]]:
+        refer(solver, found, node[3])
+    return found
+
+
+def refer(solver: Solver, values: Values, line: int) -> None:
+    for value in values:
+        if value[0] in ("f", "b", "c"):
+            solver.link(value[1], "reference", 0, line)
+
+
+def eval_attribute(solver: Solver, node: Any) -> Values:
+    base = evaluate(solver, node[1])
+    return look_up_attribute(solver, base, node[2], node[3])
+
+
+def eval_used_attribute(solver: Solver, node: Any) -> Values:
+    base = evaluate(solver, node[1])
+    found = look_up_attribute(solver, base, node[2], node[3])
+    if solver.is_recording:
+        refer(solver, {value for value in found if value[0] in FUNCTIONS or base and value[0] == "c"}, node[3])
+    if not base:
+        solver.puzzled.add(solver.here.id)
+    if not base and solver.is_guessing:
+        properties = [each for each in guess_by_name(solver, node[2]) if "property" in each.flags]
+        for each in properties[:MOST_GUESSES]:
+            solver.link(each.id, "implicit", LIKELY if len(properties) == 1 else BY_NAME, node[3])
+        if len(properties) == 1:
+            return solver.read(("R", properties[0].id))
+    return found
+
+
+def eval_call(solver: Solver, node: Any) -> Values:
+    """A call: of what, with what, and what comes back."""
+    function, line = node[1], node[4]
+    args = read_arguments(solver, node)
+    if function is not None and function[0] == "n" and function[2] == "super" and not eval_name_here(solver, function):
+        return {("S", owner)} if (owner := class_around(solver, solver.here)) >= 0 else NOTHING
+    called = look_up(solver, function) if function is not None and function[0] in "na" else evaluate(solver, function)
+    crowd = solver.crowd if function is not None and function[0] == "a" else 0
+    found = call_values(solver, called, args)
+    link_called(solver, function, args, crowd)
+    if not called:
+        solver.puzzled.add(solver.here.id)
+        return guess_call(solver, function, args, line) if solver.is_guessing else NOTHING
+    return found
+
+
+def eval_name_here(solver: Solver, node: Any) -> Values:
+    return solver.slots.get((solver.here.base + node[1], node[2]), NOTHING)
+
+
+def link_called(solver: Solver, function: Any, args: Arguments, crowd: int) -> None:
+    """Record what a call means: a definition that it names, a method of an instance, or a value from elsewhere."""
+    if not solver.is_recording:
+        return
+    functions = [each for each in args.targets if solver.program.scopes[each].kind != "class"]
+    for target, kind in args.targets.items():
+        if kind == "implicit":
+            certainty = LIKELY
+        elif is_named(solver, function, target):
+            certainty = grade_targets(len(functions), crowd)
+        else:
+            certainty = LIKELY
+        solver.link(target, kind, certainty, args.line)
+
+
+def is_named(solver: Solver, function: Any, target: int) -> bool:
+    """Whether a definition or an import binds what is called, or the attribute has the name of the method."""
+    if function is None or function[0] not in "na":
+        return False
+    if function[0] == "n":
+        return function[2] in solver.program.bound[solver.here.base + function[1]]
+    scope = solver.program.scopes[target]
+    names = {scope.name, solver.program.scopes[scope.owner].name if scope.owner >= 0 else ""}
+    return function[2] in names
+
+
+def class_around(solver: Solver, scope: CodeScope) -> int:
+    """The class whose method this is, or lies in."""
+    while scope.owner < 0 and scope.parent >= 0:
+        scope = solver.program.scopes[scope.parent]
+    return scope.owner
+
+
+def read_arguments(solver: Solver, node: Any) -> Arguments:
+    places: list[Values] = []
+    rest: set[Value] = set()
+    is_open = any(arg is not None and arg[0] == "*" for arg in node[2]) or any(not name for name, _ in node[3])
+    for arg in node[2]:
+        if arg is not None and arg[0] == "*":
+            rest |= iterate(solver, evaluate(solver, arg[1]), node[4])
+        else:
+            places.append(evaluate(solver, arg))
+    words: dict[str, Values] = {}
+    for name, value in node[3]:
+        given = evaluate(solver, value)
+        if name:
+            words[name] = given
+        else:
+            rest |= {each for one in given if one[0] == "D" for each in solver.read(("E", one[1]))}
+    return Arguments(places=places, rest=rest, words=words, line=node[4], is_open=is_open)
+
+
+def guess_call(solver: Solver, function: Any, args: Arguments, line: int) -> Values:
+    """By the name alone, where nothing is known of what is called."""
+    if function is None or function[0] != "a":
+        return NOTHING
+    if solver.slots and evaluate(solver, function[1]):
+        return NOTHING
+    alike = [each for each in guess_by_name(solver, function[2]) if "property" not in each.flags]
+    alike = list({each.id: each for each in alike}.values())
+    if not alike or len(alike) > MOST_GUESSES:
+        return NOTHING
+    for each in alike:
+        solver.link(each.id, "call", LIKELY if len(alike) == 1 else BY_NAME, line)
+    if len(alike) > 1:
+        return NOTHING
+    return call_values(solver, {("b", alike[0].id)}, args)
+
+
+def eval_subscript(solver: Solver, node: Any) -> Values:
+    values, index = evaluate(solver, node[1]), evaluate(solver, node[2])
+    compare_keys(solver, {value for value in values if value[0] == "D"}, index, node[3])
+    found: set[Value] = set()
+    for value in list(values):
+        if value[0] == "T" and node[2] is not None and node[2][0] == "k":
+            found |= item_at(solver, value, int(node[2][2])) if node[2][2].isdigit() else values_of(solver, value)
+        elif value[0] in ("L", "D", "T"):
+            found |= values_of(solver, value) | ({value} if node[2] is None else NOTHING)
+        elif value[0] in INSTANCES:
+            found |= call_implicitly(solver, {value}, ("__getitem__",), (index,), node[3])
+        elif value[0] in ("c", "C", "X", "a"):
+            found.add(value)
+        elif value[0] == "I":
+            found.add(SOMETHING)
+    return found
+
+
+def eval_list(solver: Solver, node: Any) -> Values:
+    site = id(node)
+    for item in node[1]:
+        if item is not None and item[0] == "*":
+            solver.write(("E", site), iterate(solver, evaluate(solver, item[1]), node[2]))
+        else:
+            solver.write(("E", site), evaluate(solver, item))
+    return {("L", site)}
+
+
+def eval_tuple(solver: Solver, node: Any) -> Values:
+    if any(item is not None and item[0] == "*" for item in node[1]):
+        return eval_list(solver, node)
+    for n, item in enumerate(node[1]):
+        solver.write(("T", id(node), n), evaluate(solver, item))
+    return {("T", id(node), len(node[1]))}
+
+
+def eval_dict(solver: Solver, node: Any) -> Values:
+    site = id(node)
+    for key, value in zip(node[1], node[2], strict=True):
+        given = evaluate(solver, value)
+        unpacked = [each for each in given if each[0] == "D"] if key is None else []
+        for each in unpacked:
+            solver.write(("E", site), solver.read(("E", each[1])))
+        solver.write(("K", site), evaluate(solver, key))
+        solver.write(("E", site), given)
+    return {("D", site)}
+
+
+def eval_choices(solver: Solver, node: Any) -> Values:
+    return {value for part in node[1] for value in evaluate(solver, part)}
+
+
+def eval_constant(solver: Solver, node: Any) -> Values:
+    return {("I", node[1], node[2])} if node[1] == "str" else {("I", node[1])}
+
+
+def eval_operator(solver: Solver, node: Any) -> Values:
+    """An operator: the left side is asked, then the right one."""
+    _, name, left_node, right_node, line = node
+    left, right = evaluate(solver, left_node), evaluate(solver, right_node)
+    plain = name.replace("__i", "__", 1) if name.startswith("__i") and name != "__invert__" else name
+    names = list(
+        dict.fromkeys([name, plain, *(["__eq__"] if name == "__ne__" else ["__iter__"] if "contains" in name else [])])
+    )
+    found = set(call_implicitly(solver, left, names, (right,), line))
+    if name == "__contains__":
+        compare_keys(solver, left, right, line)
+    if not any(value[0] in INSTANCES for value in left):
+        found |= call_implicitly(solver, right, [plain.replace("__", "__r", 1)], (left,), line)
+    if name in ("__add__", "__mod__") and left_node is not None and left_node[0] == "k" and left_node[1] == "str":
+        return found | {("I", "prefix", left_node[2].partition("%")[0])}
+    kept = {value for value in (*left, *right) if value[0] in ("L", "D", "T")}
+    return found | kept | {value if value[1] == "prefix" else ("I", value[1]) for value in left if value[0] == "I"}
+
+
+def eval_truth(solver: Solver, node: Any) -> Values:
+    values = evaluate(solver, node[1])
+    if solver.is_recording:
+        call_implicitly(solver, values, ("__bool__", "__len__"), (), node[2])
+    return values
+
+
+def eval_text(solver: Solver, node: Any) -> Values:
+    if solver.is_recording:
+        call_implicitly(solver, evaluate(solver, node[1]), ("__format__", "__str__", "__repr__"), (), node[2])
+    else:
+        evaluate(solver, node[1])
+    return {("I", "str")}
+
+
+def eval_joined(solver: Solver, node: Any) -> Values:
+    return {("I", "prefix", node[1])}
+
+
+def eval_yield(solver: Solver, node: Any) -> Values:
+    solver.write(("E", solver.here.id), evaluate(solver, node[1]))
+    return NOTHING
+
+
+def eval_yield_from(solver: Solver, node: Any) -> Values:
+    given = evaluate(solver, node[1])
+    solver.write(("E", solver.here.id), iterate(solver, given, node[2]))
+    return {each for value in list(given) if value[0] == "L" for each in solver.read(("R", value[1]))}
+
+
+def eval_lambda(solver: Solver, node: Any) -> Values:
+    return {("f", solver.here.base + node[1])}
+
+
+EXPRESSIONS: dict[str, Callable[[Solver, Any], Values]] = {
+    "n": eval_used_name,
+    "a": eval_used_attribute,
+    "c": eval_call,
+    "x": eval_subscript,
+    "L": eval_list,
+    "T": eval_tuple,
+    "D": eval_dict,
+    "u": eval_choices,
+    "k": eval_constant,
+    "d": eval_lambda,
+    "o": eval_operator,
+    "B": eval_truth,
+    "S": eval_text,
+    "J": eval_joined,
+    "y": eval_yield,
+    "y*": eval_yield_from,
+    "w": lambda solver, node: evaluate(solver, node[1]),
+    "*": lambda solver, node: evaluate(solver, node[1]),
+}

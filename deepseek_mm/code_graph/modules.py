@@ -1,0 +1,67 @@
+"""Which file an import means: names of modules by the packages that files lie in.
+
+A folder with `__init__.py` is a package, and the folder above the topmost one is where imports begin. Where several
+files have one name, as in a library with many projects, the one nearest to the importing file is meant.
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+PACKAGE = "__init__"
+
+
+class ModuleTable:
+    """The modules among files. Files are numbered as given."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.paths = list(paths)
+        files = set(self.paths)
+        self.names = [name_module(path, files) for path in self.paths]
+        self._by_name: dict[str, list[int]] = {}
+        for number, path in enumerate(self.paths):
+            for name in {self.names[number], *alias_modules(path)}:
+                self._by_name.setdefault(name, []).append(number)
+
+    def is_package(self, number: int) -> bool:
+        """Whether it is the `__init__` of a package."""
+        return PurePosixPath(self.paths[number]).stem == PACKAGE
+
+    def find(self, name: str, importer: int) -> int | None:
+        """The file of an absolute name; None for what is not here."""
+        found = self._by_name.get(name)
+        if not found:
+            return None
+        here = self.paths[importer].split("/")
+        primary = [number for number in found if self.names[number] == name] or found
+        return max(primary, key=lambda number: (shared_parts(self.paths[number].split("/"), here), -number))
+
+    def absolute(self, name: str, level: int, importer: int) -> str:
+        """The absolute name of a relative import."""
+        if not level:
+            return name
+        parts = self.names[importer].split(".")
+        kept = parts[: len(parts) - level + (1 if self.is_package(importer) else 0)]
+        return ".".join([*kept, *([name] if name else [])])
+
+
+def name_module(path: str, files: set[str]) -> str:
+    """ "src/click/core.py" -> "click.core", if src/click has an `__init__.py` and src has none."""
+    file = PurePosixPath(path)
+    parts = [] if file.stem == PACKAGE else [file.stem]
+    folder = file.parent
+    while folder.name and str(folder / f"{PACKAGE}.py") in files:
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts) or file.parent.name or PACKAGE
+
+
+def alias_modules(path: str) -> list[str]:
+    """Every name that it may have where folders without `__init__.py` are packages: "a.b.c", "b.c", "c"."""
+    file = PurePosixPath(path)
+    parts = [part for part in (*file.parent.parts, *(() if file.stem == PACKAGE else (file.stem,))) if part != "/"]
+    return [".".join(parts[n:]) for n in range(max(0, len(parts) - 6), len(parts))]
+
+
+def shared_parts(path: list[str], other: list[str]) -> int:
+    """How many folders two paths have in common, from the beginning."""
+    return next((n for n, (a, b) in enumerate(zip(path, other, strict=False)) if a != b), min(len(path), len(other)))

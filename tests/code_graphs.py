@@ -1,0 +1,38 @@
+"""Small hand-made repositories as graphs, and what their links say in one line."""
+
+import hashlib
+from textwrap import dedent
+
+from deepseek_mm.code_graph.builder import build_graph
+from deepseek_mm.code_graph.graph import CodeGraph
+from deepseek_mm.code_graph.records import CodeSymbol, SourceText
+
+
+def source_of(path: str, text: str, language: str = "python") -> SourceText:
+    """A file, its text dedented."""
+    plain = dedent(text)
+    return SourceText(path=path, text=plain, digest=hashlib.sha256(plain.encode()).hexdigest(), language=language)
+
+
+def graph_of(**files: str) -> CodeGraph:
+    """Python files: "shop__cart" is shop/cart.py."""
+    return build_graph([source_of(f"{name.replace('__', '/')}.py", text) for name, text in sorted(files.items())])
+
+
+def package_of(**files: str) -> CodeGraph:
+    """The same in a package "shop", whose `__init__` is given as `init`."""
+    texts = {"shop/__init__.py": files.pop("init", "")}
+    texts |= {f"shop/{name}.py": text for name, text in files.items()}
+    return build_graph([source_of(path, text) for path, text in sorted(texts.items())])
+
+
+def one(graph: CodeGraph, name: str) -> CodeSymbol:
+    """The only symbol of a name."""
+    (symbol,) = graph.find_symbols(name)
+    return symbol
+
+
+def callers_of(graph: CodeGraph, name: str, least: str = "likely") -> dict[str, str]:
+    """Who calls it -> how sure that is."""
+    links = graph.find_callers(one(graph, name), least=least)
+    return {link.source.qualified: link.certainty for link in links}
