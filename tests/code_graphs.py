@@ -6,12 +6,15 @@ from textwrap import dedent
 from deepseek_mm.code_graph.builder import build_graph
 from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.records import CodeSymbol, SourceText
+from deepseek_mm.parse.code.outline_facts import write_outline
 
 
 def source_of(path: str, text: str, language: str = "python") -> SourceText:
     """A file, its text dedented."""
     plain = dedent(text)
-    return SourceText(path=path, text=plain, digest=hashlib.sha256(plain.encode()).hexdigest(), language=language)
+    outline = "" if language == "python" else write_outline(plain, language)
+    digest = hashlib.sha256(plain.encode()).hexdigest()
+    return SourceText(path=path, text=plain, digest=digest, language=language, outline=outline)
 
 
 def graph_of(**files: str) -> CodeGraph:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from deepseek_mm.code_graph.graph import CodeGraph
-from deepseek_mm.code_graph.outlines import LANGUAGES, link_names, read_outline
+from deepseek_mm.code_graph.outlines import LANGUAGES, link_names, load_outline
 from deepseek_mm.code_graph.program import CodeScope, Program
 from deepseek_mm.code_graph.python_facts import read_facts
 from deepseek_mm.code_graph.records import CERTAINTIES, CodeLink, CodeSymbol, SourceText, UnreadFile
@@ -63,7 +63,7 @@ class GraphBuilder:
         if len(self._python) + len(self._others) >= MOST_FILES:
             raise ValueError(f"more than {MOST_FILES:,} files")
         is_python = source.language == PYTHON
-        facts = read_facts(source.text) if is_python else read_outline(source.text, source.language)
+        facts = read_facts(source.text) if is_python else load_outline(source)
         if self._facts:
             self._facts.write(source.digest, source.language, facts)
         return facts

@@ -1,88 +1,24 @@
-"""Languages other than Python: what files define and call by tree-sitter, joined by name and narrowed by imports."""
+"""Languages other than Python: what their files define and call, joined by name and narrowed by imports.
 
-import re
+What a file says itself is read in a worker process (`parse.code.outline_facts`).
+"""
+
+import json
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
-from deepseek_mm.errors import MissingPackage
-from deepseek_mm.parse.code.languages import grammar_of
-from deepseek_mm.parse.code.outline import Definition, outline_of
+from deepseek_mm.code_graph.records import SourceText
 
-IMPORTS = {  # nodes that name what a file imports
-    "javascript": "(import_statement source: (_) @at) (export_statement source: (_) @at)",
-    "typescript": "(import_statement source: (_) @at) (export_statement source: (_) @at)",
-    "go": "(import_spec path: (_) @at)",
-    "rust": "(use_declaration argument: (_) @at)",
-    "java": "(import_declaration (_) @at)",
-    "c": "(preproc_include path: (_) @at)",
-    "cpp": "(preproc_include path: (_) @at)",
-}
-LANGUAGES = frozenset([*IMPORTS, "bash"])
-MOST_IMPORTS, MOST_CALLS, MOST_ALIKE = 400, 20_000, 12
+LANGUAGES = frozenset(["javascript", "typescript", "go", "rust", "java", "c", "cpp", "bash"])
+MOST_ALIKE = 12
 FAMILIES = {"typescript": "javascript", "cpp": "c"}  # languages that call each other
 
 
-def read_outline(text: str, language: str) -> dict[str, Any]:
-    """{"definitions": [...], "calls": [[row, name]], "imports": [name]}. ValueError for what is not worth a tree."""
-    try:
-        grammar = grammar_of(language)
-    except MissingPackage as error:
-        raise ValueError(str(error)) from error
-    if grammar is None:
-        raise ValueError(f"no grammar for {language}")
-    data = text.encode("utf-8", "replace")
-    outline = outline_of(data, grammar)
-    definitions: list[dict[str, Any]] = []
-    for each in outline.definitions:
-        add_definition(each, "", "", definitions)
-    calls = [[row, name] for row, name in outline.calls[:MOST_CALLS]]
-    return {"definitions": definitions, "calls": calls, "imports": read_imports(data, language, grammar)}
-
-
-def add_definition(each: Definition, around: str, kind_around: str, found: list[dict[str, Any]]) -> None:
-    """One definition and those inside it."""
-    qualified = ".".join(part for part in (around, each.parent, each.name) if part)
-    is_method = each.kind == "function" and (kind_around == "class" or bool(each.parent))
-    found.append(
-        {
-            "name": each.name,
-            "qualified": qualified,
-            "kind": "method" if is_method else "class" if each.kind in ("module", "section") else each.kind,
-            "lines": [each.first + 1, each.head + 1, each.last + 1],
-            "doc": " ".join(each.doc.split("\n\n")[0].split()),
-        }
-    )
-    for inner in each.inside:
-        add_definition(inner, qualified, each.kind, found)
-
-
-@cache
-def import_query(language: str) -> Any:
-    """The compiled query of a language; None without one."""
-    import tree_sitter
-
-    grammar = grammar_of(language)
-    text = IMPORTS.get(language)
-    return tree_sitter.Query(grammar.parser.language, text) if grammar and text else None
-
-
-def read_imports(data: bytes, language: str, grammar: Any) -> list[str]:
-    """Last parts of what a file imports: "store" of "../index/store.js"."""
-    import tree_sitter
-
-    query = import_query(language)
-    if query is None:
-        return []
-    root = grammar.parser.parse(data).root_node
-    nodes = tree_sitter.QueryCursor(query).captures(root).get("at", [])[:MOST_IMPORTS]
-    found: dict[str, None] = {}
-    for node in nodes:
-        text = data[node.start_byte : min(node.end_byte, node.start_byte + 300)].decode(errors="replace")
-        bare = re.sub(r"\.(?:[cm]?[jt]sx?|h|hh|hpp|c|cc|cpp)\b", "", text)
-        found.update(dict.fromkeys(re.findall(r"[\w$-]+", bare)))
-    return list(found)
+def load_outline(source: SourceText) -> dict[str, Any]:
+    """The file's outline. ValueError where none was read."""
+    outline: dict[str, Any] = json.loads(source.outline)
+    return outline
 
 
 def link_names(files: Sequence[tuple[str, str, Mapping[str, Any]]]) -> list[tuple[int, int, int, int, int]]:

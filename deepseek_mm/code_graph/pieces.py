@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from deepseek_mm.code_graph.outlines import read_outline
+from deepseek_mm.code_graph.outlines import load_outline
 from deepseek_mm.code_graph.python_facts import read_facts
 from deepseek_mm.code_graph.records import SourceText
 from index.words import split_words
@@ -60,7 +60,7 @@ def cut_pieces(source: SourceText) -> list[CodePiece]:
     try:
         if source.language == PYTHON:
             return list(cut_python(source, read_facts(source.text)["scopes"]))
-        return list(cut_other(source, read_outline(source.text, source.language)["definitions"]))
+        return list(cut_other(source, load_outline(source)["definitions"]))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
 

@@ -17,6 +17,7 @@ class SourceText:
     text: str
     digest: str  # of the text or of the file's bytes
     language: str = "python"  # name of the format
+    outline: str = ""  # of another language than Python: what a worker found in it, as JSON
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

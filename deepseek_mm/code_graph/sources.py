@@ -11,7 +11,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.document import open_file
 from deepseek_mm.parse.formats import named_format
-from deepseek_mm.parse.workers.client import read_letters
+from deepseek_mm.parse.workers.client import read_code_outline, read_letters
 from index import Source
 
 PYTHON = "python"
@@ -65,6 +65,7 @@ def read_known(sources: Iterable[Source], config: ParseConfig) -> Iterator[Sourc
         try:
             file = open_file(source.path, config)
             text = read_letters(file, config)
+            outline = read_code_outline(file, config) if source.format != PYTHON else ""
         except (DeepSeekMMError, OSError):
             continue
-        yield SourceText(path=source.path, text=text, digest=file.digest, language=source.format)
+        yield SourceText(path=source.path, text=text, digest=file.digest, language=source.format, outline=outline)

@@ -63,6 +63,12 @@ def read_letters(file: File, config: ParseConfig) -> str:
         return reading.ask_about(file, "letters").words
 
 
+def read_code_outline(file: File, config: ParseConfig) -> str:
+    """What a file of code defines, calls and imports, as JSON; "" where no grammar reads it. BadFile, LimitReached."""
+    with closing(FileRequest(file.path, config, never)) as reading:
+        return reading.ask_about(file, "outline").words
+
+
 class PictureTexts(NamedTuple):
     """What a picture's file says itself."""
 
