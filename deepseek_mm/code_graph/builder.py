@@ -9,13 +9,12 @@ from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.outlines import LANGUAGES, link_names, load_outline
 from deepseek_mm.code_graph.program import CodeScope, Program
 from deepseek_mm.code_graph.python_facts import read_facts
-from deepseek_mm.code_graph.records import CERTAINTIES, CodeLink, CodeSymbol, SourceText, UnreadFile
+from deepseek_mm.code_graph.records import CERTAINTIES, PYTHON, CodeLink, CodeSymbol, SourceText, UnreadFile
 from deepseek_mm.code_graph.solver import Solver
 from deepseek_mm.code_graph.statements import evaluate_scope, prepare_scope
 
 MOST_CHARS = 1_500_000  # of a file; what is longer was written by no person
 MOST_FILES = 20_000
-PYTHON = "python"
 Stopping = Callable[[], bool]
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 from deepseek_mm.code_graph.outlines import load_outline
 from deepseek_mm.code_graph.python_facts import read_facts
-from deepseek_mm.code_graph.records import SourceText
+from deepseek_mm.code_graph.records import PYTHON, SourceText
 from index.words import split_words
 
-PYTHON = "python"
 ENDINGS = ("ations", "ation", "ities", "ility", "ments", "ment", "ings", "ing", "ness", "able", "ible", "ies", "ied",
            "ers", "ors", "ion", "ity", "ive", "ed", "es", "er", "or", "ly", "al", "s", "e", "y")  # fmt: skip
 LEAST_STEM = 3  # letters

@@ -7,6 +7,7 @@ Certainty = Literal["certain", "likely", "name"]  # by its scope; by types that 
 CERTAINTIES: tuple[Certainty, ...] = ("certain", "likely", "name")
 LinkKind = Literal["call", "implicit", "callback", "reference"]
 CALLS = ("call", "implicit", "callback")  # implicit: properties and operators; callback: handed to what calls it
+PYTHON = "python"  # name of its format
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +17,7 @@ class SourceText:
     path: str  # as the caller names it; folders are separated by slashes
     text: str
     digest: str  # of the text or of the file's bytes
-    language: str = "python"  # name of the format
+    language: str = PYTHON  # name of the format
     outline: str = ""  # of another language than Python: what a worker found in it, as JSON
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deepseek_mm.code_graph.outlines import LANGUAGES
-from deepseek_mm.code_graph.records import SourceText
+from deepseek_mm.code_graph.records import PYTHON, SourceText
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.document import open_file
@@ -14,7 +14,6 @@ from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.workers.client import read_code_outline, read_letters
 from index import Source
 
-PYTHON = "python"
 MOST_BYTES = 2_000_000  # of one file
 LEFT_OUT = frozenset(["__pycache__", "node_modules", "site-packages"])
 

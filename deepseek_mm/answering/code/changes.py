@@ -3,10 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from deepseek_mm.answering.code.claims import MAX_DOC, ClaimWriter, join_names, place_at, quote_code
+from deepseek_mm.answering.code.claims import ClaimWriter, join_names, place_at, quote_code, quote_note
 from deepseek_mm.answering.code.source_files import CodeFile, CodeFiles
 from deepseek_mm.answering.code.statements import Answering
-from deepseek_mm.language.words import quotable
 
 LEAST = 0.35  # probability of a constant that is worth naming
 NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?!\w|\.\d)")
@@ -27,8 +26,7 @@ def tell_change(text: str, ranked: Sequence[Answering], files: CodeFiles, tell: 
     if file is None or constant is None:
         return
     region, chance = file.region_at(constant.line), round(first.chance, 2)
-    noted = f' ("{quotable(constant.comment, MAX_DOC)}")' if constant.comment else ""
-    value = f"it is {quote_code(constant.value)} now{noted}"
+    value = f"it is {quote_code(constant.value)} now{quote_note(constant.comment)}"
     tell.say(f"Change `{constant.name}` in {place_at(region, constant.line)}: {value}", region, certainty=chance)
     wanted = [number for number in NUMBER.findall(text) if number != constant.value]
     if len(wanted) == 1 and NUMBER.fullmatch(constant.value):

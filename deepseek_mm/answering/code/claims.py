@@ -69,6 +69,16 @@ def quote_code(code: str) -> str:
     return f"`{CITED.sub('[ ', line)}`"
 
 
+def quote_note(comment: str) -> str:
+    """("degrees") - a comment behind what it is about; "" without one"""
+    return f' ("{quotable(comment, MAX_DOC)}")' if comment else ""
+
+
+def quote_condition(condition: str) -> str:
+    """where `size < 1` - when something happens; "" where it always does"""
+    return f" where {quote_code(condition)}" if condition else ""
+
+
 def line_of(region: Region, line: int) -> str:
     """The line of code as it is; "" where the region has not all of its lines."""
     first, last = region.lines

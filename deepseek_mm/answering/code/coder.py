@@ -163,7 +163,6 @@ class Coder:
         if request.kind == "explain" and symbol.kind != "module":
             self._callers([region], tell)
             self._graphs.tell_tests(region, tell)
-        return
 
     def _compare(self, request: CodeRequest, tell: ClaimWriter, case: QuestionContext) -> None:
         found = self._names.find_definitions(request)

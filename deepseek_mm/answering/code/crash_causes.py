@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from deepseek_mm.answering.code.claims import quote_code
-from deepseek_mm.answering.code.python_facts import write_code
+from deepseek_mm.answering.code.file_facts import write_code
 
 HEADS = re.compile(r"^(?:for|while|if|elif|with|except|def|class|else|try|match|case|async)\b")
 QUOTED = re.compile(r"'([^']{1,80})'|\"([^\"]{1,80})\"")

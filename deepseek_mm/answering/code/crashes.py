@@ -8,6 +8,7 @@ from deepseek_mm.answering.code.claims import (
     name_region,
     place_of,
     quote_code,
+    quote_condition,
     quote_line,
 )
 from deepseek_mm.answering.code.crash_causes import explain_crash, find_blamed, read_site
@@ -90,5 +91,5 @@ def _tell_raised(crash: Crash, store: RegionStore, files: CodeFiles, tell: Claim
         file = files.open(caller.source)
         function = find_function(file, caller) if file else None
         for each in [one for one in function.raises if one.error == name] if function else ():
-            where = f" where {quote_code(each.condition)}" if each.condition else ""
-            tell.say(f"{name_region(caller)} in {place_of(caller)} raises it{where}", caller)
+            where = f"{name_region(caller)} in {place_of(caller)}"
+            tell.say(f"{where} raises it{quote_condition(each.condition)}", caller)

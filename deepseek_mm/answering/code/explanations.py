@@ -10,8 +10,10 @@ from deepseek_mm.answering.code.claims import (
     place_at,
     place_of,
     quote_code,
+    quote_condition,
+    quote_note,
 )
-from deepseek_mm.answering.code.python_facts import FileFacts, FunctionFact
+from deepseek_mm.answering.code.file_facts import FunctionFact
 from deepseek_mm.answering.code.source_files import CodeFile, CodeFiles
 from deepseek_mm.answering.code.statements import count_times
 from deepseek_mm.language.words import join_words, quotable
@@ -46,10 +48,7 @@ def tell_facts(region: Region, files: CodeFiles, tell: ClaimWriter) -> None:
         return
     if len(function.returns) == 1 and len(function.returns[0]) <= SIMPLE and not function.returns[0].isidentifier():
         tell.say(f"It gives back {quote_code(function.returns[0])}", region)
-    raised = [
-        f"{quote_code(each.error)} where {quote_code(each.condition)}" if each.condition else quote_code(each.error)
-        for each in function.raises[:MOST_RAISED]
-    ]
+    raised = [quote_code(each.error) + quote_condition(each.condition) for each in function.raises[:MOST_RAISED]]
     if raised:
         tell.say(f"It raises {join_words(list(dict.fromkeys(raised)))}", region)
     for written, rounds in function.rounds:
@@ -76,8 +75,8 @@ def tell_constants(file: CodeFile, names: Sequence[str], tell: ClaimWriter) -> N
     """The constants of the file among these names, with their values."""
     known = [each for name in names if name.isupper() and (each := file.facts.constant(name)) is not None]
     for each in known[:MOST_CONSTANTS]:
-        noted = f' ("{quotable(each.comment, MAX_DOC)}")' if each.comment else ""
         region = file.region_at(each.line)
+        noted = quote_note(each.comment)
         tell.say(f"`{each.name}` is {quote_code(each.value)}{noted} in {place_at(region, each.line)}", region)
 
 
@@ -144,8 +143,3 @@ def count_lines(file: CodeFile) -> str:
     """1 line, 30 lines"""
     number = len(file.lines) - (file.lines[-1:] == ("",)) or max(each.lines[1] for each in file.regions)
     return f"{number} line{'s' if number != 1 else ''}"
-
-
-def is_empty(facts: FileFacts) -> bool:
-    """Whether nothing is known of a file by its syntax."""
-    return facts == FileFacts()

@@ -45,7 +45,7 @@ class LibraryGraphs:
         """What a model should read for a task: a map of signatures, then bodies, in at most so many tokens."""
         sources = self._store.sources(FILES, order="name", limit=MOST_FILES)
         texts = list(read_known(sources, self._limits))
-        return gather_context(task, make_corpus(texts, self.find()), tokens).text
+        return gather_context(task, make_corpus(texts, self._cache.build(texts)), tokens).text
 
     def find_symbol(self, graph: CodeGraph, region: Region) -> CodeSymbol | None:
         """What a piece of code defines, as the graph knows it."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from deepseek_mm.answering.code.python_facts import Function, parse_python, walk_own, write_code
+from deepseek_mm.answering.code.file_facts import Function, parse_python, walk_own, write_code
 
 Weight = Literal["bug", "risk", "habit"]
 ORDER: tuple[Weight, ...] = ("bug", "risk", "habit")

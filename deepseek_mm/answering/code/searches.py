@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from cachetools import LRUCache
@@ -48,6 +48,18 @@ MOST_KNOWN = 4096  # texts whose vectors are kept
 SMALL = 12  # files of a library whose statements are all read
 
 
+class NearRegions(NamedTuple):
+    """Pieces of code that a search found, the nearest first."""
+
+    meant: Sequence[Region]  # by what they mean
+    worded: Sequence[Region]  # by their words
+
+    @property
+    def every(self) -> list[Region]:
+        """Those by meaning, then those by words."""
+        return [*self.meant, *self.worded]
+
+
 class StatementSearch:
     """Searches one store."""
 
@@ -65,10 +77,17 @@ class StatementSearch:
 
     def rank(self, request: CodeRequest, cited: Sequence[Region], *, values: bool = False) -> list[Answering]:
         """All statements of the nearest files, the likeliest first; `cited` is what was spoken of before."""
-        worded = [hit.region for hit in self._store.search_words(request.text, k=READ, where=CODE)]
-        meant = self._meant(request.text)
-        regions = is_within(list({each.id: each for each in (*cited, *meant, *worded)}.values()), request.files)
-        near = {region.id: 1 / (1 + place) for ids in (meant, worded) for place, region in enumerate(ids)}
+        return self._rank_near(request, self._find_near(request.text), cited, values=values)
+
+    def _find_near(self, text: str) -> NearRegions:
+        worded = [hit.region for hit in self._store.search_words(text, k=READ, where=CODE)]
+        return NearRegions(self._meant(text), worded)
+
+    def _rank_near(
+        self, request: CodeRequest, found: NearRegions, cited: Sequence[Region], *, values: bool = False
+    ) -> list[Answering]:
+        regions = is_within(list({each.id: each for each in (*cited, *found.every)}.values()), request.files)
+        near = {region.id: 1 / (1 + place) for ids in found for place, region in enumerate(ids)}
         near |= {region.id: 1.0 for region in cited}
         sources = [each.source for each in regions]
         few = self._store.sources(FILES, order="name", limit=SMALL + 1)
@@ -86,7 +105,8 @@ class StatementSearch:
         about = [each for name in request.names for each in self._store.symbols(name, where=CODE)]
         goes_on = not request.names and bool(cited)
         least = LEAST_UNKNOWN if request.named and not about else LEAST
-        ranked = self.rank(request, about or (cited if goes_on else ()))
+        near = self._find_near(request.text)
+        ranked = self._rank_near(request, near, about or (cited if goes_on else ()))
         picked = pick_answers(ranked, least, MOST_SAID, WITHIN)
         texts = [f"{each.statement.told}\n{each.statement.region.text}" for each in picked]
         picked = [picked[n] for n in order_texts(request.text, texts, self._models.score)]
@@ -99,12 +119,10 @@ class StatementSearch:
                 told = {one.statement.owner for one in picked}
                 tell_constants(file, [name for name in function.uses if name not in told], tell)
         if not picked:
-            self._tell_nearest(request, tell)
+            self._tell_nearest(request, near, tell)
 
-    def _tell_nearest(self, request: CodeRequest, tell: ClaimWriter) -> None:
-        worded = [hit.region for hit in self._store.search_words(request.text, k=READ, where=CODE)]
-        meant = self._meant(request.text)
-        regions = is_within(list({region.id: region for region in (*meant, *worded)}.values()), request.files)
+    def _tell_nearest(self, request: CodeRequest, found: NearRegions, tell: ClaimWriter) -> None:
+        regions = is_within(list({region.id: region for region in found.every}.values()), request.files)
         asked = read_asked(request.text)
         shares = {r.id: share_of(asked, f"{r.text} {names_and_doc(r)} {r.source.path}") for r in regions}
         near = [region for region in regions if shares[region.id] >= ENOUGH]

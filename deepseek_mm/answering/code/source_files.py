@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Literal
 
-from deepseek_mm.answering.code.python_facts import FileFacts, read_facts
+from deepseek_mm.answering.code.file_facts import FileFacts, read_facts
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.parse.document import open_file

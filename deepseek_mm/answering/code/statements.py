@@ -16,8 +16,15 @@ from typing import Literal
 
 import numpy as np
 
-from deepseek_mm.answering.code.claims import name_region, place_at, place_of, quote_code
-from deepseek_mm.answering.code.python_facts import FunctionFact
+from deepseek_mm.answering.code.claims import (
+    name_region,
+    place_at,
+    place_of,
+    quote_code,
+    quote_condition,
+    quote_note,
+)
+from deepseek_mm.answering.code.file_facts import FunctionFact
 from deepseek_mm.answering.code.source_files import CodeFile
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.language.words import content, quotable, singular
@@ -43,57 +50,17 @@ ABOUT_CODE = frozenset(  # words that say nothing of which code is meant
     ["code", "function", "method", "class", "file", "module", "symbol", "line", "place", "compute", "call", "define",
      "happen", "program", "script", "thing", "try"]
 )  # fmt: skip
-FULL = dict(  # what programmers shorten, and words that stand for it
-    pair.split("=")
-    for pair in [
-        "max=maximum",
-        "min=minimum",
-        "num=number",
-        "len=length",
-        "dir=directory",
-        "db=database",
-        "msg=message",
-        "err=error",
-        "auth=authentication",
-        "param=parameter",
-        "params=parameter",
-        "arg=argument",
-        "args=argument",
-        "config=configuration",
-        "cfg=configuration",
-        "env=environment",
-        "addr=address",
-        "req=request",
-        "resp=response",
-        "ctx=context",
-        "tmp=temporary",
-        "temp=temporary",
-        "src=source",
-        "dst=destination",
-        "idx=index",
-        "img=image",
-        "pic=image",
-        "pwd=password",
-        "lang=language",
-        "sec=second",
-        "secs=second",
-        "info=information",
-        "init=initial",
-        "conn=connection",
-        "freq=frequency",
-        "folder=directory",
-        "biggest=maximum",
-        "largest=maximum",
-        "highest=maximum",
-        "smallest=minimum",
-        "lowest=minimum",
-        "mail=message",
-        "mails=message",
-        "picture=image",
-        "pictures=image",
-        "photo=image",
-    ]
-)
+FULL = {  # what programmers shorten, and words that stand for it
+    "max": "maximum", "min": "minimum", "num": "number", "len": "length", "dir": "directory", "db": "database",
+    "msg": "message", "err": "error", "auth": "authentication", "param": "parameter", "params": "parameter",
+    "arg": "argument", "args": "argument", "config": "configuration", "cfg": "configuration", "env": "environment",
+    "addr": "address", "req": "request", "resp": "response", "ctx": "context", "tmp": "temporary",
+    "temp": "temporary", "src": "source", "dst": "destination", "idx": "index", "img": "image", "pic": "image",
+    "pwd": "password", "lang": "language", "sec": "second", "secs": "second", "info": "information",
+    "init": "initial", "conn": "connection", "freq": "frequency", "folder": "directory", "biggest": "maximum",
+    "largest": "maximum", "highest": "maximum", "smallest": "minimum", "lowest": "minimum", "mail": "message",
+    "mails": "message", "picture": "image", "pictures": "image", "photo": "image",
+}  # fmt: skip
 ENDINGS = re.compile(r"(?:ing|ed|es|s|er|ly)$")
 
 
@@ -141,7 +108,7 @@ def _constants(file: CodeFile) -> Iterator[CodeStatement]:
     for each in file.facts.constants:
         region = file.region_at(each.line)
         name = f"{each.owner}.{each.name}" if each.owner else each.name
-        noted = f' ("{quotable(each.comment, MAX_SAID)}")' if each.comment else ""
+        noted = quote_note(each.comment)
         yield CodeStatement(
             kind="constant",
             told=f"`{name}` is {quote_code(each.value)}{noted} in {place_at(region, each.line)}",
@@ -154,57 +121,39 @@ def _constants(file: CodeFile) -> Iterator[CodeStatement]:
 def _functions(file: CodeFile) -> Iterator[CodeStatement]:
     for function in file.facts.functions:
         region = file.region_at(function.lines[0])
-        lead = f"{name_region(region)} in {place_of(region)}"
-        yield from _list_raised(function, region, lead)
-        for written, rounds in function.rounds:
+        lead, name = f"{name_region(region)} in {place_of(region)}", spell(function.path)
+        for kind, told, words in _list_acts(function):
             yield CodeStatement(
-                kind="loop",
-                told=f"{lead} goes round {quote_code(f'for ... in {written}')} {count_times(rounds)}",
-                words=f"{spell(function.path)}: how often, {rounds} times, {written}",
-                region=region,
-                owner=function.path,
+                kind=kind, told=f"{lead} {told}", words=f"{name}: {words}", region=region, owner=function.path
             )
         yield from _list_defaults(function, file)
-        for branch in function.branches:
-            yield CodeStatement(
-                kind="branch",
-                told=f"{lead} does {quote_code(branch.done)} where {quote_code(branch.condition)}",
-                words=f"{spell(function.path)}: if {spell(branch.condition)} {spell(branch.done)}",
-                region=region,
-                owner=function.path,
-            )
-        if len(function.returns) == 1 and not function.returns[0].isidentifier():
-            yield CodeStatement(
-                kind="return",
-                told=f"{lead} gives back {quote_code(function.returns[0])}",
-                words=f"{spell(function.path)}: {spell(function.returns[0])}",
-                region=region,
-                owner=function.path,
-            )
+
+
+def _list_acts(function: FunctionFact) -> Iterator[tuple[StatementKind, str, str]]:
+    """What a function does: the kind, how it is told behind its name, and what a question is compared with."""
+    for each in function.raises:
+        told = f"raises {quote_code(each.error)}{quote_condition(each.condition)}"
+        yield "raise", told, f"{spell(each.error)} {each.words} {each.condition}"
+    for written, rounds in function.rounds:
+        told = f"goes round {quote_code(f'for ... in {written}')} {count_times(rounds)}"
+        yield "loop", told, f"how often, {rounds} times, {written}"
+    for branch in function.branches:
+        told = f"does {quote_code(branch.done)}{quote_condition(branch.condition)}"
+        yield "branch", told, f"if {spell(branch.condition)} {spell(branch.done)}"
+    if len(function.returns) == 1 and not function.returns[0].isidentifier():
+        yield "return", f"gives back {quote_code(function.returns[0])}", spell(function.returns[0])
 
 
 def _list_defaults(function: FunctionFact, file: CodeFile) -> Iterator[CodeStatement]:
     owner = function.path.removesuffix(".__init__")
     for each in function.defaults:
         region = file.region_at(each.line)
-        noted = f' ("{quotable(each.comment, MAX_SAID)}")' if each.comment else ""
+        noted = quote_note(each.comment)
         yield CodeStatement(
             kind="default",
             told=f"`{each.name}` of `{owner}` is {quote_code(each.value)}{noted} where nothing is given, in "
             f"{place_at(region, each.line)}",
             words=f"{spell(owner)} {spell(each.name)}: by default {each.value} {each.comment}",
-            region=region,
-            owner=function.path,
-        )
-
-
-def _list_raised(function: FunctionFact, region: Region, lead: str) -> Iterator[CodeStatement]:
-    for each in function.raises:
-        where = f" where {quote_code(each.condition)}" if each.condition else ""
-        yield CodeStatement(
-            kind="raise",
-            told=f"{lead} raises {quote_code(each.error)}{where}",
-            words=f"{spell(function.path)}: {spell(each.error)} {each.words} {each.condition}",
             region=region,
             owner=function.path,
         )

@@ -79,13 +79,17 @@ class CodeTools:
     def find_symbol(self, caller: Caller, name: str) -> CodePlaces:
         """Where a name is defined. NothingThere names the nearest that are."""
         found = self.open_assistant().store.symbols(check_name(name), where=CODE)
-        return list_places(found) if found else self._miss(name)
+        if not found:
+            raise self._unknown(name)
+        return list_places(found)
 
     def who_calls(self, caller: Caller, name: str) -> CodePlaces:
         """What calls something of this name. NothingThere where nothing is defined or called so."""
         store = self.open_assistant().store
         found = store.callers(check_name(name), where=CODE)
-        return list_places(found) if found or store.symbols(name, where=CODE) else self._miss(name)
+        if not found and not store.symbols(name, where=CODE):
+            raise self._unknown(name)
+        return list_places(found)
 
     def review_code(self, caller: Caller, file: str) -> ReviewedCode:
         """Mistakes in the files of this name, folder or pattern. NothingThere without such a file."""
@@ -110,13 +114,13 @@ class CodeTools:
         house = self.open_assistant()
         return LibraryGraphs(house.store, house.config.parse).draw_context(check_name(task), tokens)
 
-    def _miss(self, name: str) -> CodePlaces:
+    def _unknown(self, name: str) -> NothingThere:
         last = name.strip().removesuffix("()").rpartition(".")[2]
         known = self.open_assistant().store.symbol_names("", limit=MOST_NAMES, where=CODE)
         by_last = {each.rpartition(".")[2]: each for each in known}
         near = [by_last[each] for each in get_close_matches(last, by_last, n=NEAREST, cutoff=ALIKE)]
         told = f"The nearest: {', '.join(near)}" if near else "Look for words with search, or list_collections"
-        raise NothingThere(f"nothing in the library's code is called {name[:80]!r}. {told}")
+        return NothingThere(f"nothing in the library's code is called {name[:80]!r}. {told}")
 
 
 def check_name(name: str) -> str:

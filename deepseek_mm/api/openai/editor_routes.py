@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.openai.models import BARE, CHOICES, catalogue, check_request, complete_texts
 from deepseek_mm.api.openai.replies import ChatFormat, End, Head, Pieces, ReplyFormat, reply, usage_of
-from deepseek_mm.api.openai.routes import ERRORS, growing
+from deepseek_mm.api.openai.routes import ERRORS, growing, head_of
 from deepseek_mm.api.openai.schemas import Completion, Prompt, StopText, TextRequest
 from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import needs
@@ -141,15 +141,14 @@ def editor_routes(assistant: Assistant) -> APIRouter:
     def check(request: TextRequest) -> TextCompleter:
         return check_request(assistant.lm, request, catalogue(assistant.lm, 0))
 
-    def head(model: str) -> Head:
-        mark = f"{assistant.lm.fingerprint[:8]}"
-        return Head(id=f"fim-{uuid4().hex}", created=int(time.time()), model=model, system_fingerprint=mark)
+    def head(request: TextRequest) -> Head:
+        return replace(head_of(assistant, request), id=f"fim-{uuid4().hex}")
 
     @router.post("/infill", summary="Fill a gap, as llama.cpp does", **grows(InfillReply, DECLARED))
     async def infill(request: InfillRequest, connection: Request, caller: Caller = asks) -> Response:
         wanted = read_infill(request)
         lm = check(wanted)
-        form = InfillFormat(head=head(BARE), context=lm.context)
+        form = InfillFormat(head=head(wanted), context=lm.context)
         prepares = 0 <= request.n_predict <= 1
         work: Callable[[Event], Pieces] = prepare if prepares else partial(fill, lm, wanted)
         return await reply(work, form, connection, streams=request.stream)
@@ -161,7 +160,7 @@ def editor_routes(assistant: Assistant) -> APIRouter:
             max_tokens=min(request.max_tokens or GAP_TOKENS, MOST_TOKENS), seed=request.random_seed,
         )  # fmt: skip
         lm = check(wanted)
-        form = ChatFormat(head=head(request.model))
+        form = ChatFormat(head=head(wanted))
         return await reply(partial(fill, lm, wanted), form, connection, streams=request.stream)
 
     return router

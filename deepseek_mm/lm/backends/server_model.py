@@ -17,8 +17,9 @@ import os
 import queue
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -209,8 +210,10 @@ class OpenAIServer:
         async with httpx.AsyncClient(**self._options()) as client, client.stream("GET", "models") as reply:
             return reply.status_code, await self._read_text(self._check_plain(reply))
 
-    async def complete(self, body: dict[str, Any]) -> AsyncIterator[str]:
-        """The pieces of the answer to `body`; an empty piece is a sign of life."""
+    async def complete(self, body: dict[str, Any], *, whole: bool = False) -> AsyncIterator[str]:
+        """The pieces of the answer to `body`; an empty piece is a sign of life. With `whole` the text of the completion
+        itself, as one piece.
+        """
         begun, options = False, self._options()
         try:
             async with (
@@ -218,28 +221,19 @@ class OpenAIServer:
                 client.stream("POST", "chat/completions", json=body) as reply,
             ):
                 await self._check(self._check_plain(reply))
-                async for piece in self._pieces(reply):
+                async for piece in self._whole(reply) if whole else self._pieces(reply):
                     begun = True
                     yield piece
         except (httpx.HTTPError, OSError) as error:
             raise self._broken(error) if begun else self._unreachable(error) from error
 
-    async def complete_whole(self, body: dict[str, Any]) -> AsyncIterator[str]:
-        """The text of the whole completion of `body`, as one piece."""
-        try:
-            async with (
-                httpx.AsyncClient(**self._options()) as client,
-                client.stream("POST", "chat/completions", json=body) as reply,
-            ):
-                await self._check(self._check_plain(reply))
-                yield await self._read_text(reply)
-        except (httpx.HTTPError, OSError) as error:
-            raise self._unreachable(error) from error
-
     def too_slow(self) -> ServerError:
         """It was silent for longer than the user wants to wait."""
         wait = f"{self._config.timeout_s:g} s"
         return ServerError(f"{self.address} said nothing for {wait}. See whether it is busy, or raise lm.timeout_s")
+
+    async def _whole(self, reply: httpx.Response) -> AsyncIterator[str]:
+        yield await self._read_text(reply)
 
     async def _pieces(self, reply: httpx.Response) -> AsyncIterator[str]:
         if not reply.headers.get("content-type", "").startswith("text/event-stream"):
@@ -391,26 +385,25 @@ class RemoteModel:
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
         """Pieces of the answer, as `Generator.stream` says. ServerError names the next step."""
         body = request_body(self.name, messages, max_tokens=max_tokens, sees=self.sees)
-        talk = _ServerConversation(lambda: self._server.complete(body))
-        try:
-            patience_s, too_slow = self._config.timeout_s, self._server.too_slow
-            pieces = filter(None, drain(talk.pieces, stop, patience_s=patience_s, too_slow=too_slow))
-            yield from skip_thoughts(pieces)
-        finally:
-            talk.cancel()
+        with closing(self._hear(body, stop)) as pieces:
+            yield from skip_thoughts(filter(None, pieces))
 
     def call_tools(
         self, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any], *, stop: threading.Event
     ) -> ToolReply:
         """As `ToolCaller` says."""
         body = {"model": self.name, "messages": [clean_message(each) for each in messages], **options, "stream": False}
-        talk = _ServerConversation(lambda: self._server.complete_whole(body))
+        data = "".join(self._hear(body, stop, whole=True))
+        return ToolReply(text="") if stop.is_set() else read_tool_reply(data)
+
+    def _hear(self, body: dict[str, Any], stop: threading.Event, *, whole: bool = False) -> Generator[str, None, None]:
+        """What the server says, until it ends or `stop` is set."""
+        talk = _ServerConversation(lambda: self._server.complete(body, whole=whole))
         try:
             patience_s, too_slow = self._config.timeout_s, self._server.too_slow
-            data = "".join(drain(talk.pieces, stop, patience_s=patience_s, too_slow=too_slow))
+            yield from drain(talk.pieces, stop, patience_s=patience_s, too_slow=too_slow)
         finally:
             talk.cancel()
-        return ToolReply(text="") if stop.is_set() else read_tool_reply(data)
 
 
 def clean_message(message: Mapping[str, Any]) -> dict[str, Any]:

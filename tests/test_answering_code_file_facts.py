@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepseek_mm.answering.code.python_facts import BranchFact, DefaultFact, RaiseFact, read_facts
+from deepseek_mm.answering.code.file_facts import BranchFact, DefaultFact, RaiseFact, read_facts
 
 FERRY = '''"""Ferries and when they go."""
 
