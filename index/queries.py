@@ -8,7 +8,7 @@ statements for each of them.
 import json
 import os
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -409,10 +409,13 @@ def regions_by_source(session: Session, source_ids: Sequence[int]) -> list[Regio
     return sorted(regions, key=lambda region: (region.kind != "whole", region.id))
 
 
-def leading_regions(session: Session, source_ids: Sequence[int]) -> list[Region]:
-    """Of each source that has regions the whole picture, or else the region that was added first."""
+def leading_regions(session: Session, source_ids: Sequence[int], kinds: Collection[str] = ()) -> list[Region]:
+    """Of each source that has regions the whole picture, or else the region that was added first; only of these kinds
+    where some are named.
+    """
     whole = func.min(case((RegionRow.kind == "whole", RegionRow.id)))
     query = select(func.coalesce(whole, func.min(RegionRow.id))).where(among(RegionRow.source_id, source_ids))
+    query = query.where(RegionRow.kind.in_(sorted(kinds))) if kinds else query
     ids = session.scalars(query.group_by(RegionRow.source_id)).all()
     return list(regions_by_id(session, ids).values())
 

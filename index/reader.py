@@ -3,7 +3,7 @@
 Each call reads one snapshot, so an answer never mixes two moments.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -117,10 +117,13 @@ class StoreReader:
                     found[region.source.id].append(region)
         return {source_id: tuple(regions) for source_id, regions in found.items()}
 
-    def leading(self, source_ids: Sequence[int]) -> dict[int, Region]:
-        """Source id -> the region that stands for it: the whole picture, or what was added first; only where one is."""
+    def leading(self, source_ids: Sequence[int], *, kinds: Collection[str] = ()) -> dict[int, Region]:
+        """Source id -> the region that stands for it: the whole picture, or what was added first; only where one is.
+
+        Where kinds are named regions of others are passed over.
+        """
         with self._database.reading() as session:
-            leading = queries.leading_regions(session, source_ids)
+            leading = queries.leading_regions(session, source_ids, kinds)
         return {region.source.id: region for region in leading if _is_visible(region.source)}
 
     def openings(self, source_ids: Sequence[int]) -> dict[int, str]:

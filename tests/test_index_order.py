@@ -123,3 +123,5 @@ def test_the_whole_picture_stands_for_a_source_or_else_its_first_region(store):
         late.id: ("whole", 0),
         pages.id: ("page", 1),
     }
+    parts = store.leading([late.id, pages.id], kinds=("part", "text"))
+    assert {source_id: each.kind for source_id, each in parts.items()} == {late.id: "part"}

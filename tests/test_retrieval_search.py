@@ -9,7 +9,7 @@ from deepseek_mm.config import RagConfig
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.retrieval.certainty import Certainty, Commons, LogisticCurve
 from deepseek_mm.retrieval.photo_finder import PhotoMatch
-from deepseek_mm.retrieval.query_vectors import TEXTS, QueryVectors, Scales, group_of
+from deepseek_mm.retrieval.query_vectors import SENTENCES, TEXTS, QueryVectors, Scales, group_of
 from deepseek_mm.retrieval.search import Search
 from deepseek_mm.types import Query
 from index import Filter, Hit, Label, Region, Source
@@ -229,6 +229,17 @@ def test_a_cosine_is_told_in_deviations_from_what_is_usual_for_its_kind(tmp_path
         usual = scales.background(TEXTS) @ vector
         hits = [Hit(region=piece, score=float(usual.mean() + n * usual.std())) for n in (0, 2)]
         assert scales.deviations(hits, QueryVectors(shown_D=vector)) == pytest.approx([0.0, 2.0], abs=1e-4)
+
+
+def test_what_is_usual_for_texts_takes_one_region_of_each_file_however_long_it_is(house, monkeypatch):
+    """While files are taken in this is looked up for every question: it must not read all of a long file."""
+    write(house, "long.md", "\n\n".join(f"The boat number {n} " + "sails out to sea " * 60 for n in range(40)))
+    asked, vectors_of = [], house.store.vectors_of
+    monkeypatch.setattr(house.store, "vectors_of", lambda ids: asked.append(len(ids)) or vectors_of(ids))
+    monkeypatch.setattr(house.store, "regions_of", lambda ids: pytest.fail("all regions were read"))
+    scales = Scales(house.retriever.space, house.store, None)
+    assert len(scales.background(TEXTS)) == len(SENTENCES) + asked[0]
+    assert asked == [house.store.counts(where=Filter(collection=None, kinds=TEXTS)).sources]
 
 
 def test_every_kind_of_region_has_a_scale():

@@ -194,11 +194,8 @@ class Scales:
     def _sample(self, where: Filter) -> Floats:
         """One region of each of the newest sources: a long text must not speak for all."""
         ids = [source.id for source in self.store.sources(where=where, limit=SAMPLE)]
-        firsts = [
-            next((region.id for region in regions if region.kind in where.kinds), None)
-            for regions in self.store.regions_of(ids).values()
-        ]
-        return self.store.vectors_of([region_id for region_id in firsts if region_id is not None])
+        firsts = self.store.leading(ids, kinds=where.kinds)
+        return self.store.vectors_of([region.id for region in firsts.values()])
 
     def _of_nobody(self, kinds: Kinds) -> Floats:
         if kinds not in self._nobody:
