@@ -1,5 +1,7 @@
 """/v1/completions through the client of OpenAI: texts by a tiny real model, gaps by one on paper."""
 
+import math
+
 import openai
 import pytest
 import torch
@@ -88,6 +90,17 @@ def test_several_prompts_and_several_choices_come_in_order(client):
     assert [choice.text for choice in streamed] == [choice.text for choice in many]
 
 
+def test_the_tokens_of_a_text_come_with_their_probabilities_and_the_likeliest_in_their_places(client):
+    choice = go_on(client, max_tokens=6, logprobs=2, echo=True).choices[0]
+    told = choice.logprobs
+    assert TEXT + "".join(told.tokens) == choice.text
+    assert told.text_offset == [len(TEXT + "".join(told.tokens[:n])) for n in range(6)]
+    for token, logprob, likeliest in zip(told.tokens, told.token_logprobs, told.top_logprobs, strict=True):
+        assert likeliest[token] == pytest.approx(logprob) == pytest.approx(max(likeliest.values()))
+        assert len(likeliest) <= 2
+        assert sum(map(math.exp, likeliest.values())) <= 1.0001
+
+
 def test_a_gap_is_filled_by_the_line_that_what_follows_asks_for(filler):
     reply = go_on(filler, BEFORE, suffix=AFTER, max_tokens=40)
     assert [choice.text for choice in reply.choices] == ["    a = pi * r"]
@@ -105,7 +118,8 @@ def test_other_lines_for_a_gap_come_after_the_best_and_a_stop_text_cuts_them(fil
 @pytest.mark.parametrize(
     ("options", "param"),
     [
-        ({"logprobs": 0}, "logprobs"),
+        ({"logprobs": 6}, "logprobs"),
+        ({"logprobs": 0, "suffix": "b"}, "logprobs"),
         ({"best_of": 4}, "best_of"),
         ({"prompt": [1, 2, 3]}, "prompt"),
         ({"prompt": [[1, 2]]}, "prompt"),

@@ -46,6 +46,8 @@ def test_the_line_between_is_given_as_llama_cpp_gives_it(http, sent):
     assert told["stop"] is True
     assert told["generation_settings"]["n_ctx"] > 0
     assert told["timings"]["predicted_n"] == told["tokens_predicted"] > 0
+    assert {"input_extra", "samplers", "cache_prompt"} <= set(told["ignored"])
+    assert "prompt" not in told["ignored"]
 
 
 def test_what_only_prepares_is_answered_at_once_with_nothing(http):

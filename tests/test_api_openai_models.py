@@ -140,7 +140,7 @@ def test_what_cannot_steer_a_grounded_answer_is_named(client):
     rules = {"role": "system", "content": "Always answer in verse."}
     steered = ask(client, rules, "Which photos are red?", temperature=1.5, seed=3).choices[0].message
     assert steered.content == plain.content
-    assert (steered.ignored, plain.ignored) == (["system messages", "temperature"], [])
+    assert (steered.ignored, plain.ignored) == (["system messages", "temperature", "seed"], [])
 
 
 def test_as_an_object_the_answer_and_what_it_rests_on_are_json(client):
@@ -171,7 +171,9 @@ SCHEMA = schema_of(age={"enum": ["old", "young"]})
     ("options", "param", "code"),
     [
         ({"response_format": SCHEMA}, "response_format", "unsupported_value"),
-        ({"n": 2}, "n", "malformed"),
+        ({"n": 2}, "n", "unsupported_parameter"),
+        ({"n": 17}, "n", "malformed"),
+        ({"top_logprobs": 2}, "top_logprobs", "unsupported_value"),
         ({"temperature": 9}, "temperature", "malformed"),
         ({"presence_penalty": 1}, "presence_penalty", "unsupported_parameter"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "unsupported_parameter"),

@@ -81,6 +81,30 @@ def test_a_stream_says_what_the_whole_answer_says(client):
     assert (last.choices[0].finish_reason, counted.usage) == ("length", whole.usage)
 
 
+def test_several_answers_are_drawn_each_from_a_seed_of_its_own(client):
+    options = {"temperature": 1.5, "max_tokens": 8}
+    many = ask(client, n=3, seed=4, **options)
+    said = [choice.message.content for choice in many.choices]
+    assert said == [words_of(client, seed=seed, **options) for seed in (4, 5, 6)]
+    assert [choice.index for choice in many.choices] == [0, 1, 2]
+    assert many.usage.completion_tokens <= 24
+    streamed = {0: "", 1: "", 2: ""}
+    for chunk in ask(client, n=3, seed=4, stream=True, **options):
+        for choice in chunk.choices:
+            streamed[choice.index] += choice.delta.content or ""
+    assert list(streamed.values()) == said
+
+
+def test_each_token_is_told_with_its_probability_and_the_likeliest_in_its_place(client):
+    reply = ask(client, max_tokens=5, logprobs=True, top_logprobs=3, temperature=1.5, seed=2).choices[0]
+    told = reply.logprobs.content
+    assert "".join(each.token for each in told) == reply.message.content
+    assert [len(each.top_logprobs) for each in told] == [3] * 5
+    assert all(bytes(each.bytes).decode() == each.token for each in told if each.bytes)
+    assert all(each.logprob <= each.top_logprobs[0].logprob + 1e-6 < 0 for each in told)
+    assert ask(client, max_tokens=5).choices[0].logprobs is None
+
+
 def test_an_answer_fits_the_schema_that_was_asked_for(client):
     wanted = {"type": "json_schema", "json_schema": {"name": "seen", "schema": SCHEMA, "strict": True}}
     reply = ask(client, response_format=wanted, temperature=1, seed=1).choices[0]
@@ -129,7 +153,12 @@ def test_a_model_that_only_says_its_likeliest_answer_refuses_chance_and_schemas(
     with offering(assistant) as client:
         reply = ask(client, stop="END", seed=3)
         assert (reply.choices[0].message.content, reply.usage) == ("one two ", None)
-        for name, value in (("temperature", 1), ("response_format", {"type": "json_object"})):
+        for name, value in (
+            ("temperature", 1),
+            ("response_format", {"type": "json_object"}),
+            ("n", 2),
+            ("logprobs", True),
+        ):
             with pytest.raises(openai.BadRequestError) as caught:
                 ask(client, **{name: value})
             assert caught.value.param == name

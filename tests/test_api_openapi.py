@@ -8,6 +8,7 @@ from deepseek_mm.config import Config
 from deepseek_mm.settings_file import SettingsFile
 
 FREE = {
+    "InfillRequest": "options of llama.cpp that change nothing here; the reply names them",
     "JsonSchema.schema": "a JSON schema of the caller's, which may be any",
     "OfferedFunction.parameters|0": "the same",
     "ChatRequest.tool_choice|1": "names one tool, as servers of larger models have it",

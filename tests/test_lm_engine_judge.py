@@ -109,3 +109,20 @@ def test_a_text_is_gone_on_with_as_it_is_without_a_chat_around_it(tiny):
     assert tokenizer.decode(told[ids.shape[1] :], skip_special_tokens=True).startswith(written.rstrip("\ufffd"))
     assert spent[0].prompt == ids.shape[1]
     assert own.context == 256
+
+
+def test_what_was_written_is_as_likely_as_the_model_says_whatever_heat_and_penalty_it_was_drawn_with():
+    runner, spent = ToyRunner(), []
+    sampling = Sampling(max_tokens=6, temperature=1.5, repetition_penalty=2, seed=3, logprobs=2)
+    "".join(InferenceEngine(runner, TOKENIZER).stream(prompt(), sampling, threading.Event(), spent=spent))
+    tokens = list(prompt().ids)
+    assert len(spent[0].scores) == 6
+    for score in spent[0].scores:
+        logprobs_V = rambling(tokens).log_softmax(-1)
+        token = next(
+            n for n in range(len(logprobs_V)) if float(logprobs_V[n]) == pytest.approx(score.logprob, abs=1e-5)
+        )
+        assert TOKENIZER.decode([token]) == score.text
+        assert [value for _, value in score.likeliest] == pytest.approx(logprobs_V.topk(2).values.tolist())
+        tokens.append(token)
+    settle(runner)

@@ -75,12 +75,22 @@ class InspectableGenerator(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TokenScore:
+    """A token that was written, and how likely it was."""
+
+    text: str  # an unfinished character is U+FFFD
+    logprob: float  # natural logarithm of its probability
+    likeliest: tuple[tuple[str, float], ...] = ()  # tokens that might have stood there, and theirs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TokenUsage:
     """What an answer took."""
 
     prompt: int  # tokens that were read
     answer: int  # tokens that were written
     cut: bool  # it was not at its end, but had as many tokens as it was allowed
+    scores: tuple[TokenScore, ...] = ()  # of every token, where the sampling asks for them
 
 
 @runtime_checkable

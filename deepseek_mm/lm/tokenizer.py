@@ -227,6 +227,11 @@ class IncrementalDetokenizer:
         self._before, self._held = self._held, []
         return text[len(known) :]
 
+    def spell(self, token: int) -> str:
+        """The text of this token by itself; a mark that ends an answer is told too."""
+        text: str = self._tokenizer.decode([token])
+        return text
+
     def _decode(self, tokens: list[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text

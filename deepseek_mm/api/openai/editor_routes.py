@@ -6,7 +6,7 @@ which Continue and others ask for. Both fill the gap as `/v1/completions` with a
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
@@ -27,6 +27,7 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.lm.generator import TextCompleter
 
 MOST_TOKENS = 512  # of one gap
+MOST_IGNORED = 100  # names that are told
 GAP_TOKENS = 64  # of one whose caller names no number
 Stops = StopText | Annotated[list[StopText], Field(max_length=16)] | None
 Seed = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None
@@ -43,6 +44,7 @@ class InfillRequest(BaseModel):
     """A gap as llama.cpp's server takes it; sampling options of its `/completion` are allowed and not used."""
 
     model_config = ConfigDict(
+        extra="allow",
         json_schema_extra={
             "examples": [
                 {
@@ -78,6 +80,7 @@ class InfillReply(BaseModel):
     truncated: bool = False
     generation_settings: dict[str, int] = Field(default={}, examples=[{"n_ctx": 2048}])
     timings: dict[str, float] = Field(default={}, description="as far as they are measured")
+    ignored: list[str] = Field(default=[], description="not of llama.cpp: what was sent and changes nothing here")
 
 
 class GapRequest(BaseModel):
@@ -104,6 +107,7 @@ class InfillFormat(ReplyFormat):
 
     kind = "infill"
     context: int = 0  # tokens that the model reads
+    ignored: Sequence[str] = ()
     began_s: float = field(default_factory=time.monotonic)
 
     def whole(self, end: End) -> dict[str, Any]:
@@ -116,7 +120,7 @@ class InfillFormat(ReplyFormat):
         }  # fmt: skip
         told = InfillReply(
             content=end.text, tokens_predicted=written, tokens_evaluated=read,
-            generation_settings={"n_ctx": self.context}, timings=timings,
+            generation_settings={"n_ctx": self.context}, timings=timings, ignored=list(self.ignored),
         )  # fmt: skip
         return told.model_dump()
 
@@ -148,7 +152,8 @@ def editor_routes(assistant: Assistant) -> APIRouter:
     async def infill(request: InfillRequest, connection: Request, caller: Caller = asks) -> Response:
         wanted = read_infill(request)
         lm = check(wanted)
-        form = InfillFormat(head=head(wanted), context=lm.context)
+        unread = [*(["input_extra"] if request.input_extra else []), *sorted(request.model_extra or ())]
+        form = InfillFormat(head=head(wanted), context=lm.context, ignored=unread[:MOST_IGNORED])
         prepares = 0 <= request.n_predict <= 1
         work: Callable[[Event], Pieces] = prepare if prepares else partial(fill, lm, wanted)
         return await reply(work, form, connection, streams=request.stream)

@@ -48,10 +48,8 @@ NOTHING: dict[str, tuple[Any, ...]] = {  # values that ask for nothing, beside n
     "function_call": ("none", "auto"),
     "functions": ([],),
     "logit_bias": ({},),
-    "logprobs": (False,),
     "modalities": (["text"],),
     "presence_penalty": (0,),
-    "top_logprobs": (0,),
     "web_search_options": (),
 }
 

@@ -17,10 +17,10 @@ from collections import abc
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from deepseek_mm.api.openai.errors import NoModel, UnsupportedRequest, check_fields
 from deepseek_mm.api.openai.filled_schemas import fill_schema
@@ -38,6 +38,7 @@ from deepseek_mm.api.openai.schemas import (
     TextRequest,
     WritingRequest,
 )
+from deepseek_mm.api.openai.token_scores import show_text_scores
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.embeddings.space import TokenCounter
 from deepseek_mm.errors import ConfigError, NothingThere
@@ -77,7 +78,8 @@ def no_model(name: str, names: list[str]) -> NoModel:
     return NoModel(f"the model {name[:100]!r} is not offered here. Choose one of: {', '.join(names)}")
 
 
-CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty")
+CHANCE = ("temperature", "top_p", "min_p", "repetition_penalty", "seed")
+STEERING = ("prediction", "reasoning_effort", "verbosity")  # of larger models
 
 
 def stream_grounded(assistant: Assistant, request: ChatRequest, growing: Iterator[Answer]) -> Iterator[str | End]:
@@ -137,7 +139,9 @@ def fields_of(answer: Answer, request: ChatRequest) -> dict[str, Any]:
 def list_ignored(request: ChatRequest) -> list[str]:
     """What the request asks for that cannot change a grounded answer."""
     rules = ["system messages"] if any(each.role in RULES for each in request.messages) else []
-    return [*rules, *(name for name in CHANCE if getattr(request, name) is not None)]
+    extra = request.model_extra or {}
+    steering = [name for name in STEERING if extra.get(name) is not None]
+    return [*rules, *(name for name in CHANCE if getattr(request, name) is not None), *steering]
 
 
 def cited_region(citation: Citation) -> Cited:
@@ -173,17 +177,35 @@ ANY_OBJECT = {"type": "object"}
 def stream_plain(lm: Generator, request: ChatRequest, messages: Sequence[Message], stop: Event) -> Iterator[str | End]:
     """Pieces of the answer, then its end. Refused for what this model cannot do, BadQuestion if it is too long."""
     if isinstance(lm, SamplingGenerator):
-        return _sample(lm, request, messages, stop)
+        return sample_answers(lm, request, messages, stop)
     check_greedy(request)
     return _greedy(lm, request, messages, stop)
 
 
-def _sample(
+def sample_answers(
     lm: SamplingGenerator, request: ChatRequest, messages: Sequence[Message], stop: Event
 ) -> Iterator[str | End]:
+    """Pieces of the one answer, then its end; of several answers the first as a whole, and the others in the end."""
+    if request.num == 1:
+        yield (yield from _sample(lm, request, messages, stop))
+        return
+    with ThreadPoolExecutor(request.num) as pool:
+        answers = [_sample(lm, request, messages, stop, number=number) for number in range(request.num)]
+        first, *others = pool.map(run_to_end, answers)
+    usages = [each.usage for each in (first, *others) if each.usage is not None]
+    usage = usage_of(usages[0].prompt_tokens, sum(each.completion_tokens for each in usages))
+    yield first.text
+    yield replace(first, usage=usage, others=tuple(others))
+
+
+def _sample(
+    lm: SamplingGenerator, request: ChatRequest, messages: Sequence[Message], stop: Event, *, number: int = 0
+) -> abc.Generator[str, None, End]:
     schema, spent = schema_of(request), list[TokenUsage]()
     try:
-        sampling = sampling_of(request, request.most or max(1, min(MOST, lm.room(messages))), schema=schema)
+        most = request.most or max(1, min(MOST, lm.room(messages)))
+        told = (request.top_logprobs or 0) if request.logprobs else None
+        sampling = sampling_of(request, most, number=number, schema=schema, logprobs=told)
         pieces = iter(lm.stream_sampled(messages, sampling, stop=stop, spent=spent))
         text = next(pieces, "")
     except ConfigError as error:
@@ -194,13 +216,21 @@ def _sample(
         text += piece
         yield piece
     took = spent[-1]
-    yield End(text=text, reason="length" if took.cut else "stop", usage=usage_of(took.prompt, took.answer))
+    usage = usage_of(took.prompt, took.answer)
+    return End(text=text, reason="length" if took.cut else "stop", usage=usage, scores=took.scores)
 
 
 def sampling_of(
-    request: WritingRequest, most: int, *, number: int = 0, schema: dict[str, object] | None = None
+    request: WritingRequest,
+    most: int,
+    *,
+    number: int = 0,
+    schema: dict[str, object] | None = None,
+    logprobs: int | None = None,
 ) -> "Sampling":
-    """How the words of a choice with this number are drawn: at most so many tokens."""
+    """How the words of a choice with this number are drawn: at most so many tokens, each told with so many likely ones
+    in its place.
+    """
     from deepseek_mm.lm.engine.sampling import Sampling
 
     return Sampling(
@@ -212,6 +242,7 @@ def sampling_of(
         max_tokens=most,
         stop=request.stops,
         schema=schema,
+        logprobs=logprobs,
     )
 
 
@@ -242,6 +273,8 @@ def check_greedy(request: ChatRequest) -> None:
         "temperature": bool(request.temperature),
         "repetition_penalty": request.repetition_penalty not in (None, 1),
         "response_format": schema_of(request) is not None,
+        "n": request.num > 1,
+        "logprobs": bool(request.logprobs),
     }
     for name, asked in wanted.items():
         if asked:
@@ -274,11 +307,16 @@ def check_request(lm: Generator, request: TextRequest, offered: ModelList) -> Te
             f"{len(prompts)} prompts with n={request.n} are more than {MOST_CHOICES} choices. Send several requests",
             param="n",
         )
-    for name in ("logprobs", "best_of"):
-        if getattr(request, name) not in (None, *((1,) if name == "best_of" else ())):
-            raise UnsupportedRequest(
-                f"{name} is not offered here. Leave {name} out", param=name, code="unsupported_parameter"
-            )
+    if request.best_of not in (None, 1):
+        raise UnsupportedRequest(
+            "best_of is not offered here. Leave best_of out", param="best_of", code="unsupported_parameter"
+        )
+    if request.logprobs is not None and request.suffix:
+        raise UnsupportedRequest(
+            "logprobs are not told of a line for a gap, which is chosen by what follows. Leave logprobs or suffix out",
+            param="logprobs",
+            code="unsupported_parameter",
+        )
     return lm
 
 
@@ -323,21 +361,26 @@ def write_choice(
 ) -> abc.Generator[str, None, TextChoice]:
     """Pieces of a choice; the whole is what comes back."""
     spent, said = list[TokenUsage](), ""
-    sampling = sampling_of(request, request.max_tokens or FEW, number=number)
+    sampling = sampling_of(request, request.max_tokens or FEW, number=number, logprobs=request.logprobs)
     for piece in lm.write(text or "\n", sampling, stop=stop, spent=spent):
         said += piece
         yield piece
-    return TextChoice(text=said, index=number, finish_reason="length" if spent and spent[-1].cut else "stop")
+    scores = show_text_scores(spent[-1].scores if spent else (), len(text) if request.echo else 0)
+    reason: Literal["stop", "length"] = "length" if spent and spent[-1].cut else "stop"
+    return TextChoice(text=said, index=number, finish_reason=reason, logprobs=scores)
 
 
-def run_to_end(pieces: abc.Generator[str, None, TextChoice]) -> TextChoice:
+Whole = TypeVar("Whole")
+
+
+def run_to_end(pieces: abc.Generator[str, None, Whole]) -> Whole:
     """What comes back when all pieces were heard."""
     while True:
         try:
             next(pieces)
         except StopIteration as over:
-            choice: TextChoice = over.value
-            return choice
+            whole: Whole = over.value
+            return whole
 
 
 def fill_gap(lm: TextCompleter, request: TextRequest, text: str, stop: Event) -> list[TextChoice]:

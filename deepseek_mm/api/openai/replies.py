@@ -25,8 +25,10 @@ from starlette.types import Message
 from deepseek_mm.api.event_streams import stop_when_left
 from deepseek_mm.api.openai.errors import FAULT, error_body
 from deepseek_mm.api.openai.schemas import AssistantMessage, Choice, Completion, Usage
+from deepseek_mm.api.openai.token_scores import show_chat_scores
 from deepseek_mm.api.problems import LEFT, REQUEST_ID, describe_fault, problem_of
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.lm.generator import TokenScore
 from deepseek_mm.lm.tokenizer import count_unfinished, find_first_stop
 from deepseek_mm.storage.errors import IndexProblem
 
@@ -85,6 +87,8 @@ class End:
     reason: Reason
     usage: Usage | None  # None where nobody counted
     fields: dict[str, Any] = field(default_factory=dict)  # of our own, beside the message's
+    scores: tuple[TokenScore, ...] = ()  # of its tokens, where they were asked for
+    others: tuple["End", ...] = ()  # further answers to the same question
 
 
 def usage_of(read: int, written: int) -> Usage:
@@ -240,8 +244,15 @@ class ChatFormat(ReplyFormat):
 
     def whole(self, end: End) -> dict[str, Any]:
         """One completion."""
-        message = AssistantMessage(content=end.text, **end.fields)
-        choices = [Choice(message=message, finish_reason=end.reason)]
+        choices = [
+            Choice(
+                index=number,
+                message=AssistantMessage(content=each.text, **each.fields),
+                finish_reason=each.reason,
+                logprobs=show_chat_scores(each.scores),
+            )
+            for number, each in enumerate((end, *end.others))
+        ]
         return Completion(**asdict(self.head), choices=choices, usage=end.usage).model_dump()
 
     def opening(self) -> list[dict[str, Any]]:
@@ -255,12 +266,19 @@ class ChatFormat(ReplyFormat):
         fields = {**piece.fields}
         if "tool_calls" in fields:
             fields["tool_calls"] = [{"index": n, **each} for n, each in enumerate(fields["tool_calls"])]
-        return [self.chunk(to_choice(fields, piece.reason)), *self.last(piece.usage)]
+        ends = [self.chunk(to_choice(fields, piece.reason, scores=piece.scores))]
+        for number, each in enumerate(piece.others, start=1):
+            said = {"role": "assistant", "content": each.text}
+            ends.append(self.chunk(to_choice(said, each.reason, scores=each.scores, number=number)))
+        return [*ends, *self.last(piece.usage)]
 
 
-def to_choice(delta: dict[str, Any], reason: Reason | None = None) -> dict[str, Any]:
-    """The one choice of a chunk."""
-    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+def to_choice(
+    delta: dict[str, Any], reason: Reason | None = None, *, scores: Sequence[TokenScore] = (), number: int = 0
+) -> dict[str, Any]:
+    """A choice of a chunk."""
+    told = show_chat_scores(scores)
+    return {"index": number, "delta": delta, "logprobs": told and told.model_dump(), "finish_reason": reason}
 
 
 def json_of(body: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.openai.embeddings import embeddings
-from deepseek_mm.api.openai.errors import check_fields
+from deepseek_mm.api.openai.errors import UnsupportedRequest, check_fields
 from deepseek_mm.api.openai.messages import messages_for, question_of
 from deepseek_mm.api.openai.models import (
     BARE,
@@ -133,6 +133,22 @@ def check_chat(assistant: Assistant, request: ChatRequest) -> None:
     if request.model not in names:
         raise no_model(request.model, names)
     check_tools(assistant.lm, request, grounded=request.model == GROUNDED)
+    check_choices(request)
+
+
+def check_choices(request: ChatRequest) -> None:
+    """UnsupportedRequest where several answers, or how likely one is, are wanted of what is not drawn by chance."""
+    if request.top_logprobs is not None and not request.logprobs:
+        raise UnsupportedRequest("top_logprobs needs logprobs=true. Send both, or neither", param="top_logprobs")
+    drawn = request.model != GROUNDED and not uses_tools(request)
+    for name, wanted in {"n": request.num > 1, "logprobs": bool(request.logprobs)}.items():
+        if wanted and not drawn:
+            raise UnsupportedRequest(
+                f"{name} is of {BARE} without tools: the answer of {GROUNDED} is one, checked against what it cites."
+                f" Leave {name} out",
+                param=name,
+                code="unsupported_parameter",
+            )
 
 
 def head_of(assistant: Assistant, request: ChatRequest | TextRequest) -> Head:

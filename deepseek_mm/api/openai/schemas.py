@@ -79,6 +79,9 @@ class ChatMessage(BaseModel):
     tool_call_id: str | None = Field(default=None, max_length=256, description="of a tool's message: what it answers")
 
 
+MOST_CHOICES = 16  # of one request, those of all prompts together
+
+
 class StreamOptions(BaseModel):
     """What a stream says besides words."""
 
@@ -159,12 +162,19 @@ class ChatRequest(WritingRequest):
     messages: list[ChatMessage] = Field(min_length=1, max_length=1000)
     max_tokens: int | None = Field(default=None, ge=1, le=100_000)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=100_000)
-    n: Literal[1] | None = 1
+    n: int | None = Field(default=None, ge=1, le=MOST_CHOICES, description="more than 1: of deepseek-mm-lm only")
+    logprobs: bool | None = Field(default=None, description="of deepseek-mm-lm only, where the model is ours")
+    top_logprobs: int | None = Field(default=None, ge=0, le=20, description="likeliest tokens told in each place")
     response_format: Format | None = None
     tools: list[OfferedTool] | None = Field(default=None, max_length=128, description="of a larger model only: --llm")
     tool_choice: Literal["none", "auto", "required"] | dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     store: bool | None = Field(default=None, description="keep question and answer in the caller's history")
+
+    @property
+    def num(self) -> int:
+        """Choices."""
+        return self.n or 1
 
     @property
     def most(self) -> int | None:
@@ -207,13 +217,34 @@ class AssistantMessage(BaseModel):
     ignored: list[str] = Field(default=[], description="not of OpenAI: fields that cannot change a grounded answer")
 
 
+class LikelyToken(BaseModel):
+    """A token that may stand in a place."""
+
+    token: str
+    logprob: float = Field(description="natural logarithm of its probability")
+    bytes: list[int] | None = Field(description="null for a part of a character")
+
+
+class ScoredToken(LikelyToken):
+    """A token of the answer, and those that were likeliest in its place."""
+
+    top_logprobs: list[LikelyToken]
+
+
+class ChatLogprobs(BaseModel):
+    """How likely the tokens of an answer were."""
+
+    content: list[ScoredToken]
+    refusal: None = None
+
+
 class Choice(BaseModel):
-    """The one answer."""
+    """One answer."""
 
     index: int = 0
     message: AssistantMessage
     finish_reason: Literal["stop", "length", "tool_calls"]
-    logprobs: None = None
+    logprobs: ChatLogprobs | None = None
 
 
 class Completion(BaseModel):
@@ -302,7 +333,7 @@ class ErrorReply(BaseModel):
     error: ErrorBody
 
 
-MOST_PROMPTS, MOST_CHOICES = 16, 16  # of one request; choices are those of all prompts together
+MOST_PROMPTS = 16  # of one request
 Prompt = Annotated[Typed, Field(max_length=1_000_000)]
 
 
@@ -329,7 +360,7 @@ class TextRequest(WritingRequest):
     max_tokens: int | None = Field(default=None, ge=1, le=100_000, description="16 if left out, as OpenAI has it")
     n: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
     echo: bool = False
-    logprobs: int | None = Field(default=None, description="is not offered")
+    logprobs: int | None = Field(default=None, ge=0, le=5, description="likeliest tokens told in each place; no gaps")
     best_of: int | None = Field(default=None, description="is not offered; a gap is filled by the best of ten anyway")
 
     @property
@@ -338,13 +369,22 @@ class TextRequest(WritingRequest):
         return self.n or 1
 
 
+class TextLogprobs(BaseModel):
+    """How likely the tokens of a text were."""
+
+    tokens: list[str]
+    token_logprobs: list[float] = Field(description="natural logarithms of their probabilities")
+    top_logprobs: list[dict[str, float]] = Field(description="the likeliest in each place")
+    text_offset: list[int] = Field(description="character at which each begins, had every token whole characters")
+
+
 class TextChoice(BaseModel):
     """One way to go on."""
 
     text: str = Field(examples=["    return a + b"])
     index: int
     finish_reason: Literal["stop", "length"]
-    logprobs: None = None
+    logprobs: TextLogprobs | None = None
 
 
 class TextCompletion(BaseModel):

@@ -23,6 +23,7 @@ from torch import Tensor
 from deepseek_mm.config import between
 from deepseek_mm.errors import ConfigError, ModelFailed
 
+MOST_LOGPROBS = 20  # as many as OpenAI tells
 HEAD = 1024  # likeliest tokens, found without sorting all: nearly always they hold top_p of the probability
 
 
@@ -38,6 +39,7 @@ class Sampling:
     max_tokens: int = 96  # of the answer
     stop: tuple[str, ...] = ()  # texts that end the answer and are not shown
     schema: dict[str, Any] | None = None  # JSON schema that the answer fits
+    logprobs: int | None = None  # of each token as many likelier or as likely ones are told; None tells no probability
 
     def __post_init__(self) -> None:
         between("sampling.temperature", self.temperature, 0, 100)
@@ -45,6 +47,7 @@ class Sampling:
         between("sampling.min_p", self.min_p, 0, 1)
         between("sampling.repetition_penalty", self.repetition_penalty, 0.01, 100)
         between("sampling.max_tokens", self.max_tokens, 1, 1_000_000)
+        between("sampling.logprobs", self.logprobs or 0, 0, MOST_LOGPROBS)
         between("sampling.seed", self.seed or 0, -(2**63), 2**63 - 1)
         if len(self.stop) > 16 or not all(0 < len(text) <= 256 for text in self.stop):
             raise ConfigError(f"sampling.stop={self.stop!r} must be at most 16 texts of 1 to 256 characters")
@@ -77,6 +80,15 @@ def choose_token(logits_V: Tensor, sampling: Sampling, generator: torch.Generato
             " type overflowed. Load it again, or choose another with lm.name"
         )
     return best if sampling.plain else _draw(weigh_tokens(logits_V, sampling, seen), sampling, generator)
+
+
+def rank_tokens(logits_V: Tensor, token: int, most: int) -> tuple[float, tuple[tuple[int, float], ...]]:
+    """Natural logarithm of a token's probability, and those of the `most` likeliest tokens, by the model alone:
+    before heat, penalty and grammar.
+    """
+    logprobs_V = logits_V.float().log_softmax(dim=-1)
+    best = logprobs_V.topk(min(most, len(logprobs_V)))
+    return float(logprobs_V[token]), tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
 def weigh_tokens(logits_V: Tensor, sampling: Sampling, seen: Collection[int] = ()) -> Tensor:

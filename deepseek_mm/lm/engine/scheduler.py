@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from deepseek_mm.lm.engine.model_runner import TokenPrompt
-from deepseek_mm.lm.engine.sampling import JsonGrammar, Sampling, choose_token, make_generator
-from deepseek_mm.lm.generator import TokenUsage
+from deepseek_mm.lm.engine.sampling import JsonGrammar, Sampling, choose_token, make_generator, rank_tokens
+from deepseek_mm.lm.generator import TokenScore, TokenUsage
 from deepseek_mm.lm.moe import RouteListener
 from deepseek_mm.lm.tokenizer import IncrementalDetokenizer, StopWatcher
 
@@ -187,6 +187,8 @@ class GenerationRequest:
         self._spelling, self._grammar, self._stops = spelling, grammar, StopWatcher(sampling.stop)
         self._generator = make_generator(sampling)
         self._seen = set(prompt.ids) if sampling.repetition_penalty != 1 else set()
+        self._scores: list[TokenScore] = []
+        self._score: TokenScore | None = None  # of the token that was chosen last
         self._pieces: SimpleQueue[str | Exception | None] = SimpleQueue()
 
     @property
@@ -198,7 +200,7 @@ class GenerationRequest:
     def spent(self) -> TokenUsage:
         """Tokens so far."""
         read = len(self.prompt.ids)
-        return TokenUsage(prompt=read, answer=len(self.tokens) - read, cut=self.cut)
+        return TokenUsage(prompt=read, answer=len(self.tokens) - read, cut=self.cut, scores=tuple(self._scores))
 
     @property
     def is_unwanted(self) -> bool:
@@ -207,13 +209,22 @@ class GenerationRequest:
 
     def choose(self, logits_V: Tensor) -> int:
         """The next token, from the scores of all. ModelFailed: they are no numbers."""
-        if self._grammar is not None:
-            logits_V = self._grammar.mask(logits_V)
-        return choose_token(logits_V, self.sampling, self._generator, self._seen)
+        allowed_V = logits_V if self._grammar is None else self._grammar.mask(logits_V)
+        token = choose_token(allowed_V, self.sampling, self._generator, self._seen)
+        if self.sampling.logprobs is not None:
+            self._score = self._rate(logits_V, token, self.sampling.logprobs)
+        return token
+
+    def _rate(self, logits_V: Tensor, token: int, most: int) -> TokenScore:
+        logprob, likeliest = rank_tokens(logits_V, token, most)
+        named = tuple((self._spelling.spell(each), value) for each, value in likeliest)
+        return TokenScore(text=self._spelling.spell(token), logprob=logprob, likeliest=named)
 
     def take(self, token: int) -> None:
         """`token` comes next: pass its text on. The last one that was allowed ends the answer."""
         self.tokens.append(token)
+        if self._score is not None:
+            self._scores.append(self._score)
         if self.sampling.repetition_penalty != 1:
             self._seen.add(token)
         if self._grammar is not None:
