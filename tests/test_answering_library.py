@@ -14,6 +14,7 @@ from deepseek_mm.jobs import follow
 from deepseek_mm.language.search_syntax import read_box
 from deepseek_mm.language.words import with_article
 from deepseek_mm.retrieval.photo_finder import PhotoMatch, keep_leaders
+from deepseek_mm.retrieval.witnesses import Witnesses
 from deepseek_mm.types import Act, ActFilters, Claim, Draft, Evidence, Query
 from index import Filter, Label, Region, Source
 
@@ -88,6 +89,25 @@ def test_a_question_for_what_is_there_begins_with_yes_and_for_what_is_not_with_n
     missing = skill.answer(Act(kind="find", text="is there a piano", subject="a piano", form="yes_no"))
     assert missing.refused
     assert said(missing).startswith('No, I found no photo for "a piano" among your 4 photos')
+
+
+def test_a_page_that_mentions_a_bicycle_is_no_picture_of_one(skill, monkeypatch):
+    source = Source(path="/photos/page.png", width_px=64, height_px=48)
+    whole = Region(id=1, source=source, kind="whole", box_px=(0, 0, 64, 48))
+    page = PhotoMatch(source, 0.7, (), (whole,), Witnesses(read=1.0, presence=0.1, told=2.4))
+    ask = Act(kind="find", text="do I have a picture of a bicycle?", subject="a bicycle", form="yes_no")
+    monkeypatch.setattr(skill.finder, "find_photos", lambda act, most, **kwargs: [page])
+    told = skill.answer(ask)
+    assert told.refused
+    assert said(told).startswith(
+        'No, I found no photo for "a bicycle" among your 4 photos. The words are only written in'
+    )
+    assert cited(told) == ["page.png"]
+    written = skill.answer(replace(ask, text="is bicycle written on a photo?"))
+    assert said(written).startswith("Yes, 1 photo fits")
+    seen = replace(page, witnesses=replace(page.witnesses, presence=0.8))
+    monkeypatch.setattr(skill.finder, "find_photos", lambda act, most, **kwargs: [seen])
+    assert said(skill.answer(ask)).startswith("Yes, 1 photo fits")
 
 
 def test_a_look_over_the_library_is_answered_from_the_note_of_the_photo_that_is_meant(skill):

@@ -4,7 +4,7 @@ import numpy as np
 from photo_turns import turn_of
 from PIL import Image, ImageFilter
 
-from deepseek_mm.answering.skills.measure import answer_measured, measure_pixels
+from deepseek_mm.answering.skills.measure import answer_measured, measure_edges
 from deepseek_mm.config import Config
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8))
@@ -25,7 +25,7 @@ def test_a_grey_picture_is_black_and_white_and_a_red_one_is_not() -> None:
 
 def test_soft_edges_are_blurred_and_hard_ones_are_not() -> None:
     soft = NOISE.filter(ImageFilter.GaussianBlur(9))
-    assert measure_pixels(soft).sharpness < measure_pixels(NOISE).sharpness
+    assert measure_edges(soft) < measure_edges(NOISE)
     assert say("is it blurry?", soft, form="yes_no").startswith("Yes")
     assert say("is it blurry?", NOISE, form="yes_no").startswith("No")
 

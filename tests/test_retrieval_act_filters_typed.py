@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 29)
 PHOTOS = (  # name, colour, taken, maker, model, latitude, longitude
     ("one.jpg", "red", "2023:01:15 10:00:00", "Apple", "iPhone 12", 43.72, 10.4),
     ("two.jpg", "green", "2021:07:03 10:00:00", "NIKON CORPORATION", "NIKON D90", None, None),
-    ("three.jpg", "blue", "", "", "", None, None),
+    ("three.jpg", "grey", "", "", "", None, None),
 )
 
 
@@ -82,6 +82,9 @@ def test_an_act_in_chinese_is_bounded_and_looks_for_the_rest(house, text, said, 
         ("taken with a camera", "", ["two.jpg"]),
         ("taken with a nikon", "", ["two.jpg"]),
         ("blurry ones", "", ["three.jpg"]),
+        ("black and white photos", "", ["three.jpg"]),
+        ("monochrome pictures of a dog", "a dog", ["three.jpg"]),
+        ("photos without colour", "", ["three.jpg"]),
         ("photos from 1999", "", []),
     ],
 )
@@ -121,3 +124,8 @@ def test_an_ask_is_bounded_by_the_same_words(house):
     assert bounds.phrase == "taken with a phone"
     winter = Act(kind="find", text="photos in winter", subject="", filters=ActFilters(date="in winter"))
     assert read_bounds(winter, house.store, NOW).where.months == (12, 1, 2)
+
+
+def test_the_colours_of_a_thing_are_not_those_of_its_photo(house):
+    everything = ["one.jpg", "three.jpg", "two.jpg"]
+    assert find(house, "a black and white dog") == ("a black and white dog", everything, ())

@@ -184,6 +184,11 @@ def nearest(match: PhotoMatch) -> str:
     return f"The nearest is {title(match)}{note_of(match)}"
 
 
+def only_written(match: PhotoMatch) -> str:
+    """Where words are read that no photo shows."""
+    return f"The words are only written in {title(match)}{note_of(match)}"
+
+
 def heading(act: Act, total: int, shown: int, within: str = "") -> str:
     """3 photos fit "dogs"; with a yes where that was asked; or so many of all that are from then."""
     noun, within = counted_files(within)

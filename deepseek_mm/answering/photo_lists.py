@@ -14,6 +14,7 @@ from deepseek_mm.answering.library_sentences import (
     no_note,
     no_order,
     note_of,
+    only_written,
     title,
 )
 from deepseek_mm.language.kinds import is_kind_of
@@ -26,6 +27,8 @@ SURE_OF_COUNT = 0.97  # probability that is told at most
 POSSIBLE = 0.28  # relevance from which it is told as a guess, where a photo was asked for and not whether there is one
 NEARLY = 0.2  # relevance from which the nearest photo is worth naming where none fits
 UNFOUND, UNTOLD = 0.7, 0.5  # probability that a refusal is right
+SEEN_THERE = 0.5  # presence from which the eyes see it as well
+MOST_WRITTEN = 3  # photos that are told in which words are only written
 WITH_NOTES = 10  # photos of one answer with what is written about them
 LIMIT = re.compile(
     r"\b(?:name|list|show|find|give|get|tell)\b(?:\s+(?:me|us|only|just|the|any|my|at least))*\s+"
@@ -68,6 +71,22 @@ def nothing_found(act: Act, found: Sequence[PhotoMatch], total: int, within: str
         return Draft(claims=(guess,), evidence=tuple(numbered.entries), chance=near[0].relevance, grounds="seen")
     claims = (Claim(lacking(act, total, within), (), UNTOLD), Claim(nearest(near[0]), (number,), UNTOLD))
     return Draft(claims=claims, evidence=tuple(numbered.entries), chance=UNTOLD, grounds="seen", refused=True)
+
+
+def are_only_written(fitting: Sequence[PhotoMatch]) -> bool:
+    """Whether all that speaks for these photos is that the words are read in them: a page that mentions a bicycle."""
+    told = [match.witnesses for match in fitting]
+    return all(
+        each.read and not (each.named or each.label or each.labels or each.presence >= SEEN_THERE) for each in told
+    )
+
+
+def tell_written(act: Act, fitting: Sequence[PhotoMatch], total: int, within: str = "") -> Draft:
+    """That no photo shows it, and in which the words are written."""
+    numbered = EvidenceList()
+    claims = [Claim(only_written(match), (numbered.add_shown(match),), UNTOLD) for match in fitting[:MOST_WRITTEN]]
+    claims.insert(0, Claim(lacking(act, total, within), (), UNTOLD))
+    return Draft(claims=tuple(claims), evidence=tuple(numbered.entries), chance=UNTOLD, grounds="read", refused=True)
 
 
 def list_photos(act: Act, fitting: Sequence[PhotoMatch], most: int, within: str = "", *, total: int = 0) -> Draft:

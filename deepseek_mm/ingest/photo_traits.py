@@ -1,4 +1,5 @@
-"""What a photo is given while its pixels are at hand: what the tower's classifier guesses, and whether it is blurred.
+"""What a photo is given while its pixels are at hand: what the tower's classifier guesses, and whether it is blurred
+or has no colours.
 
 A classifier of a thousand classes is often wrong and seldom far off: a vulture or a magpie is a bird. So its likeliest
 classes together make one vector, the mean of their names' vectors, weighted by the roots of their chances (ConSE,
@@ -20,11 +21,12 @@ from PIL import Image
 from deepseek_mm.embeddings.default import DefaultSpace
 from deepseek_mm.embeddings.heads import ClassGuess, read_class_names
 from deepseek_mm.embeddings.space import Floats, unit
+from deepseek_mm.vision.colours import is_colourless
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from deepseek_mm.vision.vocabulary import keep_vectors, words_folder
 from index.region import Label, Region
 
-GUESS, BLURRY = "guess", "blurry"  # the kind of region; the label
+GUESS, BLURRY, COLOURLESS = "guess", "blurry", "black and white"  # the kind of region; two labels
 SIDE_PX = 256  # shorter side of the picture whose sharpness is measured
 BLURRED = 0.012  # sharpness below which a photo is blurred: the median of the bundled ones has 0.3
 LEAST_CONTRAST = 4.0  # deviation of greys below which there is nothing to be sharp
@@ -50,6 +52,8 @@ class PhotoTraits:
         whole, *parts = picture.regions
         if not whole.source.is_video and is_blurred(picture.image):  # of a movement some picture always is
             whole = replace(whole, labels=(*whole.labels, Label(name=BLURRY, score=1.0)))
+        if not whole.source.is_video and is_colourless(picture.image):
+            whole = replace(whole, labels=(*whole.labels, Label(name=COLOURLESS, score=1.0)))
         guesses = self._guess(picture)
         if not guesses:
             return (whole, *parts), picture.vectors_ND

@@ -50,6 +50,17 @@ BLURRY = re.compile(
     r"|(?:\u6a21\u7cca|\u865a\u7126)(?:\u7684)?(?:\u7167\u7247)?",
     re.IGNORECASE,
 )
+ENGLISH_GREY = re.compile(r"black|b ?(?:&|and) ?w|mono|scale|colou?r", re.IGNORECASE)
+GREY = (
+    r"(?:black[ -](?:and|&|n)[ -]white|b ?(?:&|and) ?w|monochrome|gr[ae]y[- ]?scale|colou?rless"
+    r"|schwarz[- ]?wei(?:ss|\u00df)e?[nrs]?)"
+)
+COLOURLESS = re.compile(
+    rf"(?<![\w-])(?:taken |shot )?(?:in )?{GREY}\s+{PICTURES}(?![\w-])|(?<![\w-])(?:taken |shot )?in {GREY}(?![\w-])"
+    r"|(?<![\w-])(?:not in|without(?: any)?) colou?rs?(?![\w-])"
+    rf"|^\s*{GREY}\s*$|\u9ed1\u767d\u7684?(?:\u7167\u7247|\u56fe\u7247|\u76f8\u7247)|^\s*\u9ed1\u767d\u7684?\s*$",
+    re.IGNORECASE,
+)
 FAVOURITE = re.compile(
     rf"(?<![\w-])(?:(?:my|our|the)\s+)?(?:favou?rites?|starred|(?:meine\s+|unsere\s+)?favoriten|meine\s+lieblinge)(?P<said>\s+{PICTURES})?(?![\w-])"
     r"|(?<![\w-])(?:meine\s+|unsere\s+)?lieblings(?P<german>fotos?|bilder|bild)(?![\w-])"
@@ -183,6 +194,12 @@ def read_blurry(text: str, now: datetime) -> TypedFilter | None:
     return take_out(BLURRY.search(text), text, Filter(label="blurry"))
 
 
+def read_colourless(text: str, now: datetime) -> TypedFilter | None:
+    """Photos without colours; a black and white dog is a dog."""
+    typed = take_out(COLOURLESS.search(text), text, Filter(label="black and white"))
+    return replace(typed, told="in black and white") if typed and ENGLISH_GREY.search(typed.words) else typed
+
+
 def read_favourite(text: str, now: datetime) -> TypedFilter | None:
     """What somebody marked so; a favourite of another kind ("my favourite mug") only where one of those fits."""
     match = FAVOURITE.search(text)
@@ -266,12 +283,12 @@ def take_out(match: re.Match[str] | None, text: str, where: Filter) -> TypedFilt
 def take_out_traits(text: str, now: datetime) -> tuple[str, tuple[str, ...]]:
     """What is looked for besides how photos were taken, and the words that say that."""
     told = []
-    for read in (read_video, read_blurry, read_favourite, read_stars, read_camera, read_layout):
+    for read in (read_video, read_blurry, read_colourless, read_favourite, read_stars, read_camera, read_layout):
         if typed := read(text, now):
             text = typed.rest
             told.append(typed.words)
     return "" if LEFT.fullmatch(text.removeprefix("\u7684")) else text, tuple(told)
 
 
-TRAITS = (read_kind, read_video, read_blurry, read_favourite, read_stars, read_camera, read_layout)
+TRAITS = (read_kind, read_video, read_blurry, read_colourless, read_favourite, read_stars, read_camera, read_layout)
 TYPED = (*TRAITS, read_time)  # each reads what those before it leave

@@ -257,7 +257,7 @@ def fill_parts(act: Act, text: str, spans: Sequence[Part]) -> Act:
     if "date" in filters and (period := name_chinese_period(act.text)):
         filters["date"] = period
     subject = mend_subject(said.get("subject", ""), act.text)
-    if (both := BLACK_AND_WHITE.search(act.text)) and not subject.lower().startswith("black"):
+    if (both := BLACK_AND_WHITE.search(act.text)) and both[0].lower() not in subject.lower():
         filters.pop("colour", None)  # a kind of picture, or the colours of one thing
         subject = f"{both[0]} {WHITE.sub('', subject)}".strip()
     place = filters.get("place", "")

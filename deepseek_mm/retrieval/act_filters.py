@@ -161,6 +161,7 @@ def narrow_by_traits(bounds: ActBounds, store: RegionStore, now: datetime) -> Ac
             continue
         text = " ".join(re.sub(rf"{re.escape(typed.words)}s?(?![A-Za-z])", " ", act.text).split())
         subject = typed.rest if typed.words in act.subject else act.subject
+        subject = "" if subject and subject in typed.words else subject  # a piece of it: "weisse" of "schwarz-weisse"
         bounds = replace(
             bounds,
             act=replace(act, text=text, subject=subject),

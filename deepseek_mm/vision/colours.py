@@ -58,6 +58,9 @@ ANCHORS = {  # name -> sRGB colours that people call by it
 NAMES = tuple(ANCHORS)
 LIGHTNESS_WEIGHT = 0.55  # of a lightness step against an equal step of hue
 SIDE_PX = 24  # a box is shrunk to this many pixels a side
+GREY_PX = 96  # sides of the copy that tells whether a picture has colours
+COLOURED = 98  # percentile of pixels, by the difference of their strongest and weakest channel, that tells
+COLOURLESS = 8.0  # of 255: below it all is grey. Of 2,500 photos of Flickr8k in colour none lies below; the least is 9
 SAMPLES = 4  # looks a side that one of these pixels is the mean of
 SMALLEST_SHARE = 0.15  # of the votes that a second colour needs
 CENTRE_SIGMA = 0.3  # of a part's bell of weights, as a share of its side
@@ -209,6 +212,12 @@ def box_on(image: Image, share: Share) -> Box:
     left, top = (min(side - 1, max(0, int(low * side))) for low, side in zip(share[:2], image.size, strict=True))
     right, bottom = (min(side, round(high * side)) for high, side in zip(share[2:], image.size, strict=True))
     return (left, top, max(left + 1, right), max(top + 1, bottom))
+
+
+def is_colourless(image: Image) -> bool:
+    """Whether a picture is black and white, as far as a small copy of it tells."""
+    rgb_SS3 = np.asarray(image.convert("RGB").resize((GREY_PX, GREY_PX)), np.float32)
+    return float(np.percentile(rgb_SS3.max(axis=2) - rgb_SS3.min(axis=2), COLOURED)) < COLOURLESS
 
 
 def colour_mask(image: Image, colour: str, side: int) -> Floats:

@@ -33,6 +33,7 @@ from deepseek_mm.answering.photo_lists import (
     UNFOUND,
     UNTOLD,
     PhotoOrder,
+    are_only_written,
     count_all,
     group_photos,
     join_drafts,
@@ -43,6 +44,7 @@ from deepseek_mm.answering.photo_lists import (
     pick_first,
     refuse,
     split_groups,
+    tell_written,
 )
 from deepseek_mm.answering.photo_rows import answer_from_row, asks_for_row
 from deepseek_mm.answering.skills.named_faces import NamedFaces
@@ -119,6 +121,9 @@ MOST_TOLD = 6  # photos of which something is told, where all that were found ar
 MOST_OF_LOOKS = 0.9  # probability that is told at most
 ABOUT = 0.12  # relevance from which the best photo is taken for the one that is meant
 FULLY_NAMED = 0.5  # share of the words that names and notes say, from which a photo is called so
+WRITTEN_ON = re.compile(
+    r"\bwrit|\bsa(?:y|id)|\btext\b|\bwords?\b|\breads?\b|\u5199|\u5b57|\bsteht\b", re.IGNORECASE
+)  # on a photo
 SURE_OF_NOTE = 0.85  # how often such an answer is right
 
 
@@ -187,6 +192,8 @@ class LibrarySkill:
             fitting, left = told, f"{left} {BY_DOCUMENTS}".strip()
         if not fitting:
             return nothing_found(act, found, self.finder.num_photos(), within)
+        if act.form in ("yes_no", "number") and not WRITTEN_ON.search(act.text) and are_only_written(fitting):
+            return tell_written(act, fitting, self.finder.num_photos(), within)
         if groups:
             return group_photos(act, fitting, groups)
         wanted = limit_of(act.text) or (1 if act.form == "name" else MOST_LISTED)

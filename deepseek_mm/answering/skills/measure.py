@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from PIL.Image import Image
@@ -13,42 +12,23 @@ from deepseek_mm.answering.skills.photo_turn import PhotoTurn
 from deepseek_mm.config import Config
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.types import Claim, Draft
+from deepseek_mm.vision.colours import is_colourless
 
-SIDE_PX = 96
-COLOURLESS = 6.0  # mean difference of a pixel's strongest and weakest channel, of 255, below which all is grey
 BLURRED = 25.0  # variance of the Laplacian, below which edges are soft
 SQUARE = 0.05  # of a side: how far width and height may differ
 MEASURED = 0.93  # how often such a measure is what people say, an estimate
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PixelMeasures:
-    """Of one picture."""
-
-    chroma: float
-    sharpness: float
-
-    @property
-    def is_grey(self) -> bool:
-        """Black and white."""
-        return self.chroma < COLOURLESS
-
-
-def measure_pixels(image: Image) -> PixelMeasures:
-    """What the pixels say."""
-    rgb_SS3 = np.asarray(image.convert("RGB").resize((SIDE_PX, SIDE_PX)), np.float32)
-    spread_SS = rgb_SS3.max(axis=2) - rgb_SS3.min(axis=2)
+def measure_edges(image: Image) -> float:
+    """Variance of the Laplacian of its greys: small where all edges are soft."""
     grey = np.asarray(image.convert("L").resize((256, 256)), np.float32)
     edges = 4 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
-    return PixelMeasures(
-        chroma=float(spread_SS.mean()),
-        sharpness=float(edges.var()),
-    )
+    return float(edges.var())
 
 
 def tell_colourful(turn: PhotoTurn) -> tuple[str, float]:
     """Whether it is black and white."""
-    grey = measure_pixels(turn.picture.image).is_grey
+    grey = is_colourless(turn.picture.image)
     asks_grey = re.search(r"black (?:and|&|n) white|monochrome|gr[ae]y ?scale", turn.text)
     lead = "" if turn.act.form != "yes_no" else "Yes, " if grey == bool(asks_grey) else "No, "
     return f"{lead}the picture is {'black and white' if grey else 'in colour'}", 0.98 if grey else MEASURED
@@ -56,7 +36,7 @@ def tell_colourful(turn: PhotoTurn) -> tuple[str, float]:
 
 def tell_sharpness(turn: PhotoTurn) -> tuple[str, float]:
     """Whether it is blurred."""
-    blurred = measure_pixels(turn.picture.image).sharpness < BLURRED
+    blurred = measure_edges(turn.picture.image) < BLURRED
     asks_blur = re.search(r"blur|out of focus|fuzzy", turn.text)
     lead = "Yes, " if blurred == bool(asks_blur) else "No, "
     return f"{lead}the picture is {'blurred' if blurred else 'sharp'} as a whole", 0.75
