@@ -29,6 +29,7 @@ def served(tmp_path_factory) -> Iterator[Served]:
         yield server
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_conversation_exported_deleted_and_imported_looks_the_same(reader, tmp_path):
     mine = tmp_path / "mine.png"
     picture("green", size=(300, 200)).save(mine)

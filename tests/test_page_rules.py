@@ -47,6 +47,7 @@ def visit(chromium, served):
     one.context.close()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_the_photos_in_which_a_rule_holds_are_shown_and_open_with_its_boxes(visit):
     visit.check(f"{WARN}\n{NOTE}")
     visit.says(f"{BARE + 4} photos checked. As far as boxes tell")
