@@ -44,8 +44,8 @@ FOUND = 8  # pieces that one search of the model gives
 RETRY_S = 30  # when somebody for whom there was no room may try again
 STOPPED_S = 5.0  # how long a run may take to stop
 NO_MODEL = (
-    "changes to code are proposed by a larger model, and none is chosen: the packaged one is too small for it. Name one:"
-    " --llm http://127.0.0.1:11434/v1 --model NAME, or choose a server under Settings"
+    "changes to code are proposed by a larger model, and none is chosen: the packaged one is too small for it. Name"
+    " one: --llm http://127.0.0.1:11434/v1 --model NAME, or choose a server under Settings"
 )
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class CodeEditService:
         with self._changing:
             if len(self.runs) >= self.assistant.config.edits.at_once:
                 raise Busy(
-                    "enough changes are worked on (edits.at_once). Wait until one has ended", retry_after_s=RETRY_S
+                    "enough changes are worked on (edits.at_once). Try again when one has ended", retry_after_s=RETRY_S
                 )
             self.quotas.count_asks(caller)
             run = AnswerRun[CodeEdit](lambda stop: self._propose(caller, edit, stop), session=caller.session, page=page)
@@ -144,15 +144,16 @@ class CodeEditService:
         return written
 
     def _take_in(self, changes: Sequence[FileChange]) -> None:
-        """Have the library read what was written, each file in the collection of its neighbours."""
-        store, paths = self.assistant.store, defaultdict[str, list[str]](list)
+        """Have the library read what was written, a new file in the collection of its neighbours."""
+        store, paths = self.assistant.store, defaultdict[str, list[Path]](list)
         for each in changes:
             near = store.sources(Filter(folder=os.path.dirname(each.path)), order="name", limit=1)
-            collection = near[0].collection if near else LIBRARY
-            paths["" if collection == LIBRARY else collection].append(each.path)
+            is_new = store.source_at(each.path) is None and near and near[0].collection != LIBRARY
+            if each.after is not None:
+                paths[near[0].collection if is_new else ""].append(Path(each.path))
         for collection, some in paths.items():
             with suppress(DeepSeekMMError):  # it is written; the library reads it at its next look
-                self.assistant.library.add([Path(path) for path in some if os.path.exists(path)], collection=collection)
+                self.assistant.library.add(some, collection=collection)
 
     def _check_visible(self, caller: Caller, change: FileChange) -> None:
         """Forbidden for a file that the caller may not see any more, or of somebody else's collection."""
