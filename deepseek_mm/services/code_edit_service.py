@@ -130,9 +130,9 @@ class CodeEditService:
         return self._write(caller, token, "applied", "undone")
 
     def _write(self, caller: Caller, token: str, needed: EditState, becomes: EditState) -> CodeEdit:
-        require_right(caller, "library")
         with self._changing:
             edit = self._find(caller, token)
+            require_right(caller, "library")
             if edit.state != needed:
                 raise Conflict(f"this change is {edit.state}, and only one that is {needed} can be {becomes}")
             changes = edit.changes if becomes == "applied" else tuple(map(invert, edit.changes))

@@ -67,8 +67,8 @@ class AskTab:
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
                 starters = None if code else StartersPart(services=handlers.services, words=words)
-                parts = place_chat(chat.html(Talk()), words, starters)
                 edits = CodeEditsPart.place(handlers.services, words) if code else None
+                parts = place_chat(chat.html(Talk()), words, starters)
                 if not code:
                     parts["camera"] = _place_camera(words)
                     _place_help(words)

@@ -117,7 +117,7 @@ class CodeEditsPart:
 
 def render_edit(edit: CodeEdit, words: UiTexts) -> str:
     """The wish, how it stands, the steps, the diff, the checks and the buttons."""
-    state = words.edits_states[STATES.index(edit.state)]
+    state = tell_state(edit, words)
     by = words.edits_by.format(model=edit.model)
     message = notice(words.say(edit.message)) if edit.message else ""
     working = "" if edit.is_ended else progress(words.edits_working)
@@ -157,20 +157,25 @@ def render_step(step: EditStep, words: UiTexts) -> str:
     """One step, with what it was told behind a press."""
     refused = f' <b class="bad">{escape(words.edits_refused)}</b>' if step.refused else ""
     about = f" <code>{escape(step.about)}</code>" if step.about else ""
+    said = words.say(step.said.removeprefix("refused: ")) if step.refused else step.said
     head = f"{escape(words.edits_tools[TOOLS.index(step.tool)])}{about}{refused}"
-    return f"<li><details><summary>{head}</summary><pre>{escape(step.said)}</pre></details></li>"
+    return f"<li><details><summary>{head}</summary><pre>{escape(said)}</pre></details></li>"
 
 
 def render_checks(checks: Sequence[EditCheck], words: UiTexts) -> str:
     """What each check found, in words: colour never stands alone."""
     if not checks:
         return ""
-    rows = "".join(
-        f'<dt>{escape(words.edits_names[CHECKS.index(each.name)])}: <b class="{"bad" if each.verdict == "bad" else ""}">'
-        f"{escape(words.edits_verdicts[VERDICTS.index(each.verdict)])}</b></dt><dd>{escape(words.say(each.words))}</dd>"
-        for each in checks
-    )
+    rows = "".join(render_check(each, words) for each in checks)
     return f'<h4>{escape(words.edits_checks)}</h4><dl class="facts">{rows}</dl>'
+
+
+def render_check(check: EditCheck, words: UiTexts) -> str:
+    """One row."""
+    name, verdict = words.edits_names[CHECKS.index(check.name)], words.edits_verdicts[VERDICTS.index(check.verdict)]
+    look = "bad" if check.verdict == "bad" else ""
+    told = escape(words.say(check.words))
+    return f'<dt>{escape(name)}: <b class="{look}">{escape(verdict)}</b></dt><dd>{told}</dd>'
 
 
 def render_diff(diff: str, words: UiTexts) -> str:
@@ -190,10 +195,18 @@ def render_earlier(edits: Sequence[CodeEdit], words: UiTexts) -> str:
     """Those that are kept, newest first."""
     if not edits:
         return ""
-    rows = "".join(
-        f"<li>{button('edit_open', each.id, words.edits_open, label=f'{words.edits_open}: {each.request[:80]}')} "
-        f'{escape(each.request[:120])} <span class="hint">{escape(words.edits_states[STATES.index(each.state)])}</span></li>'
-        for each in edits[:MOST_EARLIER]
-    )
+    rows = "".join(render_earlier_one(each, words) for each in edits[:MOST_EARLIER])
     title = words.edits_earlier.format(count=len(edits))
     return f"<details><summary>{escape(title)}</summary><ul>{rows}</ul></details>"
+
+
+def render_earlier_one(edit: CodeEdit, words: UiTexts) -> str:
+    """One line, and a button that shows it."""
+    show = button("edit_open", edit.id, words.edits_open, label=f"{words.edits_open}: {edit.request[:80]}")
+    state = escape(tell_state(edit, words))
+    return f'<li>{show} {escape(edit.request[:120])} <span class="hint">{state}</span></li>'
+
+
+def tell_state(edit: CodeEdit, words: UiTexts) -> str:
+    """How it stands."""
+    return words.edits_states[STATES.index(edit.state)]

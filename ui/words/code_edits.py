@@ -7,7 +7,7 @@ class CodeEditWords:
     """The steps of the model, the diff, what checks found, and what can be done with it."""
 
     edits_hint = Translation(
-        "{model} can change code: begin with a verb (“fix the bug in ...”, “add ...”) or with “change:”. "
+        "{model} can change code: begin with a verb ('fix the bug in ...', 'add ...') or with 'change:'. "
         "You see every step and a diff with checks; nothing is written before you press Apply.",
         "{model} 可以修改代码：请以动词开头（如“fix the bug in ...”），或以“修改：”开头。"
         "你会看到每一步和带检查结果的差异；在你按“应用”之前不会写入任何内容。",

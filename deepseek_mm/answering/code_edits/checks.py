@@ -181,7 +181,7 @@ def check_tests(files: Mapping[str, bytes], changed: Mapping[str, bytes], sandbo
         run_repository_tests(sandbox, files, before_tests, stop=stop) if before_tests or not tests else RepositoryRun()
     )
     after = run_repository_tests(sandbox, after_files, tests, stop=stop)
-    which = f"the tests of {len(tests)} files that name what is changed" if tests else "all tests"
+    which = f"tests that name what is changed, in {len(tests)} file{'s' * (len(tests) != 1)}" if tests else "all tests"
     return compare_runs(before, after, which)
 
 

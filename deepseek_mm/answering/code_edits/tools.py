@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, Protocol, cast
 
+from deepseek_mm.answering.code_edits.patches import read_patch
 from deepseek_mm.answering.code_edits.pattern_search import search_lines
 from deepseek_mm.answering.code_edits.records import EditStep, StepTool
 from deepseek_mm.answering.code_edits.workspace import EditWorkspace
@@ -102,7 +103,7 @@ class ToolBox:
             asked = read_arguments(arguments)
         except BadQuestion as error:
             return EditStep(tool=tool, about="", said=str(error), refused=True)
-        about = tell_about(asked)
+        about = tell_about(asked) if name != "apply_patch" else tell_files(asked)
         try:
             return EditStep(tool=tool, about=about, said=tools[name](asked, stop)[:MOST_SAID])
         except DeepSeekMMError as error:
@@ -183,6 +184,14 @@ def tell_about(asked: Mapping[str, Any]) -> str:
     """The arguments in short: what a trace shows."""
     parts = (value if isinstance(value, str) else json.dumps(value) for value in asked.values())
     return " ".join(" ".join(part[:MOST_ABOUT].split()) for part in parts)[:MOST_ABOUT]
+
+
+def tell_files(asked: Mapping[str, Any]) -> str:
+    """The files that a patch names; nothing where it is none."""
+    try:
+        return ", ".join(each.name for each in read_patch(text_in(asked, "patch")))[:MOST_ABOUT]
+    except BadQuestion:
+        return ""
 
 
 def tell_lines(region: Region) -> str:
