@@ -219,11 +219,10 @@ def build_services(
         assistant.hub_permission.follow(file)
     stop_answers = partial(answers.engine.stop_pages, wait_s=WRITTEN_S)
     models, history = ModelService(assistant=assistant, file=file), HistoryService(assistant=assistant)
-    erasure = AccountErasure(assistant=assistant, engine=answers.engine)
-    settings = SettingsService(assistant=assistant, file=file)
     edits = CodeEditService.of(assistant, quotas)
     edits.store.end_interrupted()
-    erasure.erasers.append(partial(erase_edits, edits))
+    erasure = AccountErasure(assistant=assistant, engine=answers.engine, erasers=[partial(erase_edits, edits)])
+    settings = SettingsService(assistant=assistant, file=file)
     exchange = ModelExchangeService.of(assistant, file, models)
     return Services(
         answers=answers,

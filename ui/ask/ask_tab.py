@@ -336,6 +336,8 @@ class CodeTab(AskTab):
         text, files = edges.split_entry(entry)
         if self.edits is None or files or not self.edits.is_wish(caller, text):
             yield from super().respond(caller, entry, talk, kept, page)
+            if self.edits is not None and (lack := self.edits.tell_lack(caller, text)):
+                yield lack
         else:
             yield {**self.edits.begin(caller, text, kept, page), self.box: dict(CLEAR)}
 

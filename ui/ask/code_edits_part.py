@@ -55,8 +55,16 @@ class CodeEditsPart:
         tab.select(self._look, held, self.parts, **IN_TURN)
 
     def is_wish(self, caller: Caller, text: str) -> bool:
-        """Whether what was typed is to be worked on here; without a larger model it is a question like any other."""
-        return asks_for_change(text) and not self.services.edits.explain_refusal(caller)
+        """Whether what was typed is to be worked on here; without a larger model it is a question like any other,
+        unless it says itself that it is a wish, which is refused then.
+        """
+        is_marked = strip_mark(text) != text.strip()
+        return is_marked or (asks_for_change(text) and not self.services.edits.explain_refusal(caller))
+
+    def tell_lack(self, caller: Caller, text: str) -> Updates:
+        """That a larger model could do what was wished for; nothing where none was, or one is chosen."""
+        why = self.services.edits.explain_refusal(caller) if asks_for_change(text) else ""
+        return {self.html: gr.HTML(hint(self.words.say(why)), visible=True)} if why else {}
 
     def begin(self, caller: Caller, text: str, kept: object, page: str) -> Updates:
         """Have a wish worked on."""

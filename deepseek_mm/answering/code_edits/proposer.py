@@ -27,7 +27,7 @@ NO_CHANGE = "the model changed nothing"
 class EditRights:
     """What the asker may do beside asking."""
 
-    sees_disk: bool = False  # files beside those of the library may go into the copy that tests run over
+    sees_disk: bool = False  # files beside the library's, in its folders of code, go into the copy that tests run over
     why_no_tests: str = ""  # why no tests are run for them; empty where they are
     roots: tuple[Path, ...] = ()  # folders that may be written to
 
@@ -113,9 +113,10 @@ class EditProposer:
         )
 
     def _copy(self, workspace: EditWorkspace) -> RepositoryFiles:
-        """The repository that is changed, as far as the asker may see it; read once."""
+        """The repository that is changed, as the asker may see it, nothing above the library's code; read once."""
         near = next(iter([*workspace.after, *sorted(workspace.known)]))
-        root = find_repository(Path(near)) or workspace.root
+        found = find_repository(Path(near))
+        root = found if found is not None and found.is_relative_to(workspace.root) else workspace.root
         if root not in self._copies:
             sees: Callable[[str], bool] = (lambda path: True) if self.rights.sees_disk else workspace.known.__contains__
             self._copies[root] = copy_repository(root, sees)
