@@ -39,7 +39,10 @@ class CodeEditsPart:
     @classmethod
     def place(cls, services: Services, words: UiTexts) -> "CodeEditsPart":
         """Put it on the page that is being built."""
-        html, timer = piece(elem_classes="code-edits", visible=False), gr.Timer(LOOK_S, active=False)
+        html, timer = (
+            piece(listens="acts edits", elem_classes="code-edits", visible=False),
+            gr.Timer(LOOK_S, active=False),
+        )
         return cls(services=services, words=words, html=html, timer=timer, shown=gr.State(""))
 
     @property
@@ -131,7 +134,8 @@ def render_edit(edit: CodeEdit, words: UiTexts) -> str:
     working = "" if edit.is_ended else progress(words.edits_working)
     said = f'<p class="say">{escape(edit.text)}</p>' if edit.text and edit.is_ended else ""
     return (
-        f'<section class="edit" aria-label="{escape(words.edits_title)}"><h3>{escape(edit.request)}</h3>'
+        f'<section class="edit" data-id="{escape(edit.id)}" aria-label="{escape(words.edits_title)}">'
+        f"<h3>{escape(edit.request)}</h3>"
         f'<p class="hint" role="status"><b>{escape(state)}</b>, {escape(by)}</p>{working}{message}{said}'
         f"{render_diff(edit.diff, words)}{render_checks(edit.checks, words)}"
         f'<div class="acts">{"".join(list_buttons(edit, words))}</div>{render_steps(edit, words)}</section>'
