@@ -13,21 +13,37 @@ from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.answering.code_edits.edit_store import INTERRUPTED
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.errors import BadQuestion, Busy, Conflict, Forbidden, LibraryError, NothingThere
+from deepseek_mm.sandbox.repository_tests import CaseOutcome, Outcome, RepositoryRun
 from deepseek_mm.services.code_edit_service import CodeEditService, erase_edits
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 
 
+def run_on_paper(sandbox, files, tests=(), *, stop=None) -> RepositoryRun:
+    """What the repository's two tests give, by the text of the file that they test."""
+    mended: Outcome = "passed" if b"int(amount)" in files["shop/parse.py"] else "failed"
+    names = ("test_the_amount_is_a_number", mended), ("test_the_name_comes_first", "passed")
+    return RepositoryRun(
+        cases=tuple(CaseOutcome(test=f"tests/test_parse.py::{name}", outcome=each) for name, each in names)
+    )
+
+
 @pytest.fixture(autouse=True)
 def _no_tests_are_run(request, monkeypatch):
-    """Tests in the sandbox take seconds; one test here runs them."""
+    """Tests in the sandbox take seconds; one test here runs them, in the campaign."""
     if "checked_and_written" not in request.node.name:
         why = "not wanted here"
         monkeypatch.setattr("deepseek_mm.services.code_edit_service.explain_no_tests", lambda *parts: why)
         monkeypatch.setattr("deepseek_mm.answering.code_edits.checks.find_ruff", lambda: "")
 
 
-def test_a_bug_is_fixed_step_by_step_checked_and_written_only_at_a_press(tmp_path):
+@pytest.mark.parametrize(
+    "is_real", [False, pytest.param(True, marks=pytest.mark.campaign(times=1, only=True))], ids=["paper", "sandbox"]
+)
+def test_a_bug_is_fixed_step_by_step_checked_and_written_only_at_a_press(tmp_path, monkeypatch, is_real):
+    if not is_real:
+        monkeypatch.setattr("deepseek_mm.answering.code_edits.checks.run_repository_tests", run_on_paper)
+        monkeypatch.setattr("deepseek_mm.answering.code_edits.proposer.run_repository_tests", run_on_paper)
     with edit_house(tmp_path, *FIX[:2], [("run_tests", {"tests": ["tests/test_parse.py"]})], SAID) as (house, server):
         states = list(house.service.start(LOCAL, "fix the bug in parse_line").follow())
         edit = states[-1]
