@@ -43,6 +43,13 @@ def test_what_is_no_text_or_too_large_is_neither_read_nor_changed(tmp_path, data
     assert space.list_changes() == ()
 
 
+def test_signs_that_turn_the_direction_of_text_are_not_added(tmp_path):
+    space = over(tmp_path, a="a = 1  # \u202e\n".encode(), b=b"b = 1\n")
+    space.apply(BLOCK.format("a.py", "a = 1  # \u202e", "a = 2  # \u202e"))  # it was there
+    with pytest.raises(BadQuestion, match="direction"):
+        space.apply(BLOCK.format("b.py", "b = 1", "b = 2  # \u2066"))
+
+
 def test_of_a_patch_for_several_files_all_fits_or_nothing_is_changed(tmp_path):
     space = over(tmp_path, a=b"a = 1\n", b=b"b = 1\n")
     with pytest.raises(BadQuestion):

@@ -203,6 +203,23 @@ def test_nothing_is_written_outside_the_roots_whoever_presses(tmp_path):
         assert house.read() == FILES["shop/parse.py"]
 
 
+def test_the_librarys_own_folder_is_no_place_for_a_change_even_below_a_root(tmp_path):
+    with edit_house(tmp_path, *FIX[1:]) as (house, server):
+        house.configure(data=tmp_path)
+        edit = house.wish()
+        assert edit.checks[-1].name == "place"
+        with pytest.raises(Forbidden):
+            house.service.apply_edit(LOCAL, edit.id)
+
+
+def test_a_change_that_nobody_can_look_at_is_not_proposed(tmp_path):
+    new = "shop/many.py\n<<<<<<< SEARCH\n=======\n{}\n>>>>>>> REPLACE"
+    calls = [("apply_patch", {"patch": new.format("x = 1\n" * 25_000).replace("many", f"many{n}")}) for n in range(2)]
+    with edit_house(tmp_path, calls, "done") as (house, server):
+        edit = house.wish()
+        assert (edit.state, "than a person can look at" in edit.message, edit.changes) == ("failed", True, ())
+
+
 def test_who_may_not_write_may_ask_and_others_see_nothing_of_it(tmp_path):
     member = replace(STRANGER, session="user:ben", rights=frozenset(["ask", "library", "page"]))
     runner = replace(member, rights=frozenset(["ask", "run"]))

@@ -28,7 +28,7 @@ from deepseek_mm.accounts.permissions import (
 from deepseek_mm.accounts.quotas import Quotas
 from deepseek_mm.answering.code.source_files import CODE
 from deepseek_mm.answering.code_edits.edit_store import EditStore, hash_session
-from deepseek_mm.answering.code_edits.file_writer import invert, write_changes
+from deepseek_mm.answering.code_edits.file_writer import WritableFolders, invert, write_changes
 from deepseek_mm.answering.code_edits.proposer import EditProposer, EditRights
 from deepseek_mm.answering.code_edits.records import CodeEdit, EditState, FileChange
 from deepseek_mm.assistant import Assistant
@@ -138,7 +138,7 @@ class CodeEditService:
             changes = edit.changes if becomes == "applied" else tuple(map(invert, edit.changes))
             for each in edit.changes:
                 self._check_visible(caller, each)
-            write_changes(changes, roots_of(self.assistant.config.serve))
+            write_changes(changes, folders_of(self.assistant))
             written = self.store.save(replace(edit, state=becomes))
         self._take_in(changes)
         return written
@@ -199,7 +199,7 @@ class CodeEditService:
             rights=EditRights(
                 sees_disk=caller.local,
                 why_no_tests=explain_no_tests(assistant, caller),
-                roots=tuple(roots_of(assistant.config.serve)),
+                folders=folders_of(assistant),
             ),
         )
 
@@ -213,6 +213,12 @@ def erase_edits(service: CodeEditService, session: str) -> int:
 def find_regions(assistant: Assistant, query: str) -> list[Region]:
     """Pieces of code by words and meaning."""
     return [match.region for match in assistant.find(Query(text=query), k=FOUND, where=CODE).matches]
+
+
+def folders_of(assistant: Assistant) -> WritableFolders:
+    """Where changes may be written: below `serve.roots`, whoever presses."""
+    config = assistant.config
+    return WritableFolders(roots=tuple(roots_of(config.serve)), own=config.data.resolve())
 
 
 def explain_no_tests(assistant: Assistant, caller: Caller) -> str:

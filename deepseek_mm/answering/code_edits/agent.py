@@ -23,6 +23,7 @@ from deepseek_mm.types import Message
 
 CHARS_PER_TOKEN = 3.5  # where a server does not count
 MOST_CALLS = 8  # of one reply
+MOST_TEXT = 4_000  # characters of what it says at the end
 MOST_ARGUMENTS = 400_000  # characters of one call
 WRITTEN = re.compile(
     r"<tool_call>\s*(\{.*?\})\s*</tool_call>|^[ \t]*```[\w-]*[ \t]*\n(\{.*?\})\s*^[ \t]*```", re.DOTALL | re.MULTILINE
@@ -111,7 +112,7 @@ class EditAgent:
         talk, steps = ToolTalk(self._lm, task, limits), 0
         while not deadline.is_set():
             reply = talk.ask(deadline)
-            self.text = reply.text.strip()
+            self.text = reply.text.strip()[:MOST_TEXT]
             if deadline.is_set() or not reply.calls:
                 break
             if self.text:

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -21,25 +21,36 @@ from deepseek_mm.storage.files import atomic_write
 HANDLES = Path("/proc/self/fd")  # where an open folder has a name that nobody can exchange
 NEW_MODE = 0o666  # of a new file, less the umask
 ROOTS = "Allow its folder where the program is started: --set serve.roots=/FOLDER"
+VERSION_CONTROL = frozenset([".git", ".hg", ".svn"])
 _WRITING = Lock()
 
 
-def find_outside(changes: Sequence[FileChange], roots: Sequence[Path]) -> list[str]:
-    """Names of files that lie below none of the folders, or that a link leads to."""
-    return [each.name for each in changes if not is_inside(each.path, roots)]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WritableFolders:
+    """Where changes may be written."""
+
+    roots: tuple[Path, ...] = ()  # without links
+    own: Path | None = None  # the library's own folder, which is no place for it even below a root
+
+    def find_outside(self, changes: Sequence[FileChange]) -> list[str]:
+        """Names of files that lie below none of the folders, or that a link leads to."""
+        return [each.name for each in changes if not self.holds(each.path)]
+
+    def holds(self, path: str) -> bool:
+        """Whether a path has no link in it and lies below a root; what belongs to version control never does."""
+        where = Path(path)
+        if os.path.realpath(path) != path or not VERSION_CONTROL.isdisjoint(where.parts):
+            return False
+        if self.own is not None and where.is_relative_to(self.own):
+            return False
+        return any(where.is_relative_to(root) for root in self.roots)
 
 
-def is_inside(path: str, roots: Sequence[Path]) -> bool:
-    """Whether a path has no link in it and lies below a root; hidden folders of version control never do."""
-    is_plain = os.path.realpath(path) == path and not any(part in (".git", ".hg", ".svn") for part in Path(path).parts)
-    return is_plain and any(Path(path).is_relative_to(root) for root in roots)
-
-
-def write_changes(changes: Sequence[FileChange], roots: Sequence[Path]) -> None:
+def write_changes(changes: Sequence[FileChange], folders: WritableFolders) -> None:
     """Write all files, or none. Forbidden: one lies outside; Conflict: one is not what it was; LibraryError: the disk
     refuses, and what was written is put back.
     """
-    if outside := find_outside(changes, roots):
+    if outside := folders.find_outside(changes):
         raise Forbidden(f"nothing was written: {name_some(outside)} lies in no folder that may be written to. {ROOTS}")
     with _WRITING:
         if stale := [each.name for each in changes if not is_current(each)]:

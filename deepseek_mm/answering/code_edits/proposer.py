@@ -8,18 +8,19 @@ from threading import Event
 from deepseek_mm.answering.code.graphs import LibraryGraphs
 from deepseek_mm.answering.code_edits.agent import EditAgent
 from deepseek_mm.answering.code_edits.checks import check_applies, check_lints, check_parses, check_tests, tell
-from deepseek_mm.answering.code_edits.file_writer import find_outside
+from deepseek_mm.answering.code_edits.file_writer import WritableFolders
 from deepseek_mm.answering.code_edits.records import CodeEdit, EditCheck, FileChange
 from deepseek_mm.answering.code_edits.repository_copy import RepositoryFiles, copy_repository, find_repository
 from deepseek_mm.answering.code_edits.tools import RegionFinder, ToolBox
 from deepseek_mm.answering.code_edits.workspace import EditWorkspace, draw_changes, open_workspace
 from deepseek_mm.config import Config
-from deepseek_mm.errors import DeepSeekMMError, explain
+from deepseek_mm.errors import BadQuestion, DeepSeekMMError, explain
 from deepseek_mm.lm.generator import Generator
 from deepseek_mm.sandbox.repository_tests import RepositoryRun, run_repository_tests
 from deepseek_mm.sandbox.run import Sandbox
 from index.store import RegionStore
 
+MOST_DIFF = 200_000  # characters: whoever accepts a change must be able to see it
 NO_CHANGE = "the model changed nothing"
 
 
@@ -29,7 +30,7 @@ class EditRights:
 
     sees_disk: bool = False  # files beside the library's, in its folders of code, go into the copy that tests run over
     why_no_tests: str = ""  # why no tests are run for them; empty where they are
-    roots: tuple[Path, ...] = ()  # folders that may be written to
+    folders: WritableFolders = WritableFolders()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,7 +64,10 @@ class EditProposer:
             yield now
         changes = workspace.list_changes()
         if changes and not stop.is_set():
-            now = replace(now, changes=changes, diff=draw_changes(changes))
+            diff = draw_changes(changes)
+            if len(diff) > MOST_DIFF:
+                raise BadQuestion(f"the diff has {len(diff):,} characters: more than a person looks at. Wish for less")
+            now = replace(now, changes=changes, diff=diff)
             yield now
             for check in self._check(changes, workspace, stop):
                 now = replace(now, checks=(*now.checks, check))
@@ -89,7 +93,7 @@ class EditProposer:
         yield check_parses(changes, self.config.parse)
         yield check_lints(changes, self.sandbox)
         yield self._check_tests(changes, workspace, stop)
-        outside = find_outside(changes, self.rights.roots)
+        outside = self.rights.folders.find_outside(changes)
         if outside:
             words = "it cannot be applied here: a file lies in no folder that may be written to (serve.roots)"
             yield tell("place", "bad", words)

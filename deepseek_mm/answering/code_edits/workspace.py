@@ -6,6 +6,7 @@ name that is no hidden one. Bytes that are no UTF-8 are not changed, and every l
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ MOST_FILES = 5_000  # of a library that are listed
 MOST_CHANGED, MOST_BYTES = 20, 500_000  # files of one change, and bytes of one of them
 MOST_NAME, SHOWN = 400, 120  # characters of a file's name
 EDITED = frozenset(["markdown", "text"])  # documents that are changed like code
+TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")  # Boucher, Anderson: Trojan Source (2021)
 SOURCES = Filter(source_kinds=("code", "document"))
 
 
@@ -167,6 +169,11 @@ def text_of(data: bytes, name: str) -> str:
 
 def with_ends(text: str, before: bytes | None) -> bytes:
     """The text as bytes, with the ends of lines that the file has. BadQuestion: it is none."""
+    turning = len(TURNING.findall(text)) - (len(TURNING.findall(before.decode("utf-8", "replace"))) if before else 0)
+    if turning > 0:
+        raise BadQuestion(
+            "the patch holds signs that turn the direction of text, so it would read otherwise than it runs"
+        )
     if "\0" in text:
         raise BadQuestion("the patch holds a character of code 0, and text has none. Leave it out")
     try:
