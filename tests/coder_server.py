@@ -1,7 +1,7 @@
 """A scripted OpenAI-compatible server that calls tools: what a coder model would answer, in the order of a list."""
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from chat_server import ChatHandler, ChatServer, serving
 
@@ -35,7 +35,8 @@ class CoderHandler(ChatHandler):
         replies = self.server.replies
         said = replies[min(len(self.server.asked), len(replies)) - 1]
         if self.server.knows_tools:
-            self.reply(200, {"choices": [{"message": message_of(said), "finish_reason": "stop"}]})
+            with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked may have left
+                self.reply(200, {"choices": [{"message": message_of(said), "finish_reason": "stop"}]})
         else:
             self.server.words = [said if isinstance(said, str) else in_words(said)]
             self.stream()
