@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from deepseek_mm.answering.code.source_files import Listing as Listing
     from deepseek_mm.answering.code.source_files import listing_of as listing_of
     from deepseek_mm.answering.code.suggestions import questions_to_try as questions_to_try
+    from deepseek_mm.answering.code_edits.records import CodeEdit as CodeEdit
+    from deepseek_mm.answering.code_edits.records import EditCheck as EditCheck
+    from deepseek_mm.answering.code_edits.records import EditStep as EditStep
+    from deepseek_mm.answering.code_edits.wishes import asks_for_change as asks_for_change
+    from deepseek_mm.answering.code_edits.wishes import strip_mark as strip_mark
     from deepseek_mm.answering.scene_programs import Checked as Checked
     from deepseek_mm.answering.scene_programs import Held as Held
     from deepseek_mm.answering.scene_programs import keep_rules as keep_rules
@@ -167,6 +172,8 @@ _NAMES = {  # of each module of ours
     "answering.code.coder": "ASK_LEAVE",
     "answering.code.source_files": "Listing listing_of",
     "answering.code.suggestions": "questions_to_try",
+    "answering.code_edits.records": "CodeEdit EditCheck EditStep",
+    "answering.code_edits.wishes": "asks_for_change strip_mark",
     "answering.skills.help": "HelpEntry read_help",
     "assistant": "Assistant",
     "config": "Config LMConfig Notice ParseConfig",

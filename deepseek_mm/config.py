@@ -242,6 +242,11 @@ class LMConfig:
         return self.name in (OUR_LM, EDGE_LM) and not self.url and not self.vlm
 
     @property
+    def is_larger(self) -> bool:
+        """Whether it is another model than those that come along: a server's, or one by folder, file or hub name."""
+        return bool(self.url or self.vlm) or self.name not in (*PACKAGED_LMS, EDGE_LM, "none")
+
+    @property
     def phrasing_now(self) -> str:
         """ "none", "claims" or "free": the packaged model is too small to read evidence, others are trusted to."""
         if self.name == "none" and not self.vlm:
@@ -328,6 +333,7 @@ class SandboxConfig:
     run: str = "auto"  # who may run one: "auto" this machine's people, if it listens to them alone; "on" keys; "off"
     weak: bool = False  # run one also where this machine lacks a protection
     seconds: float = 10.0  # that it may take
+    test_seconds: float = 60.0  # that the tests of a repository may take together
     memory_mb: int = 1000  # of all its processes together
     disk_mb: int = 64  # of all its files together
     processes: int = 32  # at once, threads included
@@ -337,6 +343,7 @@ class SandboxConfig:
 
     def __post_init__(self) -> None:
         between("sandbox.seconds", self.seconds, 0.1, 3_600)
+        between("sandbox.test_seconds", self.test_seconds, 0.1, 3_600)
         between("sandbox.memory_mb", self.memory_mb, 32, 10**6)
         between("sandbox.disk_mb", self.disk_mb, 1, 10**5)
         between("sandbox.processes", self.processes, 1, 10_000)
@@ -345,6 +352,28 @@ class SandboxConfig:
         between("sandbox.output_bytes", self.output_bytes, 1, 10**8)
         if self.run not in ("auto", "on", "off"):
             raise ConfigError(f"sandbox.run={self.run} must be auto, on or off")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EditsConfig:
+    """How long a larger model may work on a change to code that somebody wants; `answering.code_edits`."""
+
+    steps: int = 12  # tools that it may use
+    seconds: float = 600.0  # that it may take until it has a change
+    tokens: int = 200_000  # that it may read and write in all
+    max_tokens: int = 2_048  # of one reply
+    context_tokens: int = 4_000  # of code that it is shown before it begins
+    at_once: int = 2  # changes that are worked on side by side; those beyond are sent away
+    kept: int = 50  # changes of one person that are kept with what undoes them; the oldest go
+
+    def __post_init__(self) -> None:
+        between("edits.steps", self.steps, 1, 200)
+        between("edits.seconds", self.seconds, 1, 86_400)
+        between("edits.tokens", self.tokens, 1_000, 10**8)
+        between("edits.max_tokens", self.max_tokens, 64, 100_000)
+        between("edits.context_tokens", self.context_tokens, 0, 10**6)
+        between("edits.at_once", self.at_once, 1, 256)
+        between("edits.kept", self.kept, 1, 10_000)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -462,6 +491,7 @@ class Config:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     serve: ServeConfig = field(default_factory=ServeConfig)
     sandbox: SandboxConfig = field(default_factory=SandboxConfig)
+    edits: EditsConfig = field(default_factory=EditsConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
     hub: HubConfig = field(default_factory=HubConfig)
     people: PeopleConfig = field(default_factory=PeopleConfig)

@@ -10,6 +10,7 @@ import pytest
 from deepseek_mm.config import (
     AccountsConfig,
     Config,
+    EditsConfig,
     EncoderConfig,
     HubConfig,
     IndexConfig,
@@ -40,6 +41,7 @@ SECTIONS = (
     RuntimeConfig,
     ServeConfig,
     SandboxConfig,
+    EditsConfig,
     LearningConfig,
     HubConfig,
     PeopleConfig,

@@ -30,6 +30,8 @@ ZIPS = {  # who opens archives as such, and what for
     "deepseek_mm.parse.zip_parts": "in a worker",
     "deepseek_mm.parse.workers.wire": "in a worker",
     "deepseek_mm.library.backup": "backups of this program, checked by their manifest; tells whether a file is one",
+    "deepseek_mm.sandbox.repository_tests": "writes one",
+    "deepseek_mm.sandbox.pytest_program": "in the sandbox",
     "deepseek_mm.sharing.replay_bundle": "bundles of this program, without compression, checked before they are read",
     "deepseek_mm.sharing.zip_export": "writes one",
 }

@@ -20,6 +20,7 @@ from deepseek_mm.api.request_pictures import Inbox, PictureDecoder
 from deepseek_mm.api.routes import (
     account_routes,
     agent_routes,
+    code_edit_routes,
     collection_routes,
     grounding_routes,
     history_routes,
@@ -85,6 +86,7 @@ ROUTERS = (
     model_server_routes.router,
     model_routes.router,
     task_routes.run_router,
+    code_edit_routes.router,
 )
 
 

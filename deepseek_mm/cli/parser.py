@@ -10,7 +10,7 @@ from deepseek_mm.terminal import Command
 
 PROGRAM = "python -m deepseek_mm"
 MODULES: Mapping[str, str] = {  # name of a command -> the module of this package that has it
-    **{name: name for name in ("ask", "search", "rules", "index", "library", "history", "replay")},
+    **{name: name for name in ("ask", "edit", "search", "rules", "index", "library", "history", "replay")},
     **dict.fromkeys(("import", "sidecars", "export"), "imports"),
     "learning": "learning_versions",
     **dict.fromkeys(("serve", "mcp", "keys"), "serve"),

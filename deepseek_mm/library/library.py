@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL.Image import Image
 
+from deepseek_mm.answering.code_edits.edit_store import FOLDER as EDITS
 from deepseek_mm.config import Config
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
@@ -437,7 +438,7 @@ class Library:
         self.jobs.clear()
         sweep(self.config.data, everything=True)
         own = Path(self.store.folder).resolve()
-        for name in (*KEPT, REPOSITORIES, "page"):
+        for name in (*KEPT, REPOSITORIES, EDITS, "page"):
             shutil.rmtree(self.config.data / name, ignore_errors=True)
         for folder in (self.config.data / "spaces").glob("*"):
             if folder.resolve() != own:

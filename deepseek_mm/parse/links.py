@@ -23,17 +23,30 @@ def open_plain(path: str) -> IO[bytes]:
     """The file at this absolute path, which no link leads to. BadFile for a link, a pipe, a device, a live database;
     OSError as the system has it.
     """
-    *folders, last = [part for part in path.split(os.sep) if part] or [os.curdir]
-    here = os.open(os.sep, STEP)
+    folder, _, last = path.rstrip(os.sep).rpartition(os.sep)
+    last = last or os.curdir
+    here = open_folder(folder)
     try:
-        for folder in folders:
-            above, here = here, _step(here, folder, path)
-            os.close(above)
         check_plain(os.stat(last, dir_fd=here, follow_symlinks=False), path)
         file = os.open(last, LAST, dir_fd=here)
     finally:
         os.close(here)
     return _as_stream(file, path)
+
+
+def open_folder(path: str) -> int:
+    """A handle of the folder at this absolute path, which no link leads to; whoever asks closes it. As `open_plain`
+    raises.
+    """
+    here = os.open(os.sep, STEP)
+    try:
+        for folder in filter(None, path.split(os.sep)):
+            above, here = here, _step(here, folder, path)
+            os.close(above)
+    except BaseException:
+        os.close(here)
+        raise
+    return here
 
 
 def resolve_path(path: str | os.PathLike[str]) -> str:

@@ -27,6 +27,7 @@ from deepseek_mm.sandbox.run import Sandbox, open_sandbox
 from deepseek_mm.services.account_erasure import AccountErasure
 from deepseek_mm.services.account_service import AccountService
 from deepseek_mm.services.answer_service import AnswerService, ignore_batch
+from deepseek_mm.services.code_edit_service import CodeEditService, erase_edits
 from deepseek_mm.services.collection_service import CollectionService
 from deepseek_mm.services.grounding_service import GroundingService
 from deepseek_mm.services.history_service import HistoryService
@@ -192,6 +193,7 @@ class Services:
     rules: RulesService
     starters: StarterService
     programs: ProgramService
+    edits: CodeEditService
     accounts: AccountService
 
 
@@ -217,7 +219,9 @@ def build_services(
         assistant.hub_permission.follow(file)
     stop_answers = partial(answers.engine.stop_pages, wait_s=WRITTEN_S)
     models, history = ModelService(assistant=assistant, file=file), HistoryService(assistant=assistant)
-    erasure = AccountErasure(assistant=assistant, engine=answers.engine)
+    edits = CodeEditService.of(assistant, quotas)
+    edits.store.end_interrupted()
+    erasure = AccountErasure(assistant=assistant, engine=answers.engine, erasers=[partial(erase_edits, edits)])
     settings = SettingsService(assistant=assistant, file=file)
     exchange = ModelExchangeService.of(assistant, file, models)
     return Services(
@@ -240,5 +244,6 @@ def build_services(
         rules=RulesService(assistant=assistant),
         starters=StarterService(assistant=assistant),
         programs=ProgramService.of(assistant),
+        edits=edits,
         accounts=AccountService(accounts=accounts, keys=keys, quotas=quotas, erasure=erasure),
     )

@@ -17,6 +17,7 @@ from deepseek_mm import Answer, Caller, questions_to_try
 from ui import edges
 from ui.ask.ask_handlers import CLEAR, AskHandlers, Entry, View
 from ui.ask.chat import KEPT, Chat, Talk
+from ui.ask.code_edits_part import CodeEditsPart
 from ui.ask.evidence_board import board, exhibits
 from ui.ask.inspection_panel import render_inspection
 from ui.ask.offers import AGREE
@@ -51,6 +52,7 @@ class AskTab:
     shown: gr.State  # the answer whose evidence is on the board
     parts_by_name: dict[str, Any]
     starters: StartersPart | None  # of the Ask tab
+    edits: CodeEditsPart | None  # of the Code tab
 
     @property
     def id(self) -> str:
@@ -65,6 +67,7 @@ class AskTab:
         with gr.Row(elem_classes="halves"):
             with gr.Column(scale=3, min_width=300):
                 starters = None if code else StartersPart(services=handlers.services, words=words)
+                edits = CodeEditsPart.place(handlers.services, words) if code else None
                 parts = place_chat(chat.html(Talk()), words, starters)
                 if not code:
                     parts["camera"] = _place_camera(words)
@@ -74,8 +77,12 @@ class AskTab:
                 parts["board"] = piece(board(None, pictures, words), listens="acts inside", elem_classes=look)
         return cls(
             handlers=handlers, words=words, chat_html=chat, viewer=viewer, fields=fields, talk=gr.State(Talk()),
-            shown=gr.State(None), parts_by_name=parts, starters=starters,
+            shown=gr.State(None), parts_by_name=parts, starters=starters, edits=edits,
         )  # fmt: skip
+
+    def respond(self, caller: Caller, entry: Entry, talk: Talk, kept: object, page: str) -> Iterator[Updates]:
+        """What becomes of what was typed."""
+        yield from map(self.render, self.handlers.ask(caller, entry, talk, kept, page))
 
     def render(self, view: View) -> Updates:
         """A View as updates of components."""
@@ -127,7 +134,7 @@ class AskTab:
         def ask(request: gr.Request, entry: Entry, *held: Any) -> Iterator[Updates]:
             caller, (talk, kept, page, at) = caller_of(request), held
             talk = asking.recover_talk(caller, talk, at, kept, page)
-            yield from map(self.render, asking.ask(caller, entry, talk, kept, page))
+            yield from self.respond(caller, entry, talk, kept, page)
 
         @needs_right("ask")
         def begin(request: gr.Request, event: Press, *held: Any) -> Iterator[Updates]:
@@ -319,10 +326,26 @@ class CodeTab(AskTab):
         has_code = self.handlers.assistant.store.kinds().get("code", 0) > 0
         return self.chat_html.html(talk, self._examples(), lacks="" if has_code else lacks(self.words))
 
+    @property
+    def parts(self) -> list[Any]:
+        """Every component that `render` or a wish may update."""
+        return [*super().parts, *(self.edits.parts if self.edits else [])]
+
+    def respond(self, caller: Caller, entry: Entry, talk: Talk, kept: object, page: str) -> Iterator[Updates]:
+        """A wish for a change goes to the larger model, where one is chosen; all else is a question."""
+        text, files = edges.split_entry(entry)
+        if self.edits is None or files or not self.edits.is_wish(caller, text):
+            yield from super().respond(caller, entry, talk, kept, page)
+            if self.edits is not None and (lack := self.edits.tell_lack(caller, text)):
+                yield lack
+        else:
+            yield {**self.edits.begin(caller, text, kept, page), self.box: dict(CLEAR)}
+
     def join(self, tab: gr.Tab | None = None, page: gr.Blocks | None = None) -> None:
         """Connect the components; what there is to ask about is looked up whenever the tab opens before a question."""
         super().join()
-        if tab is not None:
+        if tab is not None and self.edits is not None:
+            self.edits.join(tab, self.fields.kept)
             tab.select(self._offer, [self.talk, self.fields.page], self.parts_by_name["chat"], **QUIET)
 
     @needs_right("ask")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from deepseek_mm import translate_name
 from ui.words.accounts import AccountWords
 from ui.words.ask import AskWords, CodeWords, OfCode, RequestWords
+from ui.words.code_edits import CodeEditWords
 from ui.words.inspection import InspectionWords
 from ui.words.library import CareWords, HealthWords, LibraryWords, RulesWords
 from ui.words.messages import read_labels, say_message
@@ -42,6 +43,7 @@ class UiTexts(
     InspectionWords,
     TimelineWords,
     CodeWords,
+    CodeEditWords,
     SearchWords,
     LibraryWords,
     RulesWords,

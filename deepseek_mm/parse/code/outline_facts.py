@@ -7,7 +7,7 @@ from typing import Any
 
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.parse.code.languages import grammar_of
-from deepseek_mm.parse.code.outline import Definition, outline_of
+from deepseek_mm.parse.code.outline import Definition, check_text, outline_of
 
 IMPORTS = {  # nodes that name what a file imports
     "javascript": "(import_statement source: (_) @at) (export_statement source: (_) @at)",
@@ -18,7 +18,7 @@ IMPORTS = {  # nodes that name what a file imports
     "c": "(preproc_include path: (_) @at)",
     "cpp": "(preproc_include path: (_) @at)",
 }
-MOST_IMPORTS, MOST_CALLS = 400, 20_000
+MOST_IMPORTS, MOST_CALLS, MOST_FAULTS = 400, 20_000, 20
 
 
 def read_outline(text: str, language: str) -> dict[str, Any]:
@@ -44,6 +44,31 @@ def write_outline(text: str, language: str) -> str:
         return json.dumps(read_outline(text, language))
     except ValueError:
         return ""
+
+
+def write_faults(text: str, language: str) -> str:
+    """Rows, from 1, at which a text is no syntax of its language, as JSON; "" where nothing here reads it."""
+    try:
+        grammar = grammar_of(language)
+    except MissingPackage:
+        grammar = None
+    if grammar is None:
+        return ""
+    data = text.encode("utf-8", "replace")
+    check_text(data, grammar.name)
+    return json.dumps(list_faults(grammar.parser.parse(data).root_node))
+
+
+def list_faults(root: Any) -> list[int]:
+    """Rows of the outermost nodes that are errors, or stand for something that is missing."""
+    found, left = list[int](), [root]
+    while left and len(found) < MOST_FAULTS:
+        node = left.pop()
+        if node.is_error or node.is_missing:
+            found.append(node.start_point[0] + 1)
+        elif node.has_error:
+            left += node.children
+    return sorted(found)
 
 
 def add_definition(each: Definition, around: str, kind_around: str, found: list[dict[str, Any]]) -> None:

@@ -19,6 +19,7 @@ from deepseek_mm.parse.image_metadata import Exposure
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.parse.workers.pool import Died, TooSlow, shared_pool, unnamed_file
 from deepseek_mm.parse.workers.wire import Nonsense, WorkerReply, facts_row
+from deepseek_mm.storage.files import parse_json
 from index.region import VIDEO_FORMATS, StatedFacts
 
 LAZY = ("pdf", *VIDEO_FORMATS)  # formats whose pieces are each a step of its own
@@ -67,6 +68,16 @@ def read_code_outline(file: File, config: ParseConfig) -> str:
     """What a file of code defines, calls and imports, as JSON; "" where no grammar reads it. BadFile, LimitReached."""
     with closing(FileRequest(file.path, config, never)) as reading:
         return reading.ask_about(file, "outline").words
+
+
+def find_syntax_faults(file: File, config: ParseConfig) -> list[int] | None:
+    """Rows, from 1, at which a file of code is no syntax of its language; None where no grammar reads it. BadFile,
+    LimitReached.
+    """
+    with closing(FileRequest(file.path, config, never)) as reading:
+        words = reading.ask_about(file, "faults").words
+    rows = parse_json(words) if words else None
+    return [int(row) for row in rows] if isinstance(rows, list) else None
 
 
 class PictureTexts(NamedTuple):

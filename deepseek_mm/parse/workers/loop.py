@@ -26,7 +26,7 @@ from typing import IO, Any
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, BadPicture
 from deepseek_mm.parse import image_metadata, picture
-from deepseek_mm.parse.code.outline_facts import write_outline
+from deepseek_mm.parse.code.outline_facts import write_faults, write_outline
 from deepseek_mm.parse.code.pieces import read_code, read_notebook
 from deepseek_mm.parse.epub import read_epub
 from deepseek_mm.parse.formats import BY_NAME, FORMATS, RAWS, Contents, File, Piece
@@ -254,6 +254,8 @@ class FileParser:
             return {"words": decode_text(file.data, name=file.path)[: config.max_chars]}
         if request["do"] == "outline":
             return {"words": write_outline(decode_text(file.data, name=file.path), file.format.name)}
+        if request["do"] == "faults":
+            return {"words": write_faults(decode_text(file.data, name=file.path), file.format.name)}
         if request["do"] == "page":
             return {"pieces": [piece_row(Piece(kind="page", image=read_pdf_page(file, request["page"])), self._desk)]}
         contents = read_contents(file, config)
