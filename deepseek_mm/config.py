@@ -328,6 +328,7 @@ class SandboxConfig:
     run: str = "auto"  # who may run one: "auto" this machine's people, if it listens to them alone; "on" keys; "off"
     weak: bool = False  # run one also where this machine lacks a protection
     seconds: float = 10.0  # that it may take
+    test_seconds: float = 60.0  # that the tests of a repository may take together
     memory_mb: int = 1000  # of all its processes together
     disk_mb: int = 64  # of all its files together
     processes: int = 32  # at once, threads included
@@ -337,6 +338,7 @@ class SandboxConfig:
 
     def __post_init__(self) -> None:
         between("sandbox.seconds", self.seconds, 0.1, 3_600)
+        between("sandbox.test_seconds", self.test_seconds, 0.1, 3_600)
         between("sandbox.memory_mb", self.memory_mb, 32, 10**6)
         between("sandbox.disk_mb", self.disk_mb, 1, 10**5)
         between("sandbox.processes", self.processes, 1, 10_000)
