@@ -5,7 +5,9 @@ from textwrap import dedent
 
 from deepseek_mm.code_graph.builder import build_graph
 from deepseek_mm.code_graph.graph import CodeGraph
+from deepseek_mm.code_graph.linking import link_parts, take_file
 from deepseek_mm.code_graph.records import CodeSymbol, SourceText
+from deepseek_mm.code_graph.sources import read_known
 from deepseek_mm.parse.code.outline_facts import write_outline
 
 
@@ -39,3 +41,13 @@ def callers_of(graph: CodeGraph, name: str, least: str = "likely") -> dict[str, 
     """Who calls it -> how sure that is."""
     links = graph.find_callers(one(graph, name), least=least)
     return {link.source.qualified: link.certainty for link in links}
+
+
+def link_library(library) -> None:
+    """Make the graph of a library's code here, which the product does in a process of its own."""
+    code = library.code
+    for source in code.list_sources():
+        text = read_known(source, code.config)
+        if text is not None:
+            take_file(code.graph, text)
+    list(link_parts(code.graph))

@@ -3,7 +3,7 @@
 import pytest
 from code_graphs import callers_of, graph_of, one, package_of, source_of
 
-from deepseek_mm.code_graph.builder import MOST_CHARS, GraphBuilder, build_graph
+from deepseek_mm.code_graph.builder import MOST_CHARS, build_graph
 
 
 def test_two_functions_of_one_name_are_told_apart_by_the_import():
@@ -304,33 +304,3 @@ def test_a_file_with_very_many_definitions_of_one_name_takes_a_moment():
     text = "\n".join(f"class C{n}:\n    def act_now(self): self.act_now()" for n in range(500))
     graph = build_graph([source_of("a.py", text), source_of("b.py", "def go(x): x.act_now()")])
     assert len(graph.links) == 500
-
-
-def test_a_build_that_is_stopped_gives_what_it_has():
-    builder = GraphBuilder()
-    builder.add(source_of("a.py", "def a(): ...\ndef b(): a()"))
-    graph = builder.build(stopping=lambda: True)
-    assert [symbol.name for symbol in graph.symbols] == ["a", "a", "b"]
-    assert graph.links == ()
-
-
-class KeptFacts:
-    """Remembers what was asked for."""
-
-    def __init__(self):
-        self.facts, self.read_times = {}, 0
-
-    def read(self, digest, language):
-        self.read_times += (digest, language) in self.facts
-        return self.facts.get((digest, language))
-
-    def write(self, digest, language, facts):
-        self.facts[digest, language] = facts
-
-
-def test_a_file_whose_facts_are_kept_is_not_parsed_again():
-    kept, files = KeptFacts(), [source_of("a.py", "def a(): ...\ndef b(): a()")]
-    first, second = build_graph(files, kept), build_graph(files, kept)
-    assert (len(kept.facts), kept.read_times) == (1, 1)
-    assert callers_of(first, "b") == callers_of(second, "b")
-    assert [link.lines for link in first.links] == [link.lines for link in second.links]

@@ -80,10 +80,6 @@ def test_a_line_belongs_to_the_innermost_definition_that_holds_it():
     assert graph.find_enclosing("shop/none.py", 1) is None
 
 
-def test_files_that_import_others_are_told():
-    assert ("shop/cart.py", "shop/tax.py") in graph_of(**SHOP).imports
-
-
 def test_an_empty_repository_has_an_empty_graph():
     graph = build_graph([])
     assert (graph.symbols, graph.links) == ((), ())

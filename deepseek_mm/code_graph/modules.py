@@ -4,7 +4,7 @@ A folder with `__init__.py` is a package, and the folder above the topmost one i
 files have one name, as in a library with many projects, the one nearest to the importing file is meant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 PACKAGE = "__init__"
@@ -34,6 +34,15 @@ class ModuleTable:
         here = self.paths[importer].split("/")
         primary = [number for number in found if self.names[number] == name] or found
         return max(primary, key=lambda number: (shared_parts(self.paths[number].split("/"), here), -number))
+
+    def find_imported(self, imports: Iterable[tuple[str, str, int]], importer: int) -> Iterator[int]:
+        """The files that a file imports: names of modules, what is taken from each or "", and dots before it."""
+        for name, taken, level in imports:
+            full = self.absolute(name, level, importer)
+            inner = self.find(f"{full}.{taken}", importer) if taken else None
+            target = self.find(full, importer) if inner is None else inner
+            if target is not None and target != importer:
+                yield target
 
     def absolute(self, name: str, level: int, importer: int) -> str:
         """The absolute name of a relative import."""

@@ -56,31 +56,27 @@ class Solver:
         self,
         evaluate: Callable[["Solver", CodeScope], None],
         prepare: Callable[["Solver", CodeScope], None],
-        stopping: Callable[[], bool],
     ) -> None:
         """Modules and classes first, then all until nothing changes; once more with guesses by names; then record."""
         scopes = self.program.scopes
         outer = [scope.id for scope in scopes if scope.kind in ("module", "class")]
-        self._work_off(outer, evaluate, stopping)
+        self._work_off(outer, evaluate)
         for scope in scopes:
             self.here = scope
             prepare(self, scope)
-        self._work_off(range(len(scopes)), evaluate, stopping)
+        self._work_off(range(len(scopes)), evaluate)
         self.is_guessing = True
-        self._work_off(sorted(self.puzzled), evaluate, stopping)
+        self._work_off(sorted(self.puzzled), evaluate)
         self.is_recording = True
         for scope in scopes:
-            if not stopping():
-                self.here = scope
-                evaluate(self, scope)
+            self.here = scope
+            evaluate(self, scope)
         self.is_recording = False
 
-    def _work_off(
-        self, starts: Iterable[int], evaluate: Callable[["Solver", CodeScope], None], stopping: Callable[[], bool]
-    ) -> None:
+    def _work_off(self, starts: Iterable[int], evaluate: Callable[["Solver", CodeScope], None]) -> None:
         self._visits.clear()
         self.enqueue(starts)
-        while self._waiting and not stopping():
+        while self._waiting:
             number = self._waiting.popleft()
             self._queued.discard(number)
             self._visits[number] = self._visits.get(number, 0) + 1

@@ -32,8 +32,7 @@ from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.face_pass import FACES
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
-from deepseek_mm.library.index_jobs import IMPORT, INDEX, NAME, READ, RENEW
-from deepseek_mm.library.library import normalize_collection
+from deepseek_mm.library.index_jobs import IMPORT, INDEX, NAME, READ, RENEW, normalize_collection
 from deepseek_mm.library.library_export import EXPORT
 from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.sidecar_jobs import SIDECARS

@@ -7,11 +7,12 @@ from difflib import get_close_matches
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, requires_by_default
-from deepseek_mm.answering.code.graphs import LibraryGraphs
+from deepseek_mm.answering.code.graphs import MOST_FILES
 from deepseek_mm.answering.code.review import review_text
 from deepseek_mm.answering.code.source_files import CODE, CodeFiles
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, NothingThere
+from deepseek_mm.types import Query
 from index import Region
 
 MOST_PLACES = 50  # of one answer
@@ -112,7 +113,8 @@ class CodeTools:
         if not FEWEST_TOKENS <= tokens <= MOST_TOKENS:
             raise BadQuestion(f"tokens={tokens} must lie between {FEWEST_TOKENS} and {MOST_TOKENS}")
         house = self.open_assistant()
-        return LibraryGraphs(house.store, house.config.parse).draw_context(check_name(task), tokens)
+        near = house.find(Query(text=check_name(task)), k=MOST_FILES, where=CODE).matches
+        return house.library.code.open_graphs().draw_context(task, tokens, [one.region.source for one in near])
 
     def _unknown(self, name: str) -> NothingThere:
         last = name.strip().removesuffix("()").rpartition(".")[2]

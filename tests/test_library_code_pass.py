@@ -1,0 +1,90 @@
+"""The graph of a library's code is made in the background, goes on where it was left, and forgets what is taken out."""
+
+import pytest
+from code_house import FILES
+from library_help import House
+
+from deepseek_mm.code_graph.graph_store import AWAY, NAME
+from deepseek_mm.library import code_pass
+
+MAP = "map code"
+
+
+@pytest.fixture
+def house(tmp_path):
+    house = House(tmp_path / "library")
+    for name, text in FILES.items():
+        (tmp_path / "repo" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "repo" / name).write_text(text)
+    yield house
+    house.close()
+
+
+def index(house, folder):
+    house.done(house.library.add([folder]))
+    jobs = house.library.jobs.find(kinds=(MAP,), states=("waiting", "running"), limit=1)
+    return house.done(jobs[0]).message if jobs else ""
+
+
+def callers(house, name):
+    graph = house.library.code.open_graphs().open()
+    return [link.source.qualified for each in graph.find_symbols(name) for link in graph.find_callers(each)]
+
+
+def test_files_that_are_taken_in_are_linked_behind_that_and_a_changed_one_is_read_alone(house, tmp_path):
+    assert index(house, tmp_path / "repo") == "3 files of code read, 2 projects linked"
+    assert callers(house, "rounded") == ["Order.total"]
+    assert index(house, tmp_path / "repo") == ""  # nothing changed
+    house.library.code.rested_at_s = 0.0
+    (tmp_path / "repo/shop/money.py").write_text(FILES["shop/money.py"] + "\n\ndef half(x): return rounded(x)\n")
+    assert index(house, tmp_path / "repo") == "1 files of code read, 1 projects linked"
+    assert sorted(callers(house, "rounded")) == ["Order.total", "half"]
+
+
+def test_what_is_taken_out_is_forgotten_at_once_and_comes_back_with_an_undo(house, tmp_path):
+    index(house, tmp_path / "repo")
+    taken = house.library.take_out([tmp_path / "repo"])
+    assert house.library.code.graph.digests() == {}
+    data = tmp_path / "library"
+    assert not any(b"rounded" in file.read_bytes() for file in data.glob(f"{NAME}*"))
+    house.library.code.rested_at_s = 0.0
+    house.library.put_back(taken.token)
+    (job,) = house.library.jobs.find(kinds=(MAP,), states=("waiting", "running"), limit=1)
+    assert house.done(job).message == "3 files of code read, 2 projects linked"
+
+
+def test_deleting_everything_leaves_no_name_of_the_code(house, tmp_path):
+    index(house, tmp_path / "repo")
+    house.library.delete_everything()
+    assert not any(b"rounded" in file.read_bytes() for file in (tmp_path / "library").rglob("*") if file.is_file())
+
+
+def test_a_pass_that_is_stopped_goes_on_with_what_is_left(house, tmp_path, monkeypatch):
+    monkeypatch.setattr(code_pass, "has_files_waiting", lambda jobs: True)
+    assert index(house, tmp_path / "repo") == "0 files of code read"
+    monkeypatch.undo()
+    assert house.library.code.is_due()
+    house.library.code.begin()
+    (job,) = house.library.jobs.find(kinds=(MAP,), states=("waiting", "running"), limit=1)
+    assert house.done(job).message == "3 files of code read, 2 projects linked"
+
+
+def test_a_file_that_is_away_is_tried_again_and_keeps_no_pass_going(house, tmp_path, monkeypatch):
+    real = code_pass.read_known
+    monkeypatch.setattr(code_pass, "read_known", lambda source, config: None)
+    index(house, tmp_path / "repo")
+    code = house.library.code
+    assert {file.why for file in code.graph.list_files().values()} == {AWAY}
+    assert not code.is_due()
+    assert callers(house, "rounded") == []
+    monkeypatch.setattr(code_pass, "read_known", real)
+    (tmp_path / "repo/new.py").write_text("def new(): ...\n")
+    code.rested_at_s = 0.0
+    assert index(house, tmp_path / "repo") == "4 files of code read, 3 projects linked"
+
+
+def test_a_process_that_ends_early_says_why(house, tmp_path, monkeypatch):
+    monkeypatch.setattr(code_pass, "COMMAND", ("-c", "raise SystemExit('no room')"))
+    said = index(house, tmp_path / "repo")
+    assert "ended early (no room)" in said
+    assert "index the folder again" in said
