@@ -49,10 +49,11 @@ class GraphBuilder:
             solver = Solver(program)
             solver.solve(evaluate_scope, prepare_scope)
             symbols, links = symbols_of(program), links_of(solver)
+            outside = {(symbols[scope].id, name) for scope, name in solver.outside - solver.unknown}
         made = [CodeLink(source=symbols[a], target=symbols[b], **more) for a, b, more in links]
         everything = list(symbols.values())
         self._add_others(everything, made)
-        return CodeGraph(everything, made, unread=self._unread)
+        return CodeGraph(everything, made, unread=self._unread, outside=outside)
 
     def _add_others(self, symbols: list[CodeSymbol], links: list[CodeLink]) -> None:
         """Files of other languages, joined by names."""

@@ -92,6 +92,7 @@ def eval_call(solver: Solver, node: Any) -> Values:
     crowd = solver.crowd if function is not None and function[0] == "a" else 0
     found = call_values(solver, called, args)
     link_called(solver, function, args, crowd)
+    note_outside(solver, function, called)
     if not called:
         solver.puzzled.add(solver.here.id)
         return guess_call(solver, function, args, line) if solver.is_guessing else NOTHING
@@ -115,6 +116,13 @@ def link_called(solver: Solver, function: Any, args: Arguments, crowd: int) -> N
         else:
             certainty = LIKELY
         solver.link(target, kind, certainty, args.line)
+
+
+def note_outside(solver: Solver, function: Any, called: Values) -> None:
+    """Note a call of what is surely not defined here, and one of what may be."""
+    if solver.is_recording and function is not None and function[0] in "na":
+        is_here = any(value[0] not in ("X", "a") or str(value[1]).startswith("?") for value in called)
+        (solver.unknown if is_here or not called else solver.outside).add((solver.here.id, function[2]))
 
 
 def is_named(solver: Solver, function: Any, target: int) -> bool:

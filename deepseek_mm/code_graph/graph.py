@@ -58,6 +58,10 @@ class GraphReader(ABC):
         """Links whose targets are these symbols."""
 
     @abstractmethod
+    def find_outside(self, ids: Sequence[int], name: str) -> set[int]:
+        """Those of these symbols that call something of this name, and only what is not defined here."""
+
+    @abstractmethod
     def links_from(self, ids: Sequence[int]) -> list[CodeLink]:
         """Links that begin at these symbols."""
 
@@ -170,7 +174,10 @@ class CodeGraph(GraphReader):
         links: Sequence[CodeLink],
         *,
         unread: Sequence[UnreadFile] = (),
+        outside: Iterable[tuple[int, str]] = (),
     ) -> None:
+        """`outside`: numbers of symbols, and names that they call of which nothing is defined here."""
+        self.outside = frozenset(outside)
         self.symbols, self.links, self.unread = tuple(symbols), tuple(links), tuple(unread)
         self._by_name: dict[str, list[CodeSymbol]] = {}
         self._to: dict[int, list[CodeLink]] = {}
@@ -208,6 +215,10 @@ class CodeGraph(GraphReader):
     def links_from(self, ids: Sequence[int]) -> list[CodeLink]:
         """Links that begin at these symbols."""
         return [link for each in ids for link in self._from.get(each, ())]
+
+    def find_outside(self, ids: Sequence[int], name: str) -> set[int]:
+        """Those of these symbols that call something of this name, and only what is not defined here."""
+        return {each for each in ids if (each, name) in self.outside}
 
 
 def choose_calls(links: Iterable[CodeLink], least: Certainty) -> list[CodeLink]:

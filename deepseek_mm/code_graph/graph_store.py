@@ -35,6 +35,8 @@ TABLES = (
     " INTEGER NOT NULL, doc TEXT NOT NULL, is_test INTEGER NOT NULL)",
     "CREATE TABLE links (source INTEGER NOT NULL REFERENCES symbols (id) ON DELETE CASCADE, target INTEGER NOT NULL"
     " REFERENCES symbols (id) ON DELETE CASCADE, kind TEXT NOT NULL, certainty INTEGER NOT NULL, lines TEXT NOT NULL)",
+    "CREATE TABLE outside (source INTEGER NOT NULL REFERENCES symbols (id) ON DELETE CASCADE, name TEXT NOT NULL)",
+    "CREATE INDEX outside_by_source ON outside (source)",
     "CREATE INDEX symbols_of_file ON symbols (file)",
     "CREATE INDEX symbols_by_name ON symbols (name)",
     "CREATE INDEX links_by_source ON links (source)",
@@ -45,6 +47,7 @@ SYMBOLS = (
     " FROM symbols s JOIN files f ON f.id = s.file WHERE "
 )
 LINKS = "SELECT source, target, kind, certainty, lines FROM links WHERE {} IN (SELECT value FROM json_each(?))"
+OUTSIDE = "SELECT source FROM outside WHERE name = ? AND source IN (SELECT value FROM json_each(?))"
 ADD_FILE = "INSERT INTO files (path, digest, language, why) VALUES (?, ?, ?, ?)"
 SET_FACTS = "UPDATE files SET facts = ?, imports = ?, why = ? WHERE path = ?"
 DELETE_FILES = "DELETE FROM files WHERE path IN (SELECT value FROM json_each(?))"
@@ -156,6 +159,9 @@ class GraphStore(DatabaseOwner):
             if graph.links:
                 rows = [link_row(one, base) for one in graph.links]
                 connection.exec_driver_sql("INSERT INTO links VALUES (?, ?, ?, ?, ?)", rows)
+            if graph.outside:
+                names = [(number + base, name) for number, name in graph.outside]
+                connection.exec_driver_sql("INSERT INTO outside VALUES (?, ?)", names)
 
     def open_view(self, sees: Callable[[Mapping[str, str]], Collection[str]]) -> "StoredGraph":
         """The graph as somebody sees it; `sees` is given paths with their digests, and tells which of them may be known
@@ -191,6 +197,10 @@ class StoredGraph(GraphReader):
     def links_from(self, ids: Sequence[int]) -> list[CodeLink]:
         """Links that begin at these symbols."""
         return self._link(self._select(LINKS.format("source"), json.dumps(list(ids))))
+
+    def find_outside(self, ids: Sequence[int], name: str) -> set[int]:
+        """Those of these symbols that call something of this name, and only what is not defined here."""
+        return {number for (number,) in self._select(OUTSIDE, name, json.dumps(list(ids)))}
 
     def _link(self, rows: Sequence[Any]) -> list[CodeLink]:
         new = {number for row in rows for number in row[:2] if number not in self._known}

@@ -46,6 +46,8 @@ class Solver:
         self.crowd = 0  # instances of how many classes may stand before the last dot
         self.limits: dict[Slot, Limit] = {}  # what an annotation allows
         self._allowed: dict[Limit, dict[int, bool]] = {}
+        self.outside: set[tuple[int, str]] = set()  # scopes, and names of what they call that is not here
+        self.unknown: set[tuple[int, str]] = set()  # the same of what may be anything
         self.decorated: set[Value] = set()  # functions that went through a decorator, and are not what that gives
         self.puzzled: set[int] = set()  # scopes in which something is called of which nothing is known
         self._waiting: deque[int] = deque()

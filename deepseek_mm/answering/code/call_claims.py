@@ -167,7 +167,8 @@ def join_places(calls: Sequence[FoundCall], most: int = MOST) -> str:
     """`Order.total` in orders.py:14 and 3 more"""
     handed = {True: " (handed on)", False: ""}
     places = [
-        f"`{clean(one.name, MAX_NAME)}` in {place_at(one.region, one.line)}{handed[one.is_handed_on]}"
+        f"`{clean(one.name, MAX_NAME)}` in {place_at(one.region, one.line) if one.line else place_of(one.region)}"
+        f"{handed[one.is_handed_on]}"
         for one in calls[:most]
     ]
     return join_some(places, len(calls))

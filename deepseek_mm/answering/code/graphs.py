@@ -30,7 +30,7 @@ class FoundCall:
 
     region: Region
     name: str  # with what encloses it
-    line: int  # of the first call, in the file of whoever calls
+    line: int  # of the first call, in the file of whoever calls; 0 where only the name tells
     certainty: Certainty
     is_handed_on: bool = False  # as a function, to what calls it
     is_test: bool = False
@@ -111,7 +111,7 @@ class LibraryGraphs:
             FoundCall(
                 region=region,
                 name=region.symbol.path if region.symbol else region.source.name,
-                line=region.lines[0],
+                line=0,
                 certainty="name",
             )
             for region in regions
@@ -174,4 +174,5 @@ def find_explained(graph: StoredGraph, name: str, regions: Sequence[Region]) -> 
         inside = (one for one in graph.symbols_of(region.source.path) if first <= one.first and one.last <= last)
         ids |= {one.id: region.id for one in inside}
     links = graph.links_from(list(ids))
-    return {ids[link.source.id] for link in links if link.certainty != "name" and name == link.target.name}
+    told = {link.source.id for link in links if link.certainty != "name" and name == link.target.name}
+    return {ids[number] for number in told | graph.find_outside(list(ids), name)}
