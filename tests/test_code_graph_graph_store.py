@@ -9,7 +9,7 @@ from deepseek_mm.code_graph.linking import link_parts, take_file
 FILES = {
     "shop/cart.py": "from shop.tax import rate\n\n\ndef total(): return rate()\n",
     "shop/secret.py": "from shop.cart import total\n\n\ndef hidden_bonus(): return total()\n",
-    "shop/tax.py": "def rate():\n    return 1\n",
+    "shop/tax.py": "ROUND = [lambda: rate(), 1]\n\n\ndef rate():\n    return 1\n",
     "tests/test_cart.py": "from shop.cart import total\n\n\ndef test_total(): assert total() == 1\n",
 }
 SOURCES = {path: source_of(path, text) for path, text in FILES.items()}
@@ -35,7 +35,7 @@ def store(tmp_path):
 
 def test_what_is_stored_tells_the_same_as_what_was_built(store):
     graph = store.open_view(everything)
-    assert callers_of(graph, "rate") == {"total": "certain"}
+    assert callers_of(graph, "rate") == {"total": "certain", "shop.tax": "certain"}
     (total,) = graph.find_symbols("total")
     assert [each.test.qualified for each in graph.find_tests(graph.find_symbols("rate")[0])] == ["test_total"]
     assert [step.link.target.name for step in graph.trace_path(total)] == ["rate"]

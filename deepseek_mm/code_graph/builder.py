@@ -51,7 +51,7 @@ class GraphBuilder:
             symbols, links = symbols_of(program), links_of(solver)
             outside = {(symbols[scope].id, name) for scope, name in solver.outside - solver.unknown}
         made = [CodeLink(source=symbols[a], target=symbols[b], **more) for a, b, more in links]
-        everything = list(symbols.values())
+        everything = list({symbol.id: symbol for symbol in symbols.values()}.values())
         self._add_others(everything, made)
         return CodeGraph(everything, made, unread=self._unread, outside=outside)
 

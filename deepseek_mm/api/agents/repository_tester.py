@@ -1,4 +1,4 @@
-"""The tool for agents that runs an indexed repository's tests, in the sandbox over a copy of what its caller may see."""
+"""The tool for agents that runs an indexed repository's tests, in the sandbox over a copy of what a caller sees."""
 
 import os
 from collections.abc import Callable, Sequence
