@@ -6,6 +6,7 @@ from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
     CLASSES,
+    FUNCTIONS,
     INSTANCES,
     LIKELY,
     NOTHING,
@@ -76,7 +77,9 @@ def of_instance(solver: Solver, value: Value, name: str, line: int) -> Values:
     for owner in owners:
         for each in solver.read((owner, name)):
             found |= bind_method(solver, each, line, certainty)
-        found |= solver.read(("A", owner, name))
+        kept = solver.read(("A", owner, name))
+        solver.stored |= {each[1] for each in kept if each[0] in FUNCTIONS}
+        found |= kept
     return found
 
 
@@ -105,6 +108,8 @@ def missing_of(solver: Solver, value: Value, name: str, line: int) -> Values:
         return NOTHING
     if is_foreign(solver, value[1]):
         return {("X", f"?.{name}")}
+    if solver.is_known:
+        return NOTHING
     found: set[Value] = set()
     for getter in find_method(solver, value, "__getattr__"):
         solver.link(getter, "implicit", LIKELY if solver.crowd <= 1 else BY_NAME, line)

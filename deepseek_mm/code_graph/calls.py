@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, is_foreign, owners_of
+from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, owners_of
 from deepseek_mm.code_graph.elements import items_of
 from deepseek_mm.code_graph.externals import GIVE_BACK, call_container, call_external
 from deepseek_mm.code_graph.program import CodeScope
@@ -59,7 +59,7 @@ def call_value(solver: Solver, value: Value, args: Arguments) -> Values:
     if kind in FUNCTIONS:
         args.targets.setdefault(value[1], "call")
         bind(solver, solver.program.scopes[value[1]], args, shift=kind == "b")
-        return return_values(solver, value[1])
+        return return_values(solver, value[1], args, shift=kind == "b")
     if kind in CLASSES:
         return construct(solver, value, args)
     if kind in INSTANCES:
@@ -78,9 +78,11 @@ def call_method(solver: Solver, value: Value, name: str, args: Arguments, kind: 
     found: set[Value] = set()
     for each in find_method(solver, value, name):
         scope = solver.program.scopes[each]
+        if kind == "call" and name != "__new__" and not takes(solver, scope, args, shift="static" not in scope.flags):
+            continue
         args.targets.setdefault(each, kind)
         bind(solver, scope, args, shift="static" not in scope.flags)
-        found |= return_values(solver, each)
+        found |= return_values(solver, each, args, shift="static" not in scope.flags)
     return found
 
 
@@ -133,12 +135,24 @@ def link_targets(solver: Solver, args: Arguments, certainty: int) -> None:
             solver.link(target, kind, certainty, args.line)
 
 
-def return_values(solver: Solver, function: int) -> Values:
-    """What a function gives; of a generator its elements' container."""
+def return_values(solver: Solver, function: int, args: Arguments, *, shift: bool) -> Values:
+    """What a function gives; of a generator its elements' container. A parameter that it gives back is this call's."""
     scope = solver.program.scopes[function]
     if scope.facts.get("yields"):
         return {("M" if "manager" in scope.flags else "L", function)}
-    return solver.read(("R", function))
+    found = solver.read(("R", function))
+    for name in scope.passed:
+        found = found | (given_as(scope, args, name, shift=shift) or solver.read(("P", function, name)))
+    limit = solver.limits.get(("R", function)) if scope.passed else None
+    return solver.within(found, limit) if limit else found
+
+
+def given_as(scope: CodeScope, args: Arguments, name: str, *, shift: bool) -> Values:
+    """What a call hands over for a parameter."""
+    params = scope.facts["params"][1:] if shift else scope.facts["params"]
+    if name in params and params.index(name) < len(args.places):
+        return args.at(params.index(name))
+    return args.words.get(name, NOTHING) or args.rest
 
 
 def takes(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> bool:
@@ -186,7 +200,9 @@ def bind(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> N
 def construct(solver: Solver, value: Value, args: Arguments) -> Values:
     """An instance; its `__init__` and `__new__` are called, fields of a data class are stored."""
     made: Value = ("e" if value[0] == "c" else "i", value[1])
-    called = Arguments(places=args.places, rest=args.rest, words=args.words, line=args.line, targets=args.targets)
+    called = Arguments(
+        places=args.places, rest=args.rest, words=args.words, line=args.line, targets=args.targets, is_open=args.is_open
+    )
     args.targets.setdefault(value[1], "call")
     given = call_method(solver, made, "__new__", called, "call")
     makers = len(args.targets)
@@ -226,8 +242,6 @@ def iterate(solver: Solver, values: Values, line: int) -> Values:
         if value[0] in INSTANCES:
             made = call_implicitly(solver, {value}, ("__iter__", "__aiter__"), (), line)
             found |= step(solver, made, line)
-            if not made and not is_foreign(solver, value[1]):
-                found |= call_implicitly(solver, {value}, ("__getitem__",), ({("I", "int")},), line)
         else:
             found |= items_of(solver, value)
     return found
@@ -246,9 +260,12 @@ def step(solver: Solver, values: Values, line: int) -> Values:
 
 def look_up_attribute(solver: Solver, values: Values, name: str, line: int) -> Values:
     """An attribute of any of these."""
-    solver.crowd = crowd = min(count_instances(solver, values), count_owners(solver, values, name))
+    crowd = min(count_instances(solver, values), count_owners(solver, values, name))
+    instances = [value for value in values if value[0] in INSTANCES]
+    is_known = len(instances) < len(values) or any(owners_of(solver, value, name) for value in instances)
+    solver.crowd, solver.is_known, solver.stored = crowd, is_known, stored = crowd, is_known, set[int]()
     found = {each for value in list(values) for each in attributes_of(solver, value, name, line)}
-    solver.crowd = crowd
+    solver.crowd, solver.is_known, solver.stored = crowd, is_known, stored
     return found
 
 

@@ -16,6 +16,7 @@ from deepseek_mm.code_graph.elements import item_at, values_of
 from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
+    CONTAINERS,
     FUNCTIONS,
     INSTANCES,
     LIKELY,
@@ -90,8 +91,9 @@ def eval_call(solver: Solver, node: Any) -> Values:
         return {("S", owner)} if (owner := class_around(solver, solver.here)) >= 0 else NOTHING
     called = look_up(solver, function) if function is not None and function[0] in "na" else evaluate(solver, function)
     crowd = solver.crowd if function is not None and function[0] == "a" else 0
+    stored = frozenset(solver.stored) if crowd else NOTHING
     found = call_values(solver, called, args)
-    link_called(solver, function, args, crowd)
+    link_called(solver, function, args, crowd, stored)
     note_outside(solver, function, called)
     if not called:
         solver.puzzled.add(solver.here.id)
@@ -103,7 +105,9 @@ def eval_name_here(solver: Solver, node: Any) -> Values:
     return solver.slots.get((solver.here.base + node[1], node[2]), NOTHING)
 
 
-def link_called(solver: Solver, function: Any, args: Arguments, crowd: int) -> None:
+def link_called(
+    solver: Solver, function: Any, args: Arguments, crowd: int, stored: frozenset[int] | frozenset[Value]
+) -> None:
     """Record what a call means: a definition that it names, a method of an instance, or a value from elsewhere."""
     if not solver.is_recording:
         return
@@ -111,7 +115,7 @@ def link_called(solver: Solver, function: Any, args: Arguments, crowd: int) -> N
     for target, kind in args.targets.items():
         if kind == "implicit":
             certainty = LIKELY
-        elif is_named(solver, function, target):
+        elif target not in stored and is_named(solver, function, target):
             certainty = grade_targets(len(functions), crowd)
         else:
             certainty = LIKELY
@@ -184,7 +188,9 @@ def eval_subscript(solver: Solver, node: Any) -> Values:
     compare_keys(solver, {value for value in values if value[0] == "D"}, index, node[3])
     found: set[Value] = set()
     for value in list(values):
-        if value[0] == "T" and node[2] is not None and node[2][0] == "k":
+        if value[0] in CONTAINERS and node[2] is not None and node[2][:2] == ["k", "slice"]:
+            found.add(value)
+        elif value[0] == "T" and node[2] is not None and node[2][0] == "k":
             found |= item_at(solver, value, int(node[2][2])) if node[2][2].isdigit() else values_of(solver, value)
         elif value[0] in ("L", "D", "T"):
             found |= values_of(solver, value) | ({value} if node[2] is None else NOTHING)

@@ -15,6 +15,7 @@ FLAGS = {  # last name of a decorator -> what it makes of a function
 }  # fmt: skip
 OF_CLASS = ("__new__", "__init_subclass__", "__class_getitem__")
 TEST_FOLDERS = frozenset(["test", "tests", "testing"])
+STORES = frozenset(["=", ":", "for", "with", "ex"])  # statements that bind a target
 PROTOCOLS = frozenset(["Protocol"])
 
 
@@ -31,6 +32,7 @@ class CodeScope:
     facts: Mapping[str, Any]
     flags: frozenset[str] = frozenset()
     owner: int = -1  # class that it is a method of
+    passed: frozenset[str] = frozenset()  # parameters that it gives back as they came
     attributes: set[str] = field(default_factory=set)  # of a class: names in it, and those stored on its instances
 
 
@@ -67,6 +69,7 @@ class Program:
                 parent=parent,
                 facts=facts,
                 flags=frozenset(read_flags(facts.get("decorators", ()))),
+                passed=find_passed(facts, is_method=parent >= 0 and self.scopes[parent].kind == "class"),
             )
             self.scopes.append(scope)
             self.bound[scope.id] = bound_names(facts["code"], scopes)
@@ -200,6 +203,32 @@ def bound_names(code: Iterable[Any], scopes: Sequence[Mapping[str, Any]]) -> set
     """Names that definitions and imports bind."""
     names = {scopes[each[1]]["name"] for each in code if each[0] == "df"}
     return names | {each[1] for each in code if each[0] == "im" and each[1]}
+
+
+def find_passed(facts: Mapping[str, Any], *, is_method: bool) -> frozenset[str]:
+    """Parameters of a function that it may give back as they came, but for the instance of a method."""
+    if facts.get("yields") or "params" not in facts:
+        return frozenset()
+    given = {part[2] for each in facts["code"] if each[0] == "r" for part in list_choices(each[1]) if part[0] == "n"}
+    changed = {name for each in facts["code"] if each[0] in STORES for name in names_in(each[1])}
+    params = facts["params"][1:] if is_method else facts["params"]
+    return frozenset((given & {*params, *facts["only"]}) - changed)
+
+
+def list_choices(node: Any) -> list[Any]:
+    """What an expression may be: each of several, or itself."""
+    if node is None:
+        return []
+    return [each for part in node[1] for each in list_choices(part)] if node[0] == "u" else [node]
+
+
+def names_in(target: Any) -> set[str]:
+    """Names that are bound by a target."""
+    if target is None:
+        return set()
+    if target[0] in ("T", "L"):
+        return {name for part in target[1] for name in names_in(part)}
+    return {target[2]} if target[0] == "n" else set()
 
 
 def targets_of(code: Iterable[Any]) -> set[str]:

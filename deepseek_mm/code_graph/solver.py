@@ -6,7 +6,8 @@ Values are tuples whose first item names their kind:
   of something that is not here; L site: a container; D site: a mapping; T site n: a tuple; S id: super of a class;
   M id: a context that a generator function gives; a value name: a method of a container
 Slots of values: (scope, name) a variable; (A, class, name) an attribute of instances; (E, site) elements; (K, site)
-keys; (T, site, n) items of tuples; (R, id) what a function returns; (F, id, name) an attribute of a function.
+keys; (T, site, n) items of tuples; (R, id) what a function returns; (P, id, name) a parameter, without what calls give;
+(F, id, name) an attribute of a function.
 
 Order does not count, so two uses of one variable are one. A call binds arguments to parameters, so what is known of a
 caller is known of the called. Sets are bounded; what does not fit is not known.
@@ -43,6 +44,8 @@ class Solver:
             id=0, file=0, base=0, kind="module", name="", parent=-1, facts={}
         )  # fmt: skip
         self.is_recording = self.is_guessing = False
+        self.is_known = False  # whether one of the values before the last dot has what stands behind it
+        self.stored: set[int] = set()  # functions that stand behind it because they were stored there
         self.crowd = 0  # instances of how many classes may stand before the last dot
         self.limits: dict[Slot, Limit] = {}  # what an annotation allows
         self._allowed: dict[Limit, dict[int, bool]] = {}
