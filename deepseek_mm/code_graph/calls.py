@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, owners_of
-from deepseek_mm.code_graph.elements import items_of
+from deepseek_mm.code_graph.elements import items_of, store_item
 from deepseek_mm.code_graph.externals import GIVE_BACK, call_container, call_external
 from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
@@ -31,6 +31,7 @@ class Arguments:
     rest: Values = NOTHING  # elements of what is starred
     is_open: bool = False  # something is starred, or handed over by what is not here
     words: dict[str, Values] = field(default_factory=dict)
+    maybe: dict[str, Values] = field(default_factory=dict)  # by their names in mappings with two stars
     line: int = 0
     targets: dict[int, str] = field(default_factory=dict)  # definitions that are meant -> kind of the link
 
@@ -40,7 +41,7 @@ class Arguments:
 
     def values(self) -> list[Values]:
         """All of them."""
-        return [*self.places, self.rest, *self.words.values()]
+        return [*self.places, self.rest, *self.words.values(), *self.maybe.values()]
 
 
 def call_values(solver: Solver, called: Values, args: Arguments) -> Values:
@@ -152,7 +153,7 @@ def given_as(scope: CodeScope, args: Arguments, name: str, *, shift: bool) -> Va
     params = scope.facts["params"][1:] if shift else scope.facts["params"]
     if name in params and params.index(name) < len(args.places):
         return args.at(params.index(name))
-    return args.words.get(name, NOTHING) or args.rest
+    return args.words.get(name) or args.maybe.get(name) or args.rest
 
 
 def takes(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> bool:
@@ -190,19 +191,20 @@ def bind(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> N
     if facts["more"]:
         for values in (*args.places[len(params) :], args.rest):
             solver.write(("E", ("more", scope.id)), values)
-    for word, values in args.words.items():
+    for word, values in (*args.words.items(), *args.maybe.items()):
         if word in params or word in facts["only"]:
             solver.write((scope.id, word), values)
         elif facts["keys"]:
-            solver.write(("E", ("keys", scope.id)), values)
+            store_item(solver, ("keys", scope.id), {("I", "str", word)}, values)
 
 
 def construct(solver: Solver, value: Value, args: Arguments) -> Values:
     """An instance; its `__init__` and `__new__` are called, fields of a data class are stored."""
     made: Value = ("e" if value[0] == "c" else "i", value[1])
     called = Arguments(
-        places=args.places, rest=args.rest, words=args.words, line=args.line, targets=args.targets, is_open=args.is_open
-    )
+        places=args.places, rest=args.rest, words=args.words, maybe=args.maybe, line=args.line, targets=args.targets,
+        is_open=args.is_open,
+    )  # fmt: skip
     args.targets.setdefault(value[1], "call")
     given = call_method(solver, made, "__new__", called, "call")
     makers = len(args.targets)
@@ -229,7 +231,7 @@ def store_fields(solver: Solver, owner: int, args: Arguments) -> None:
         code = solver.program.scopes[each].facts["code"]
         names += [line[1][2] for line in code if line[0] == ":" and line[1] is not None and line[1][0] == "n"]
     names = list(dict.fromkeys(names))
-    for name, values in [*zip(names, args.places, strict=False), *args.words.items()]:
+    for name, values in [*zip(names, args.places, strict=False), *args.words.items(), *args.maybe.items()]:
         if name in names:
             solver.write(("A", owner, name), values)
             solver.add_attribute(owner, name)

@@ -12,7 +12,7 @@ from deepseek_mm.code_graph.calls import (
     iterate,
     look_up_attribute,
 )
-from deepseek_mm.code_graph.elements import item_at, values_of
+from deepseek_mm.code_graph.elements import copy_items, item_at, store_item, value_at, values_of, written_keys
 from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
@@ -157,13 +157,23 @@ def read_arguments(solver: Solver, node: Any) -> Arguments:
         else:
             places.append(evaluate(solver, arg))
     words: dict[str, Values] = {}
+    maybe: dict[str, Values] = {}
     for name, value in node[3]:
         given = evaluate(solver, value)
         if name:
             words[name] = given
-        else:
-            rest |= {each for one in given if one[0] == "D" for each in solver.read(("E", one[1]))}
-    return Arguments(places=places, rest=rest, words=words, line=node[4], is_open=is_open)
+        for one in () if name else given:
+            if one[0] == "D":
+                rest |= spread_mapping(solver, one[1], maybe)
+    return Arguments(places=places, rest=rest, words=words, maybe=maybe, line=node[4], is_open=is_open)
+
+
+def spread_mapping(solver: Solver, site: Any, maybe: dict[str, Values]) -> Values:
+    """Note what a mapping with two stars has under names; what it has under others comes back."""
+    names = written_keys(solver.read(("K", site)))
+    for name in names:
+        maybe[name] = maybe.get(name, NOTHING) | solver.read(("V", site, name))
+    return solver.read(("U", site)) if names else solver.read(("E", site))
 
 
 def guess_call(solver: Solver, function: Any, args: Arguments, line: int) -> Values:
@@ -192,7 +202,9 @@ def eval_subscript(solver: Solver, node: Any) -> Values:
             found.add(value)
         elif value[0] == "T" and node[2] is not None and node[2][0] == "k":
             found |= item_at(solver, value, int(node[2][2])) if node[2][2].isdigit() else values_of(solver, value)
-        elif value[0] in ("L", "D", "T"):
+        elif value[0] == "D":
+            found |= value_at(solver, value[1], index)
+        elif value[0] in ("L", "T"):
             found |= values_of(solver, value) | ({value} if node[2] is None else NOTHING)
         elif value[0] in INSTANCES:
             found |= call_implicitly(solver, {value}, ("__getitem__",), (index,), node[3])
@@ -227,9 +239,9 @@ def eval_dict(solver: Solver, node: Any) -> Values:
         given = evaluate(solver, value)
         unpacked = [each for each in given if each[0] == "D"] if key is None else []
         for each in unpacked:
-            solver.write(("E", site), solver.read(("E", each[1])))
-        solver.write(("K", site), evaluate(solver, key))
-        solver.write(("E", site), given)
+            copy_items(solver, site, each[1])
+        if key is not None or not unpacked:
+            store_item(solver, site, evaluate(solver, key), given)
     return {("D", site)}
 
 

@@ -6,8 +6,9 @@ Values are tuples whose first item names their kind:
   of something that is not here; L site: a container; D site: a mapping; T site n: a tuple; S id: super of a class;
   M id: a context that a generator function gives; a value name: a method of a container
 Slots of values: (scope, name) a variable; (A, class, name) an attribute of instances; (E, site) elements; (K, site)
-keys; (T, site, n) items of tuples; (R, id) what a function returns; (P, id, name) a parameter, without what calls give;
-(F, id, name) an attribute of a function.
+keys; (V, site, key) elements under a key that is written out, (U, site) those under others; (T, site, n) items of
+tuples; (R, id) what a function returns; (P, id, name) a parameter, without what calls give; (F, id, name) an attribute
+of a function.
 
 Order does not count, so two uses of one variable are one. A call binds arguments to parameters, so what is known of a
 caller is known of the called. Sets are bounded; what does not fit is not known.

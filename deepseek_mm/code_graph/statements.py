@@ -10,7 +10,7 @@ from deepseek_mm.code_graph.calls import (
     iterate,
     link_targets,
 )
-from deepseek_mm.code_graph.elements import item_at, values_of
+from deepseek_mm.code_graph.elements import item_at, store_item, values_of
 from deepseek_mm.code_graph.expressions import evaluate, look_up, refer
 from deepseek_mm.code_graph.notes import read_limit, read_note
 from deepseek_mm.code_graph.program import OF_CLASS, CodeScope, list_choices
@@ -183,9 +183,10 @@ def store_attribute(solver: Solver, value: Value, target: Any, values: Values) -
 def store_element(solver: Solver, target: Any, values: Values) -> None:
     index = evaluate(solver, target[2])
     for value in list(evaluate(solver, target[1])):
-        if value[0] in ("L", "D"):
+        if value[0] == "D":
+            store_item(solver, value[1], index, values)
+        elif value[0] == "L":
             solver.write(("E", value[1]), values)
-            solver.write(("K", value[1]), index if value[0] == "D" else NOTHING)
         elif value[0] in INSTANCES:
             call_implicitly(solver, {value}, ("__setitem__",), (index, values), target[3])
 
