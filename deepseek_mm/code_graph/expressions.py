@@ -17,6 +17,7 @@ from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
     CONTAINERS,
+    FEW,
     FUNCTIONS,
     INSTANCES,
     LIKELY,
@@ -118,7 +119,7 @@ def link_called(
         elif target not in stored and is_named(solver, function, target):
             certainty = grade_targets(len(functions), crowd)
         else:
-            certainty = LIKELY
+            certainty = BY_NAME if len(functions) > FEW and is_held(solver, function) else LIKELY
         solver.link(target, kind, certainty, args.line)
 
 
@@ -138,6 +139,13 @@ def is_named(solver: Solver, function: Any, target: int) -> bool:
     scope = solver.program.scopes[target]
     names = {scope.name, solver.program.scopes[scope.owner].name if scope.owner >= 0 else ""}
     return function[2] in names
+
+
+def is_held(solver: Solver, function: Any) -> bool:
+    """Whether what is called is a parameter or an attribute: each caller, or instance, has but one of what it may be."""
+    if function is None or function[0] != "n":
+        return function is not None and function[0] == "a"
+    return function[2] in solver.program.scopes[solver.here.base + function[1]].facts.get("params", ())
 
 
 def class_around(solver: Solver, scope: CodeScope) -> int:
