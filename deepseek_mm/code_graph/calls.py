@@ -239,25 +239,20 @@ def store_fields(solver: Solver, owner: int, args: Arguments) -> None:
 
 def iterate(solver: Solver, values: Values, line: int) -> Values:
     """What a loop over any of these gives."""
-    found: set[Value] = set()
-    for value in list(values):
-        if value[0] in INSTANCES:
-            made = call_implicitly(solver, {value}, ("__iter__", "__aiter__"), (), line)
-            found |= step(solver, made, line)
-        else:
-            found |= items_of(solver, value)
-    return found
+    made = call_implicitly(solver, values, ("__iter__", "__aiter__"), (), line)
+    return step(solver, made, line) | list_items(solver, values)
 
 
 def step(solver: Solver, values: Values, line: int) -> Values:
     """What iterators give one after the other."""
-    found: set[Value] = set()
-    for value in list(values):
-        if value[0] in INSTANCES:
-            found |= call_implicitly(solver, {value}, ("__next__", "__anext__"), (), line)
-        else:
-            found |= items_of(solver, value)
-    return found
+    instances = [value for value in values if value[0] in INSTANCES]
+    found = {each for one in instances for each in call_implicitly(solver, {one}, ("__next__", "__anext__"), (), line)}
+    return found | list_items(solver, values)
+
+
+def list_items(solver: Solver, values: Values) -> set[Value]:
+    """What the containers among them hold."""
+    return {item for value in list(values) if value[0] not in INSTANCES for item in items_of(solver, value)}
 
 
 def look_up_attribute(solver: Solver, values: Values, name: str, line: int) -> Values:
@@ -272,8 +267,8 @@ def look_up_attribute(solver: Solver, values: Values, name: str, line: int) -> V
 
 
 def compare_keys(solver: Solver, containers: Values, keys: Values, line: int) -> None:
-    """Keys that are instances are hashed and compared where a container looks for them."""
-    if solver.is_recording and any(value[0] in INSTANCES for value in keys):
+    """Keys that are instances, and surely that, are hashed and compared where a container looks for them."""
+    if solver.is_recording and keys and all(value[0] in INSTANCES for value in keys):
         kinds = {value[0] for value in containers}
         names = ["__hash__", "__eq__"] if "D" in kinds or "L" in kinds else ["__eq__"] if "T" in kinds else []
         for name in names:

@@ -17,7 +17,6 @@ from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
     CONTAINERS,
-    FEW,
     FUNCTIONS,
     INSTANCES,
     LIKELY,
@@ -28,6 +27,7 @@ from deepseek_mm.code_graph.solver import (
     grade_targets,
 )
 
+MOST_HELD = 12  # functions that a parameter or an attribute may hold, beyond which it says little
 MOST_GUESSES = 12  # definitions of one name, beyond which a name says nothing
 
 
@@ -119,7 +119,7 @@ def link_called(
         elif target not in stored and is_named(solver, function, target):
             certainty = grade_targets(len(functions), crowd)
         else:
-            certainty = BY_NAME if len(functions) > FEW and is_held(solver, function) else LIKELY
+            certainty = BY_NAME if len(functions) > MOST_HELD and is_held(solver, function) else LIKELY
         solver.link(target, kind, certainty, args.line)
 
 
@@ -142,7 +142,7 @@ def is_named(solver: Solver, function: Any, target: int) -> bool:
 
 
 def is_held(solver: Solver, function: Any) -> bool:
-    """Whether what is called is a parameter or an attribute: each caller, or instance, has but one of what it may be."""
+    """Whether what is called is a parameter or an attribute: each caller, or instance, has one of what it may be."""
     if function is None or function[0] != "n":
         return function is not None and function[0] == "a"
     return function[2] in solver.program.scopes[solver.here.base + function[1]].facts.get("params", ())
