@@ -27,6 +27,7 @@ from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
 from deepseek_mm.library.backup import BACKUP, RESTORE, backups_in, new_backup
 from deepseek_mm.library.backup_schedule import CHECK_BACKUP
+from deepseek_mm.library.code_pass import MAP
 from deepseek_mm.library.dropped_files import keep_dropped, keep_fetched
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.face_pass import FACES
@@ -51,6 +52,7 @@ KINDS = (
     EXPORT,
     READ,
     FACES,
+    MAP,
     RENEW,
     NAME,
     VERIFY,
