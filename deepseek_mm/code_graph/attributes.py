@@ -59,6 +59,8 @@ def attributes_of(solver: Solver, value: Value, name: str, line: int) -> Values:
 def owners_of(solver: Solver, value: Value, name: str) -> list[int]:
     """Classes that may give an attribute: the first in order, and those below where one of them may be meant."""
     found, below = solver.program.having(value[1], name)
+    if solver.self_of and below:
+        below = [each for each in below if solver.program.runs(each, solver.here.owner, solver.self_of)]
     on_instances_alone = len(found) > 1 and not solver.slots.get((found[0], name))
     first = found if on_instances_alone else found[:1]
     return [*first, *below] if below and value[0] in ("i", "C") else first

@@ -64,13 +64,26 @@ def refer(solver: Solver, values: Values, line: int) -> None:
 
 
 def eval_attribute(solver: Solver, node: Any) -> Values:
-    base = evaluate(solver, node[1])
-    return look_up_attribute(solver, base, node[2], node[3])
+    return look_up_behind(solver, node, evaluate(solver, node[1]))
+
+
+def look_up_behind(solver: Solver, node: Any, base: Values) -> Values:
+    """An attribute of these values, which are what stands before its dot."""
+    solver.self_of = solver.here.name if is_own_instance(solver.here, node[1]) else ""
+    found = look_up_attribute(solver, base, node[2], node[3])
+    solver.self_of = ""
+    return found
+
+
+def is_own_instance(scope: CodeScope, node: Any) -> bool:
+    """Whether an expression is the instance whose method this is."""
+    is_method = scope.owner >= 0 and "static" not in scope.flags
+    return is_method and node is not None and node[0] == "n" and scope.facts["params"][:1] == [node[2]]
 
 
 def eval_used_attribute(solver: Solver, node: Any) -> Values:
     base = evaluate(solver, node[1])
-    found = look_up_attribute(solver, base, node[2], node[3])
+    found = look_up_behind(solver, node, base)
     if solver.is_recording:
         refer(solver, {value for value in found if value[0] in FUNCTIONS or base and value[0] == "c"}, node[3])
     if not base:

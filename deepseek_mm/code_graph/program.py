@@ -51,6 +51,7 @@ class Program:
         self.bound: dict[int, set[str]] = {}  # scope -> names bound by definitions and imports
         self._orders: dict[int, tuple[int, ...]] = {}
         self._below: dict[int, frozenset[int]] = {}
+        self._runs: dict[tuple[int, int, str], bool] = {}
         self._having: dict[str, dict[int, tuple[list[int], list[int]]]] = {}
         for number, each in enumerate(facts):
             self._add_file(number, each["scopes"])
@@ -107,6 +108,22 @@ class Program:
             known[owner] = (found, sorted(having & self.below(owner) - set(found)))
         return known[owner]
 
+    def runs(self, child: int, owner: int, method: str) -> bool:
+        """Whether an instance of a class may run a method of one above it: it has none itself, or hands on to that."""
+        key = child, owner, method
+        if key not in self._runs:
+            order = self.order(child)
+            nearer = order[: order.index(owner)] if owner in order else ()
+            own = [each for each in nearer if method in self.bound[each]]
+            self._runs[key] = not own or any(self._hands_on(each, method) for each in own)
+        return self._runs[key]
+
+    def _hands_on(self, owner: int, method: str) -> bool:
+        """Whether a class's method mentions that of the classes above it: `super().save`, `Base.save`."""
+        file = self.scopes[owner].file
+        inside = (one for one in self.scopes[self.bases[file] :] if one.file == file and one.owner == owner)
+        return any(one.name == method and mentions_above(one.facts["code"], method) for one in inside)
+
     def foreign_names(self, owner: int) -> set[str]:
         """Last names of what a class inherits from that is not here."""
         return {name for each in self.order(owner) for name in self.foreign.get(each, ())}
@@ -124,6 +141,7 @@ class Program:
             self.children.setdefault(parent, set()).add(child)
         self._orders.clear()
         self._below.clear()
+        self._runs.clear()
         self._having.clear()
         return True
 
@@ -229,6 +247,16 @@ def names_in(target: Any) -> set[str]:
     if target[0] in ("T", "L"):
         return {name for part in target[1] for name in names_in(part)}
     return {target[2]} if target[0] == "n" else set()
+
+
+def mentions_above(node: Any, method: str) -> bool:
+    """Whether code has an attribute of this name on anything but a plain lower-case name."""
+    if not isinstance(node, list | tuple):
+        return False
+    if len(node) > 2 and node[0] == "a" and node[2] == method:
+        base = node[1]
+        return base is not None and (base[0] == "c" or (base[0] == "n" and base[2][:1].isupper()))
+    return any(mentions_above(each, method) for each in node)
 
 
 def targets_of(code: Iterable[Any]) -> set[str]:

@@ -21,7 +21,7 @@ from typing import Any
 from deepseek_mm.code_graph.python_names import MODULE, Function, ScopeNames, bind_names, names_of_function
 
 Expression = list[Any] | None
-VERSION = 6  # of the facts; others are made anew
+VERSION = 6  # of facts and of what is made of them; others are made anew
 MOST_TEXT = 80  # letters of a text that is kept: names for getattr, keys
 MOST_DOC = 300
 OPERATORS = {

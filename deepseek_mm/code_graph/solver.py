@@ -45,6 +45,7 @@ class Solver:
             id=0, file=0, base=0, kind="module", name="", parent=-1, facts={}
         )  # fmt: skip
         self.is_recording = self.is_guessing = False
+        self.self_of = ""  # the method at hand, where its own instance stands before the last dot
         self.is_known = False  # whether one of the values before the last dot has what stands behind it
         self.stored: set[int] = set()  # functions that stand behind it because they were stored there
         self.crowd = 0  # instances of how many classes may stand before the last dot

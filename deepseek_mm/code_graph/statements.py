@@ -49,6 +49,8 @@ def prepare_scope(solver: Solver, scope: CodeScope) -> None:
             limit_slot(solver, (scope.id, name), note, scope.owner)
     if facts.get("returns") and not facts.get("yields"):
         limit_slot(solver, ("R", scope.id), facts["returns"], scope.owner)
+    if scope.owner >= 0 and facts.get("params") and not scope.flags & {"static", "class"}:
+        solver.limits.setdefault((scope.id, facts["params"][0]), (frozenset([scope.owner]), frozenset()))
     for statement in facts["code"]:
         if statement[0] == ":" and statement[1] is not None:
             limit_target(solver, scope, statement[1], statement[2])
