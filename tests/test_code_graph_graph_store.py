@@ -3,6 +3,7 @@
 import pytest
 from code_graphs import callers_of, source_of
 
+from deepseek_mm.code_graph import linking
 from deepseek_mm.code_graph.graph_store import NAME, GraphStore
 from deepseek_mm.code_graph.linking import link_parts, take_file
 
@@ -74,6 +75,22 @@ def test_a_changed_file_is_read_anew_and_only_its_own_project_is_linked(tmp_path
         "shop/tax.py",
     }
     assert list(link_parts(store)) == [(0, 0)]
+    store.close()
+
+
+def test_a_project_for_which_memory_does_not_suffice_is_linked_in_halves(tmp_path, monkeypatch):
+    real = linking.build_part
+
+    def build(store, paths, files):
+        if len(paths) > 2:
+            raise MemoryError
+        return real(store, paths, files)
+
+    monkeypatch.setattr(linking, "build_part", build)
+    store = GraphStore(tmp_path)
+    fill(store)
+    assert store.is_linked()
+    assert callers_of(store.open_view(everything), "total") == {"hidden_bonus": "certain"}  # the test is in the other
     store.close()
 
 

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from deepseek_mm.code_graph.builder import GraphBuilder, read_source
+from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.graph_store import GraphFile, GraphStore, Import
 from deepseek_mm.code_graph.modules import ModuleTable
 from deepseek_mm.code_graph.python_facts import VERSION
 from deepseek_mm.code_graph.records import PYTHON, SourceText
 
 NICENESS = 15
+MOST_CPU_S = 7_200  # of one pass
 MEMORY_BYTES = 4_000_000_000  # of address space
 MOST_TOGETHER = 2_500  # files that are linked in one go; what imports each other beyond that is cut by folders
 
@@ -29,6 +31,7 @@ def main(folder: str) -> None:
     """Take files in from standard input, then link."""
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_CPU_S, MOST_CPU_S))
     store = GraphStore(Path(folder))
     take_files(store, sys.stdin)
     for done, total in link_parts(store):
@@ -79,13 +82,32 @@ def link_parts(store: GraphStore) -> Iterator[tuple[int, int]]:
     due = {name: paths for name, paths in parts.items() if any(files[path].part != name for path in paths)}
     yield 0, len(due)
     for done, (name, paths) in enumerate(due.items(), start=1):
-        builder = GraphBuilder()
-        for path in paths:
-            facts = store.read_facts(path)
-            if facts is not None:
-                builder.add_facts(path, files[path].language, facts)
-        store.exchange_part(name, paths, builder.build())
+        link_part(store, name, paths, files)
         yield done, len(due)
+
+
+def link_part(store: GraphStore, name: str, paths: Sequence[str], files: Mapping[str, GraphFile]) -> None:
+    """Link files; where memory does not suffice, each half by itself."""
+    try:
+        graph = build_part(store, paths, files)
+    except MemoryError:
+        if len(paths) > 1:
+            half = len(paths) // 2
+            link_part(store, name, paths[:half], files)
+            link_part(store, name, paths[half:], files)
+            return
+        graph = CodeGraph([], [])
+    store.exchange_part(name, paths, graph)
+
+
+def build_part(store: GraphStore, paths: Sequence[str], files: Mapping[str, GraphFile]) -> CodeGraph:
+    """The graph of these files."""
+    builder = GraphBuilder()
+    for path in paths:
+        facts = store.read_facts(path)
+        if facts is not None:
+            builder.add_facts(path, files[path].language, facts)
+    return builder.build()
 
 
 def name_part(files: Mapping[str, GraphFile], paths: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Reads one scope: its parameters, then its statements, which store what expressions give."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from deepseek_mm.code_graph.calls import (
@@ -38,7 +39,8 @@ def evaluate_scope(solver: Solver, scope: CodeScope) -> None:
     if "params" in scope.facts:
         evaluate_head(solver, scope)
     for statement in scope.facts["code"]:
-        STATEMENTS[statement[0]](solver, statement)
+        with suppress(RecursionError):  # an expression that could just be parsed, and says nothing then
+            STATEMENTS[statement[0]](solver, statement)
 
 
 def prepare_scope(solver: Solver, scope: CodeScope) -> None:
