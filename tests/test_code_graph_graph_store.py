@@ -1,11 +1,11 @@
 """The graph in a file tells each asker what they may see, and nothing of what was deleted."""
 
 import pytest
-from code_graphs import callers_of, source_of
+from code_graphs import callers_of, find_symbols, source_of
 
-from deepseek_mm.code_graph import linking
+from deepseek_mm.code_graph import linker
 from deepseek_mm.code_graph.graph_store import NAME, GraphStore
-from deepseek_mm.code_graph.linking import link_parts, take_file
+from deepseek_mm.code_graph.linker import link_parts, take_file
 
 FILES = {
     "shop/cart.py": "from shop.tax import rate\n\n\ndef total(): return rate()\n",
@@ -37,8 +37,8 @@ def store(tmp_path):
 def test_what_is_stored_tells_the_same_as_what_was_built(store):
     graph = store.open_view(everything)
     assert callers_of(graph, "rate") == {"total": "certain", "tax": "certain"}
-    (total,) = graph.find_symbols("total")
-    assert [each.test.qualified for each in graph.find_tests(graph.find_symbols("rate")[0])] == ["test_total"]
+    (total,) = find_symbols(graph, "total")
+    assert [each.test.qualified for each in graph.find_tests(find_symbols(graph, "rate")[0])] == ["test_total"]
     assert [step.link.target.name for step in graph.trace_path(total)] == ["rate"]
     assert (total.path, total.line, total.kind) == ("shop/cart.py", 4, "function")
     assert graph.find_enclosing("shop/cart.py", 4) == total
@@ -48,7 +48,7 @@ def test_a_file_that_may_not_be_seen_is_in_no_answer(store):
     open_view = store.open_view(lambda digests: {path for path in digests if "secret" not in path})
     assert callers_of(store.open_view(everything), "total") == {"hidden_bonus": "certain", "test_total": "certain"}
     assert callers_of(open_view, "total") == {"test_total": "certain"}
-    assert open_view.find_symbols("hidden_bonus") == []
+    assert find_symbols(open_view, "hidden_bonus") == []
     assert open_view.symbols_of("shop/secret.py") == []
 
 
@@ -70,7 +70,7 @@ def test_a_changed_file_is_read_anew_and_only_its_own_project_is_linked(tmp_path
     assert not store.is_linked()
     assert list(link_parts(store)) == [(0, 1), (1, 1)]
     graph = store.open_view(everything)
-    assert {link.source.path for link in graph.find_callers(graph.find_symbols("rate")[0])} == {
+    assert {link.source.path for link in graph.find_callers(find_symbols(graph, "rate")[0])} == {
         "shop/cart.py",
         "shop/tax.py",
     }
@@ -79,14 +79,14 @@ def test_a_changed_file_is_read_anew_and_only_its_own_project_is_linked(tmp_path
 
 
 def test_a_project_for_which_memory_does_not_suffice_is_linked_in_halves(tmp_path, monkeypatch):
-    real = linking.build_part
+    real = linker.build_part
 
     def build(store, paths, files):
         if len(paths) > 2:
             raise MemoryError
         return real(store, paths, files)
 
-    monkeypatch.setattr(linking, "build_part", build)
+    monkeypatch.setattr(linker, "build_part", build)
     store = GraphStore(tmp_path)
     fill(store)
     assert store.is_linked()

@@ -2,6 +2,8 @@
 
 import json
 
+from code_graphs import find_symbols
+
 from deepseek_mm.code_graph.builder import build_graph
 from deepseek_mm.code_graph.sources import read_known
 from deepseek_mm.config import ParseConfig
@@ -28,7 +30,7 @@ def test_callers_are_found_in_files_of_several_languages_and_what_is_gone_is_lef
     assert json.loads(texts[1].outline)["imports"] != []
     graph = build_graph(texts)
     callers = {
-        name: [link.source.name for link in graph.find_callers(graph.find_symbols(name)[0])]
+        name: [link.source.name for link in graph.find_callers(find_symbols(graph, name)[0])]
         for name in ("save", "stop")
     }
     assert callers == {"save": ["press"], "stop": ["go"]}

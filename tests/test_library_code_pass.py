@@ -1,7 +1,7 @@
 """The graph of a library's code is made in the background, goes on where it was left, and forgets what is taken out."""
 
 import pytest
-from code_graphs import link_library
+from code_graphs import find_symbols, link_library
 from code_house import FILES
 from library_help import House
 
@@ -41,7 +41,7 @@ def index(house, folder):
 
 def callers(house, name):
     graph = house.library.code.open_graphs().open()
-    return [link.source.qualified for each in graph.find_symbols(name) for link in graph.find_callers(each)]
+    return [link.source.qualified for each in find_symbols(graph, name) for link in graph.find_callers(each)]
 
 
 def test_files_that_are_taken_in_are_linked_behind_that_and_a_changed_one_is_read_alone(house, tmp_path):

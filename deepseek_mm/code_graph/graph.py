@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
 
 from deepseek_mm.code_graph.records import (
     CALLS,
@@ -46,10 +45,6 @@ class GraphReader(ABC):
     """Answers questions about symbols and links."""
 
     @abstractmethod
-    def list_named(self, name: str) -> Sequence[CodeSymbol]:
-        """What has just this name, without what encloses it."""
-
-    @abstractmethod
     def symbols_of(self, path: str) -> list[CodeSymbol]:
         """Everything that a file defines."""
 
@@ -64,19 +59,6 @@ class GraphReader(ABC):
     @abstractmethod
     def links_from(self, ids: Sequence[int]) -> list[CodeLink]:
         """Links that begin at these symbols."""
-
-    def find_symbols(self, name: str, *, path: str = "") -> list[CodeSymbol]:
-        """What has this name, with as much before it as is known ("Assistant.ask"), in files whose path ends so."""
-        parts = [part for part in name.strip().removesuffix("()").replace("::", ".").split(".") if part]
-        if not parts:
-            return []
-        found = []
-        for symbol in self.list_named(parts[-1]):
-            inner = () if symbol.kind == "module" else symbol.qualified.split(".")
-            full = [*PurePosixPath(symbol.path.removesuffix("/__init__.py")).with_suffix("").parts, *inner]
-            if full[-len(parts) :] == parts and f"/{symbol.path}".endswith(f"/{path.lstrip('/')}" if path else ""):
-                found.append(symbol)
-        return sorted(found, key=lambda one: (one.is_test, one.path, one.line))
 
     def find_enclosing(self, path: str, line: int) -> CodeSymbol | None:
         """The innermost definition that holds a line of a file."""
@@ -179,11 +161,8 @@ class CodeGraph(GraphReader):
         """`outside`: numbers of symbols, and names that they call of which nothing is defined here."""
         self.outside = frozenset(outside)
         self.symbols, self.links, self.unread = tuple(symbols), tuple(links), tuple(unread)
-        self._by_name: dict[str, list[CodeSymbol]] = {}
         self._to: dict[int, list[CodeLink]] = {}
         self._from: dict[int, list[CodeLink]] = {}
-        for symbol in self.symbols:
-            self._by_name.setdefault(symbol.name, []).append(symbol)
         for link in self.links:
             self._to.setdefault(link.target.id, []).append(link)
             self._from.setdefault(link.source.id, []).append(link)
@@ -199,10 +178,6 @@ class CodeGraph(GraphReader):
         for symbol in self.symbols:
             found.setdefault(symbol.path, []).append(symbol)
         return found
-
-    def list_named(self, name: str) -> Sequence[CodeSymbol]:
-        """What has just this name."""
-        return self._by_name.get(name, ())
 
     def symbols_of(self, path: str) -> list[CodeSymbol]:
         """Everything that a file defines."""

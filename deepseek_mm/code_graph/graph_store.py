@@ -38,7 +38,6 @@ TABLES = (
     "CREATE TABLE outside (source INTEGER NOT NULL REFERENCES symbols (id) ON DELETE CASCADE, name TEXT NOT NULL)",
     "CREATE INDEX outside_by_source ON outside (source)",
     "CREATE INDEX symbols_of_file ON symbols (file)",
-    "CREATE INDEX symbols_by_name ON symbols (name)",
     "CREATE INDEX links_by_source ON links (source)",
     "CREATE INDEX links_by_target ON links (target)",
 )
@@ -181,10 +180,6 @@ class StoredGraph(GraphReader):
         self._select, self._sees = select, sees
         self._visible: dict[str, bool] = {}
         self._known: dict[int, CodeSymbol] = {}
-
-    def list_named(self, name: str) -> Sequence[CodeSymbol]:
-        """What has just this name."""
-        return self._admit(self._select(f"{SYMBOLS} s.name = ?", name))
 
     def symbols_of(self, path: str) -> list[CodeSymbol]:
         """Everything that a file defines."""

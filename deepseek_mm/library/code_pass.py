@@ -19,7 +19,7 @@ from typing import IO
 
 from deepseek_mm.answering.code.graphs import LibraryGraphs
 from deepseek_mm.code_graph.graph_store import AWAY, GraphStore
-from deepseek_mm.code_graph.linking import write_source
+from deepseek_mm.code_graph.linker import write_source
 from deepseek_mm.code_graph.sources import can_be_linked, read_known
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import LibraryError
@@ -36,7 +36,7 @@ MOST_FILES = 20_000  # of a graph; of those beyond, in the order of their names,
 REST = 3.0  # times as long as links took to be made, before they are made again
 LONGEST_REST_S = 600.0
 LOOK_S = 0.2
-COMMAND = ("-m", "deepseek_mm.code_graph.linking")
+COMMAND = ("-m", "deepseek_mm.code_graph.linker")
 SOURCES = Path(__file__).resolve().parents[2]
 
 
