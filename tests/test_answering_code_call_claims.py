@@ -149,6 +149,9 @@ class Nothing:
     def symbols_of(self, path):
         return []
 
+    def symbols_in(self, paths):
+        return []
+
 
 def test_an_agent_is_told_how_sure_each_caller_is(house):
     tools = CodeTools(open_assistant=lambda: house)

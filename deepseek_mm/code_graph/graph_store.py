@@ -185,6 +185,11 @@ class StoredGraph(GraphReader):
         """Everything that a file defines."""
         return self._admit(self._select(f"{SYMBOLS} f.path = ? ORDER BY s.id", path))
 
+    def symbols_in(self, paths: Collection[str]) -> list[CodeSymbol]:
+        """Everything that these files define."""
+        wanted = json.dumps(list(paths))
+        return self._admit(self._select(f"{SYMBOLS} f.path IN (SELECT value FROM json_each(?))", wanted))
+
     def links_to(self, ids: Sequence[int]) -> list[CodeLink]:
         """Links whose targets are these symbols."""
         return self._link(self._select(LINKS.format("target"), json.dumps(list(ids))))

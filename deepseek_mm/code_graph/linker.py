@@ -21,7 +21,7 @@ from deepseek_mm.code_graph.modules import ModuleTable
 from deepseek_mm.code_graph.python_facts import VERSION
 from deepseek_mm.code_graph.records import PYTHON, SourceText
 
-NICENESS = 15
+NICENESS = 10
 MOST_CPU_S = 7_200  # of one pass
 MEMORY_BYTES = 4_000_000_000  # of address space
 MOST_TOGETHER = 2_500  # files that are linked in one go; what imports each other beyond that is cut by folders

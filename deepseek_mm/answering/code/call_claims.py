@@ -67,8 +67,8 @@ class CallTeller:
             if likely:
                 tell.say(f"{called} is likely called by {join_places(likely)}", *regions_of(likely), certainty=LIKELY)
             told = told or bool(sure or likely)
-        guessed = {one.region.id: one for _, calls in known for one in choose(calls, "name")}
-        guessed |= {one.region.id: one for one in named if one.region.id not in guessed}
+        guessed = {one.key: one for _, calls in known for one in choose(calls, "name")}
+        guessed |= {one.key: one for one in named if one.key not in guessed}
         first = known[0][0]
         if not told:
             lead = (
@@ -110,7 +110,9 @@ class CallTeller:
         for some, form, certainty in told:
             most = MOST if certainty > BY_NAME else MOST_GUESSED
             if some:
-                places = [f"`{clean(one.name, MAX_NAME)}` in {place_of(one.region)}" for one in some[:most]]
+                places = [
+                    f"`{clean(one.name, MAX_NAME)}` in {place_of(one.region)}" for one in some[:most] if one.region
+                ]
                 cited = [region, *regions_of(some, most)]
                 tell.say(form.format(join_some(places, len(some))), *cited, certainty=certainty)
         return any(some for some, _, _ in told)
@@ -160,7 +162,7 @@ def choose(calls: Sequence[FoundCall], certainty: Certainty) -> list[FoundCall]:
 
 def regions_of(calls: Sequence[FoundCall], most: int = MOST) -> list[Region]:
     """The pieces of code of the first of them."""
-    return [one.region for one in calls[:most]]
+    return [one.region for one in calls[:most] if one.region]
 
 
 def join_places(calls: Sequence[FoundCall], most: int = MOST) -> str:
@@ -170,6 +172,7 @@ def join_places(calls: Sequence[FoundCall], most: int = MOST) -> str:
         f"`{clean(one.name, MAX_NAME)}` in {place_at(one.region, one.line) if one.line else place_of(one.region)}"
         f"{handed[one.is_handed_on]}"
         for one in calls[:most]
+        if one.region
     ]
     return join_some(places, len(calls))
 

@@ -4,6 +4,7 @@ The graph is made in the background (`library/code_pass.py`). Where it knows not
 changed since or its language has no graph, callers are told by the name alone, as the index has them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from index.store import RegionStore
 
 MOST_FILES = 80  # that a context is chosen from
 MOST_STEPS, DEEPEST = 8, 4  # of a path through calls, and how deep it goes
+MOST_LOCATED = 50  # calls of one certainty whose pieces of code are looked up
 DEFINES = frozenset(["function", "method", "class"])  # kinds of what is called
 MAKERS = frozenset(["__init__", "__new__", "__post_init__"])  # which a call of a class calls
 
@@ -28,12 +30,17 @@ MAKERS = frozenset(["__init__", "__new__", "__post_init__"])  # which a call of 
 class FoundCall:
     """A piece of code that calls something, or that something calls."""
 
-    region: Region
+    region: Region | None  # None beyond the first MOST_LOCATED that are so sure
     name: str  # with what encloses it
     line: int  # of the first call, in the file of whoever calls; 0 where only the name tells
     certainty: Certainty
     is_handed_on: bool = False  # as a function, to what calls it
     is_test: bool = False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """The same for calls from one piece of code."""
+        return (self.region.id,) if self.region else (self.name, self.certainty)
 
 
 def is_never() -> bool:
@@ -86,9 +93,13 @@ class LibraryGraphs:
         best: dict[int, CodeLink] = {}
         for link in links:
             best.setdefault(end(link).id, link)
-        found = []
-        for link in best.values():
+        found, counted = [], Counter[str]()
+        for link in sorted(best.values(), key=lambda one: end(one).is_test):
             symbol = end(link)
+            counted[link.certainty] += 1
+            if counted[link.certainty] > MOST_LOCATED:
+                found.append(FoundCall(region=None, name=symbol.qualified, line=0, certainty=link.certainty))
+                continue
             line = link.lines[0] if link.lines else link.source.line
             region = self.find_region(symbol.path, line if symbol is link.source else symbol.line)
             if region is not None:
@@ -99,7 +110,7 @@ class LibraryGraphs:
                         is_handed_on=link.kind == "callback", is_test=symbol.is_test,
                     )
                 )  # fmt: skip
-        return sorted(found, key=lambda one: one.is_test)
+        return found
 
     def find_named(self, name: str, own: Sequence[Region]) -> list[FoundCall]:
         """Who calls something of this name by the index, without those of whom the graph says what they call by it."""
@@ -168,10 +179,13 @@ def is_told(link: CodeLink, caller: CodeSymbol) -> bool:
 
 def find_explained(graph: StoredGraph, name: str, regions: Sequence[Region]) -> set[int]:
     """Ids of the pieces of code of which the graph says surely, or likely, what of this name they call."""
+    defined: dict[str, list[CodeSymbol]] = {}
+    for symbol in graph.symbols_in({region.source.path for region in regions}):
+        defined.setdefault(symbol.path, []).append(symbol)
     ids: dict[int, int] = {}
     for region in regions:
         first, last = region.lines
-        inside = (one for one in graph.symbols_of(region.source.path) if first <= one.first and one.last <= last)
+        inside = (one for one in defined.get(region.source.path, ()) if first <= one.first and one.last <= last)
         ids |= {one.id: region.id for one in inside}
     links = graph.links_from(list(ids))
     told = {link.source.id for link in links if link.certainty != "name" and name == link.target.name}

@@ -98,8 +98,8 @@ class CodeTools:
         if not found and not defined:
             raise self._unknown(name)
         found.sort(key=lambda call: CERTAINTIES.index(call.certainty))
-        places = {call.region.id: call for call in reversed(found)}
-        return list_places([CodePlace.of(call.region, call.certainty) for call in reversed(places.values())])
+        places = {call.region.id: (call.region, call.certainty) for call in reversed(found) if call.region}
+        return list_places([CodePlace.of(region, certainty) for region, certainty in reversed(places.values())])
 
     def review_code(self, caller: Caller, file: str) -> ReviewedCode:
         """Mistakes in the files of this name, folder or pattern. NothingThere without such a file."""
