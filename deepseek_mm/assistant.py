@@ -292,7 +292,8 @@ class Assistant:
         encode = self.requests.encode if self.requests else None
         score, prover = self.retriever.rerankers.code, self.prover
         models = CodeModels(read=lambda image: self.library.lines_in(image), encode=encode, score=score, prover=prover)
-        coder = Coder(self.store, self.find, models, self.config.parse)
+        self.graphs = self.library.code.open_graphs()
+        coder = Coder(self.store, self.find, models, self.config.parse, self.graphs)
         self.photos = photos
         self.at_hand = ReferenceResolver(self.shelf, self.retriever)
         self.resolver = ActResolver(self.shelf, self.retriever)

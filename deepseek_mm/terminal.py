@@ -284,7 +284,8 @@ def tell_job(library: "Library", job: "Job", desk: Desk, *, as_json: bool) -> li
 
 
 def finish_reading(library: "Library", desk: Desk) -> None:
-    """The second pass, if there is one, and that over faces: by now everything can be searched already."""
+    """The second pass, if there is one, and those over code and faces: by now everything can be searched already."""
+    from deepseek_mm.library.code_pass import MAP
     from deepseek_mm.library.face_pass import FACES
     from deepseek_mm.library.index_jobs import READ
 
@@ -293,6 +294,9 @@ def finish_reading(library: "Library", desk: Desk) -> None:
         job = finish(library, job, desk)
         tell_failures(library, job, desk)
         desk.note(job.message)
+    for job in library.jobs.find(kinds=(MAP,), states=("waiting", "running"), limit=1):
+        desk.note("looking who calls what in the code (Ctrl-C leaves that to the next start)")
+        desk.note(finish(library, job, desk).message)
     for job in library.jobs.find(kinds=(FACES,), states=("waiting", "running"), limit=1):
         desk.note("looking for faces, as people are switched on (Ctrl-C leaves that to the next start)")
         desk.note(finish(library, job, desk).message)

@@ -4,12 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from code_graphs import link_library
 from code_house import put_code
 from rag_house import build
 from sentences import encode
 
 from deepseek_mm.answering.code.coder import CodeModels, Coder
-from deepseek_mm.answering.code.graphs import LibraryGraphs
 from deepseek_mm.answering.code.skill import SURELY_CODE, CodeSkill
 from deepseek_mm.language.parser import parse
 from deepseek_mm.retrieval.evidence import QuestionContext
@@ -70,12 +70,14 @@ def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("code")
     with build(folder / "library") as house:
         put_code(house.store, folder, FILES, written=True)
+        link_library(house.library)
         yield house
 
 
 @pytest.fixture(scope="module")
 def coder(house) -> Coder:
-    return Coder(house.store, house.find, CodeModels(encode=encode))
+    graphs = house.library.code.open_graphs()
+    return Coder(house.store, house.find, CodeModels(encode=encode), graphs=graphs)
 
 
 def told(coder: Coder, text: str, *earlier: str) -> str:
@@ -183,6 +185,7 @@ def test_what_happens_from_a_function_on_is_told_call_by_call(coder):
 
 
 def test_an_agent_reads_signatures_and_bodies_for_a_task(house):
-    text = LibraryGraphs(house.store, house.config.parse).draw_context("leave in a storm, pause between ferries", 400)
+    graphs = house.library.code.open_graphs()
+    text = graphs.draw_context("leave in a storm, pause between ferries", 400, [])
     assert "next_ferry" in text
     assert len(text.split()) < 400

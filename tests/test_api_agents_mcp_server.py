@@ -75,7 +75,7 @@ def test_an_agent_reads_what_each_tool_is_for_and_what_it_takes(house):
     assert "`found` is false" in instructions
     assert {tool.name for tool in tools} == {
         "search", "ask", "detect", "point", "read_region", "list_collections",
-        "find_symbol", "who_calls", "review_code", "context",
+        "find_symbol", "who_calls", "review_code", "context", "run_tests",
     }  # fmt: skip
     assert all(tool.input_schema["additionalProperties"] is False for tool in tools)
     assert all(len(tool.description) > 60 for tool in tools)

@@ -3,7 +3,7 @@
 import pytest
 from code_graphs import callers_of, graph_of, one, package_of, source_of
 
-from deepseek_mm.code_graph.builder import MOST_CHARS, GraphBuilder, build_graph
+from deepseek_mm.code_graph.builder import MOST_CHARS, build_graph
 
 
 def test_two_functions_of_one_name_are_told_apart_by_the_import():
@@ -306,31 +306,119 @@ def test_a_file_with_very_many_definitions_of_one_name_takes_a_moment():
     assert len(graph.links) == 500
 
 
-def test_a_build_that_is_stopped_gives_what_it_has():
-    builder = GraphBuilder()
-    builder.add(source_of("a.py", "def a(): ...\ndef b(): a()"))
-    graph = builder.build(stopping=lambda: True)
-    assert [symbol.name for symbol in graph.symbols] == ["a", "a", "b"]
-    assert graph.links == ()
+def test_what_a_function_passes_on_is_that_of_each_call():
+    graph = package_of(
+        a="""
+        class Cat:
+            def go(self): ...
+        class Dog:
+            def go(self): ...
+        def either(first, second=None): return first or second
+        def cats(): either(Cat()).go()
+        def dogs(): either(None, Dog()).go()
+        """
+    )
+    assert callers_of(graph, "Cat.go") == {"cats": "certain"}
+    assert callers_of(graph, "Dog.go") == {"dogs": "certain"}
 
 
-class KeptFacts:
-    """Remembers what was asked for."""
+def test_values_of_a_mapping_stay_apart_under_keys_that_are_written_out():
+    graph = package_of(
+        a="""
+        class Cat:
+            def go(self): ...
+        class Dog:
+            def go(self): ...
+        def make(**pets): return Home(**pets)
+        class Home:
+            def __init__(self, cat=None, dog=None):
+                self.cat, self.dog = cat, dog
+            def walk(self): self.dog.go()
+        def start():
+            make(cat=Cat(), dog=Dog())
+            pets = {"cat": Cat(), "dog": Dog()}
+            pets["cat"].go()
+        """
+    )
+    assert callers_of(graph, "Dog.go") == {"Home.walk": "certain"}
+    assert callers_of(graph, "Cat.go") == {"start": "certain"}
 
-    def __init__(self):
-        self.facts, self.read_times = {}, 0
 
-    def read(self, digest, language):
-        self.read_times += (digest, language) in self.facts
-        return self.facts.get((digest, language))
+def test_a_method_that_is_overridden_is_not_said_to_call_what_only_the_class_below_has():
+    below = "class Leaf(Base):\n    def step(self): ...\n    def run(self): return {}\n"
+    base = "class Base:\n    def run(self): return self.step()\n    def step(self): ...\n"
+    apart = package_of(a=base + below.format("1"))
+    assert callers_of(apart, "Leaf.step") == {}
+    handed_on = package_of(a=base + below.format("super().run()"))
+    assert callers_of(handed_on, "Leaf.step") == {"Base.run": "likely"}
 
-    def write(self, digest, language, facts):
-        self.facts[digest, language] = facts
+
+def test_an_instance_is_called_only_as_its_method_can_be():
+    graph = package_of(
+        a="""
+        class One:
+            def __call__(self, x): ...
+        class Two:
+            def __call__(self, x, y): ...
+        def go(tool: "One | Two"): tool(1)
+        """
+    )
+    assert callers_of(graph, "One.__call__") == {"go": "likely"}
+    assert callers_of(graph, "Two.__call__") == {}
 
 
-def test_a_file_whose_facts_are_kept_is_not_parsed_again():
-    kept, files = KeptFacts(), [source_of("a.py", "def a(): ...\ndef b(): a()")]
-    first, second = build_graph(files, kept), build_graph(files, kept)
-    assert (len(kept.facts), kept.read_times) == (1, 1)
-    assert callers_of(first, "b") == callers_of(second, "b")
-    assert [link.lines for link in first.links] == [link.lines for link in second.links]
+def test_a_decorated_class_is_still_that_class():
+    graph = package_of(
+        a="""
+        class Tool:
+            def __call__(self, x): ...
+        def mark(cls): return Tool() if cls is None else cls
+        @mark
+        class Thing: ...
+        def go(): Thing(1)
+        """
+    )
+    assert callers_of(graph, "Tool.__call__") == {}
+
+
+def test_a_module_of_pythons_own_is_not_a_file_of_that_name_in_another_package():
+    graph = package_of(logging="def info(x): ...", use="import logging\ndef go(): logging.info(1)")
+    assert callers_of(graph, "logging.info") == {}
+    beside = graph_of(logging="def info(x): ...", use="import logging\ndef go(): logging.info(1)")
+    assert callers_of(beside, "logging.info") == {"go": "certain"}
+
+
+def test_an_attribute_that_may_hold_very_many_functions_tells_by_name_alone():
+    rules = "\n".join(f"def rule_{n}(x): ...\nKEPT.append(Kept(rule_{n}))" for n in range(14))
+    graph = package_of(
+        a="class Kept:\n    def __init__(self, rule): self.rule = rule\n    def run(self): self.rule(1)\nKEPT = []\n"
+        + rules
+    )
+    assert callers_of(graph, "rule_3") == {}
+    assert callers_of(graph, "rule_3", "name") == {"Kept.run": "name"}
+
+
+def test_a_slice_of_a_list_is_a_list():
+    graph = package_of(
+        a="""
+        class Row:
+            def __iter__(self): ...
+        def go(rows: list[Row]):
+            for row in rows[1:]: ...
+        """
+    )
+    assert callers_of(graph, "Row.__iter__") == {}
+
+
+def test_an_attribute_that_another_value_has_is_not_asked_of_getattr():
+    graph = package_of(
+        a="""
+        class Open:
+            def __getattr__(self, name): ...
+        class Plain:
+            def size(self): ...
+        def go(x: "Open | Plain"): return x.size()
+        def alone(x: Open): return x.size()
+        """
+    )
+    assert callers_of(graph, "Open.__getattr__") == {"alone": "likely"}

@@ -87,7 +87,7 @@ def test_what_a_good_piece_uses_comes_before_what_nothing_leads_to():
 
 def test_the_graph_says_what_uses_what_where_there_is_one():
     graph = build_graph(FILES)
-    corpus = make_corpus(FILES, graph)
+    corpus = make_corpus(FILES, graph.links)
     source, target, weight = corpus.edges
     pairs = {
         (corpus.pieces[a].qualified, corpus.pieces[b].qualified): w

@@ -151,6 +151,7 @@ def test_a_watched_folder_says_how_many_files_are_known_and_when_the_last_came()
         ("index", {"paths": ["/a"], "only": ["/a/x.png"]}, "Index /a/x.png", "建立索引：/a/x.png"),
         ("read text", {}, "Read and describe pictures", "识别图片中的文字并描述图片"),
         ("read faces", {}, "Look for faces in photos", "在照片中寻找人脸"),
+        ("map code", {}, "See who calls what in the code", "分析代码中的调用关系"),
         ("verify", {}, "Check the library", "检查图库"),
         ("repair", {"forget": True}, "Repair the library", "修复图库"),
         ("back up", {"file": "/b"}, "Back up to /b", "备份到 /b"),
@@ -170,7 +171,17 @@ def test_every_kind_of_job_that_the_library_makes_has_a_name_in_the_table():
     told = " ".join(file.read_text() for file in source.glob("*.py"))
     lines = re.findall(r"^.*# (?:the kind of job|kinds of jobs)$", told, re.MULTILINE)
     kinds = [kind for line in lines for kind in re.findall(r'"([a-z ]+)"', line)]
-    changing = ["back up", "import", "index", "name photos", "read faces", "read text", "renew code", "repair"]
+    changing = [
+        "back up",
+        "import",
+        "index",
+        "map code",
+        "name photos",
+        "read faces",
+        "read text",
+        "renew code",
+        "repair",
+    ]
     assert sorted(kinds) == [*changing, "restore", "verify", "watch"]
     assert [kind for kind in kinds if title(job(kind=kind, title="?"), ENGLISH) == "?"] == []
 

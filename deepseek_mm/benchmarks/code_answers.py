@@ -16,6 +16,7 @@ from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.factory import load
 from deepseek_mm.jobs import follow
+from deepseek_mm.library.code_pass import MAP
 from deepseek_mm.types import Question
 from index import Region
 
@@ -32,6 +33,7 @@ def measure_code_answers(setting: BenchSetting) -> BenchResult:
     with load(config, progress=setting.note) as assistant:
         assistant.library.start()
         *_, job = follow(assistant.library.jobs, assistant.library.add([setting.code]).id)
+        linked_s = wait_for_graph(assistant)
         busiest = assistant.store.busiest(limit=NAMES, where=CODE)
         if not busiest:
             raise NothingThere(f"{setting.code} holds no code with names that are called. Name another folder: --code")
@@ -54,9 +56,18 @@ def measure_code_answers(setting: BenchSetting) -> BenchResult:
         "code_answer_s": round(statistics.median(every), 4),
         "slowest_code_answer_s": round(max(every), 4),
         "files": job.done,
+        "graph_s": round(linked_s, 1),
         "questions": len(every),
     }
     return BenchResult(lines=tuple(lines), numbers=numbers)
+
+
+def wait_for_graph(assistant: Assistant) -> float:
+    """Seconds until the graph of the code was made."""
+    start, jobs = time.perf_counter(), assistant.library.jobs
+    for made in jobs.find(kinds=(MAP,), states=("waiting", "running"), limit=1):
+        list(follow(jobs, made.id))
+    return time.perf_counter() - start
 
 
 def list_questions(regions: Sequence[Region]) -> Iterator[tuple[str, str]]:
@@ -66,6 +77,9 @@ def list_questions(regions: Sequence[Region]) -> Iterator[tuple[str, str]]:
         doc = region.symbol.doc.strip().split("\n")[0].rstrip(".") if region.symbol else ""
         yield "where", f"Where is {name} defined?"
         yield "callers", f"who calls {name}"
+        yield "calls", f"what does {name} call?"
+        yield "tests", f"which tests reach {name}?"
+        yield "path", f"what happens when `{name}` is called?"
         yield "explain", f"what does {name} do?"
         yield "compare", f"difference between {name} and {beside}"
         yield "list", f"list the functions in {region.source.name}"

@@ -6,6 +6,7 @@ from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
     CLASSES,
+    FUNCTIONS,
     INSTANCES,
     LIKELY,
     NOTHING,
@@ -58,6 +59,8 @@ def attributes_of(solver: Solver, value: Value, name: str, line: int) -> Values:
 def owners_of(solver: Solver, value: Value, name: str) -> list[int]:
     """Classes that may give an attribute: the first in order, and those below where one of them may be meant."""
     found, below = solver.program.having(value[1], name)
+    if solver.self_of and below:
+        below = [each for each in below if solver.program.runs(each, solver.here.owner, solver.self_of)]
     on_instances_alone = len(found) > 1 and not solver.slots.get((found[0], name))
     first = found if on_instances_alone else found[:1]
     return [*first, *below] if below and value[0] in ("i", "C") else first
@@ -76,7 +79,9 @@ def of_instance(solver: Solver, value: Value, name: str, line: int) -> Values:
     for owner in owners:
         for each in solver.read((owner, name)):
             found |= bind_method(solver, each, line, certainty)
-        found |= solver.read(("A", owner, name))
+        kept = solver.read(("A", owner, name))
+        solver.stored |= {each[1] for each in kept if each[0] in FUNCTIONS}
+        found |= kept
     return found
 
 
@@ -105,6 +110,8 @@ def missing_of(solver: Solver, value: Value, name: str, line: int) -> Values:
         return NOTHING
     if is_foreign(solver, value[1]):
         return {("X", f"?.{name}")}
+    if solver.is_known:
+        return NOTHING
     found: set[Value] = set()
     for getter in find_method(solver, value, "__getattr__"):
         solver.link(getter, "implicit", LIKELY if solver.crowd <= 1 else BY_NAME, line)

@@ -1,9 +1,9 @@
-"""Builds the graph from texts. Facts of a file are made once for each digest, so a change costs what changed."""
+"""Builds the graph from texts, or from the facts of files."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.outlines import LANGUAGES, link_names, load_outline
@@ -14,32 +14,14 @@ from deepseek_mm.code_graph.solver import Solver
 from deepseek_mm.code_graph.statements import evaluate_scope, prepare_scope
 
 MOST_CHARS = 1_500_000  # of a file; what is longer was written by no person
-MOST_FILES = 20_000
-Stopping = Callable[[], bool]
-
-
-class FactStore(Protocol):
-    """Keeps facts by digest."""
-
-    def read(self, digest: str, language: str) -> Mapping[str, Any] | None:
-        """What was kept."""
-
-    def write(self, digest: str, language: str, facts: Mapping[str, Any]) -> None:
-        """Keep it."""
-
-
-def never() -> bool:
-    """Do not stop."""
-    return False
 
 
 class GraphBuilder:
-    """Takes files one by one, then joins them: work in the background can go in pieces."""
+    """Takes files one by one, then joins them."""
 
-    def __init__(self, facts: FactStore | None = None) -> None:
-        self._facts = facts
-        self._python: list[tuple[SourceText, Mapping[str, Any]]] = []
-        self._others: list[tuple[SourceText, Mapping[str, Any]]] = []
+    def __init__(self) -> None:
+        self._python: list[tuple[str, Mapping[str, Any]]] = []
+        self._others: list[tuple[str, str, Mapping[str, Any]]] = []
         self._unread: list[UnreadFile] = []
 
     def add(self, source: SourceText) -> None:
@@ -47,41 +29,35 @@ class GraphBuilder:
         if source.language != PYTHON and source.language not in LANGUAGES:
             return
         try:
-            facts = self._read(source)
+            facts = read_source(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self._unread.append(UnreadFile(path=source.path, why=f"{type(error).__name__}: {error}"[:200]))
             return
-        (self._python if source.language == PYTHON else self._others).append((source, facts))
+        self.add_facts(source.path, source.language, facts)
 
-    def _read(self, source: SourceText) -> Mapping[str, Any]:
-        known = self._facts.read(source.digest, source.language) if self._facts else None
-        if known is not None:
-            return known
-        if len(source.text) > MOST_CHARS:
-            raise ValueError(f"longer than {MOST_CHARS:,} letters")
-        if len(self._python) + len(self._others) >= MOST_FILES:
-            raise ValueError(f"more than {MOST_FILES:,} files")
-        is_python = source.language == PYTHON
-        facts = read_facts(source.text) if is_python else load_outline(source)
-        if self._facts:
-            self._facts.write(source.digest, source.language, facts)
-        return facts
+    def add_facts(self, path: str, language: str, facts: Mapping[str, Any]) -> None:
+        """Take one file of which the facts are known."""
+        if language == PYTHON:
+            self._python.append((path, facts))
+        else:
+            self._others.append((path, language, facts))
 
-    def build(self, stopping: Stopping = never) -> CodeGraph:
-        """Join what was added. A build that was stopped knows less."""
+    def build(self) -> CodeGraph:
+        """Join what was added."""
         with pause_collection():
-            program = Program([source.path for source, _ in self._python], [facts for _, facts in self._python])
+            program = Program([path for path, _ in self._python], [facts for _, facts in self._python])
             solver = Solver(program)
-            solver.solve(evaluate_scope, prepare_scope, stopping)
+            solver.solve(evaluate_scope, prepare_scope)
             symbols, links = symbols_of(program), links_of(solver)
+            outside = {(symbols[scope].id, name) for scope, name in solver.outside - solver.unknown}
         made = [CodeLink(source=symbols[a], target=symbols[b], **more) for a, b, more in links]
-        everything = list(symbols.values())
+        everything = list({symbol.id: symbol for symbol in symbols.values()}.values())
         self._add_others(everything, made)
-        return CodeGraph(everything, made, imports=imports_of(program), unread=self._unread)
+        return CodeGraph(everything, made, unread=self._unread, outside=outside)
 
     def _add_others(self, symbols: list[CodeSymbol], links: list[CodeLink]) -> None:
         """Files of other languages, joined by names."""
-        files = [(source.path, source.language, facts) for source, facts in self._others]
+        files = self._others
         made: dict[tuple[int, int], CodeSymbol] = {}
         number = max((symbol.id for symbol in symbols), default=-1) + 1
         for file, (path, _, outline) in enumerate(files):
@@ -103,15 +79,20 @@ class GraphBuilder:
         ]
 
 
-def build_graph(sources: Sequence[SourceText], facts: FactStore | None = None, stopping: Stopping = never) -> CodeGraph:
+def read_source(source: SourceText) -> Mapping[str, Any]:
+    """The facts of one file. SyntaxError, ValueError, RecursionError or MemoryError says why it has none."""
+    if len(source.text) > MOST_CHARS:
+        raise ValueError(f"longer than {MOST_CHARS:,} letters")
+    return read_facts(source.text) if source.language == PYTHON else load_outline(source)
+
+
+def build_graph(sources: Sequence[SourceText]) -> CodeGraph:
     """The graph of files, in one go."""
-    builder = GraphBuilder(facts)
+    builder = GraphBuilder()
     with pause_collection():
         for source in sources:
-            if stopping():
-                break
             builder.add(source)
-    return builder.build(stopping)
+    return builder.build()
 
 
 @contextmanager
@@ -168,26 +149,6 @@ def links_of(solver: Solver) -> Iterator[tuple[int, int, dict[str, Any]]]:
         joined[source, target, kind] = (min(sure, known[0]), lines | known[1]) if known else (sure, lines)
     for (source, target, kind), (sure, lines) in joined.items():
         yield source, target, {"kind": kind, "certainty": CERTAINTIES[sure], "lines": tuple(sorted(lines))}
-
-
-def imports_of(program: Program) -> set[tuple[str, str]]:
-    """Which file imports which."""
-    found = set()
-    for scope in program.scopes:
-        for each in scope.facts["code"]:
-            if each[0] == "im":
-                _, _, name, attribute, level, _ = each
-            elif each[0] == "im*":
-                _, name, level, _ = each
-                attribute = ""
-            else:
-                continue
-            full = program.modules.absolute(name, level, scope.file)
-            inner = program.modules.find(f"{full}.{attribute}", scope.file) if attribute else None
-            target = program.modules.find(full, scope.file) if inner is None else inner
-            if target is not None and target != scope.file:
-                found.add((program.modules.paths[scope.file], program.modules.paths[target]))
-    return found
 
 
 def other_symbol(number: int, path: str, each: Mapping[str, Any] | None) -> CodeSymbol:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, is_foreign, owners_of
-from deepseek_mm.code_graph.elements import items_of
+from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of, find_method, owners_of
+from deepseek_mm.code_graph.elements import items_of, store_item
 from deepseek_mm.code_graph.externals import GIVE_BACK, call_container, call_external
 from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
@@ -31,6 +31,7 @@ class Arguments:
     rest: Values = NOTHING  # elements of what is starred
     is_open: bool = False  # something is starred, or handed over by what is not here
     words: dict[str, Values] = field(default_factory=dict)
+    maybe: dict[str, Values] = field(default_factory=dict)  # by their names in mappings with two stars
     line: int = 0
     targets: dict[int, str] = field(default_factory=dict)  # definitions that are meant -> kind of the link
 
@@ -40,7 +41,7 @@ class Arguments:
 
     def values(self) -> list[Values]:
         """All of them."""
-        return [*self.places, self.rest, *self.words.values()]
+        return [*self.places, self.rest, *self.words.values(), *self.maybe.values()]
 
 
 def call_values(solver: Solver, called: Values, args: Arguments) -> Values:
@@ -59,7 +60,7 @@ def call_value(solver: Solver, value: Value, args: Arguments) -> Values:
     if kind in FUNCTIONS:
         args.targets.setdefault(value[1], "call")
         bind(solver, solver.program.scopes[value[1]], args, shift=kind == "b")
-        return return_values(solver, value[1])
+        return return_values(solver, value[1], args, shift=kind == "b")
     if kind in CLASSES:
         return construct(solver, value, args)
     if kind in INSTANCES:
@@ -78,9 +79,11 @@ def call_method(solver: Solver, value: Value, name: str, args: Arguments, kind: 
     found: set[Value] = set()
     for each in find_method(solver, value, name):
         scope = solver.program.scopes[each]
+        if kind == "call" and name != "__new__" and not takes(solver, scope, args, shift="static" not in scope.flags):
+            continue
         args.targets.setdefault(each, kind)
         bind(solver, scope, args, shift="static" not in scope.flags)
-        found |= return_values(solver, each)
+        found |= return_values(solver, each, args, shift="static" not in scope.flags)
     return found
 
 
@@ -133,12 +136,24 @@ def link_targets(solver: Solver, args: Arguments, certainty: int) -> None:
             solver.link(target, kind, certainty, args.line)
 
 
-def return_values(solver: Solver, function: int) -> Values:
-    """What a function gives; of a generator its elements' container."""
+def return_values(solver: Solver, function: int, args: Arguments, *, shift: bool) -> Values:
+    """What a function gives; of a generator its elements' container. A parameter that it gives back is this call's."""
     scope = solver.program.scopes[function]
     if scope.facts.get("yields"):
         return {("M" if "manager" in scope.flags else "L", function)}
-    return solver.read(("R", function))
+    found = solver.read(("R", function))
+    for name in scope.passed:
+        found = found | (given_as(scope, args, name, shift=shift) or solver.read(("P", function, name)))
+    limit = solver.limits.get(("R", function)) if scope.passed else None
+    return solver.within(found, limit) if limit else found
+
+
+def given_as(scope: CodeScope, args: Arguments, name: str, *, shift: bool) -> Values:
+    """What a call hands over for a parameter."""
+    params = scope.facts["params"][1:] if shift else scope.facts["params"]
+    if name in params and params.index(name) < len(args.places):
+        return args.at(params.index(name))
+    return args.words.get(name) or args.maybe.get(name) or args.rest
 
 
 def takes(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> bool:
@@ -176,17 +191,20 @@ def bind(solver: Solver, scope: CodeScope, args: Arguments, *, shift: bool) -> N
     if facts["more"]:
         for values in (*args.places[len(params) :], args.rest):
             solver.write(("E", ("more", scope.id)), values)
-    for word, values in args.words.items():
+    for word, values in (*args.words.items(), *args.maybe.items()):
         if word in params or word in facts["only"]:
             solver.write((scope.id, word), values)
         elif facts["keys"]:
-            solver.write(("E", ("keys", scope.id)), values)
+            store_item(solver, ("keys", scope.id), {("I", "str", word)}, values)
 
 
 def construct(solver: Solver, value: Value, args: Arguments) -> Values:
     """An instance; its `__init__` and `__new__` are called, fields of a data class are stored."""
     made: Value = ("e" if value[0] == "c" else "i", value[1])
-    called = Arguments(places=args.places, rest=args.rest, words=args.words, line=args.line, targets=args.targets)
+    called = Arguments(
+        places=args.places, rest=args.rest, words=args.words, maybe=args.maybe, line=args.line, targets=args.targets,
+        is_open=args.is_open,
+    )  # fmt: skip
     args.targets.setdefault(value[1], "call")
     given = call_method(solver, made, "__new__", called, "call")
     makers = len(args.targets)
@@ -213,7 +231,7 @@ def store_fields(solver: Solver, owner: int, args: Arguments) -> None:
         code = solver.program.scopes[each].facts["code"]
         names += [line[1][2] for line in code if line[0] == ":" and line[1] is not None and line[1][0] == "n"]
     names = list(dict.fromkeys(names))
-    for name, values in [*zip(names, args.places, strict=False), *args.words.items()]:
+    for name, values in [*zip(names, args.places, strict=False), *args.words.items(), *args.maybe.items()]:
         if name in names:
             solver.write(("A", owner, name), values)
             solver.add_attribute(owner, name)
@@ -221,40 +239,36 @@ def store_fields(solver: Solver, owner: int, args: Arguments) -> None:
 
 def iterate(solver: Solver, values: Values, line: int) -> Values:
     """What a loop over any of these gives."""
-    found: set[Value] = set()
-    for value in list(values):
-        if value[0] in INSTANCES:
-            made = call_implicitly(solver, {value}, ("__iter__", "__aiter__"), (), line)
-            found |= step(solver, made, line)
-            if not made and not is_foreign(solver, value[1]):
-                found |= call_implicitly(solver, {value}, ("__getitem__",), ({("I", "int")},), line)
-        else:
-            found |= items_of(solver, value)
-    return found
+    made = call_implicitly(solver, values, ("__iter__", "__aiter__"), (), line)
+    return step(solver, made, line) | list_items(solver, values)
 
 
 def step(solver: Solver, values: Values, line: int) -> Values:
     """What iterators give one after the other."""
-    found: set[Value] = set()
-    for value in list(values):
-        if value[0] in INSTANCES:
-            found |= call_implicitly(solver, {value}, ("__next__", "__anext__"), (), line)
-        else:
-            found |= items_of(solver, value)
-    return found
+    instances = [value for value in values if value[0] in INSTANCES]
+    found = {each for one in instances for each in call_implicitly(solver, {one}, ("__next__", "__anext__"), (), line)}
+    return found | list_items(solver, values)
+
+
+def list_items(solver: Solver, values: Values) -> set[Value]:
+    """What the containers among them hold."""
+    return {item for value in list(values) if value[0] not in INSTANCES for item in items_of(solver, value)}
 
 
 def look_up_attribute(solver: Solver, values: Values, name: str, line: int) -> Values:
     """An attribute of any of these."""
-    solver.crowd = crowd = min(count_instances(solver, values), count_owners(solver, values, name))
+    crowd = min(count_instances(solver, values), count_owners(solver, values, name))
+    instances = [value for value in values if value[0] in INSTANCES]
+    is_known = len(instances) < len(values) or any(owners_of(solver, value, name) for value in instances)
+    solver.crowd, solver.is_known, solver.stored = crowd, is_known, stored = crowd, is_known, set[int]()
     found = {each for value in list(values) for each in attributes_of(solver, value, name, line)}
-    solver.crowd = crowd
+    solver.crowd, solver.is_known, solver.stored = crowd, is_known, stored
     return found
 
 
 def compare_keys(solver: Solver, containers: Values, keys: Values, line: int) -> None:
-    """Keys that are instances are hashed and compared where a container looks for them."""
-    if solver.is_recording and any(value[0] in INSTANCES for value in keys):
+    """Keys that are instances, and surely that, are hashed and compared where a container looks for them."""
+    if solver.is_recording and keys and all(value[0] in INSTANCES for value in keys):
         kinds = {value[0] for value in containers}
         names = ["__hash__", "__eq__"] if "D" in kinds or "L" in kinds else ["__eq__"] if "T" in kinds else []
         for name in names:

@@ -7,10 +7,9 @@ order of a personalised PageRank; the code here is our own.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.code_graph.graph import CodeGraph
 from deepseek_mm.code_graph.pieces import CodePiece, cut_pieces
 from deepseek_mm.code_graph.ranking import NOTHING_KNOWN, KnownSigns, PieceCorpus, RankedPiece, rank_pieces
-from deepseek_mm.code_graph.records import CALLS, SourceText
+from deepseek_mm.code_graph.records import CALLS, CodeLink, SourceText
 
 MAP_SHARE = 0.3  # of the budget
 CHARS_PER_TOKEN = 3.5  # of code, on the average
@@ -50,20 +49,20 @@ class CodeContext:
         return "\n\n".join([self.map, *told] if self.map else told)
 
 
-def make_corpus(sources: Sequence[SourceText], graph: CodeGraph | None = None) -> PieceCorpus:
-    """The pieces of files; with a graph its links say what uses what, else names do."""
+def make_corpus(sources: Sequence[SourceText], links: Sequence[CodeLink] | None = None) -> PieceCorpus:
+    """The pieces of files; the links of a graph say what uses what, without them names do."""
     pieces = [piece for source in sources for piece in cut_pieces(source)]
-    return PieceCorpus(pieces, links_between(pieces, graph) if graph is not None else None)
+    return PieceCorpus(pieces, links_between(pieces, links) if links is not None else None)
 
 
-def links_between(pieces: Sequence[CodePiece], graph: CodeGraph) -> list[tuple[int, int, float]]:
+def links_between(pieces: Sequence[CodePiece], links: Sequence[CodeLink]) -> list[tuple[int, int, float]]:
     """The graph's links as numbers of pieces; what a nested function does, the one around it does."""
     numbers: dict[tuple[str, int], int] = {}
     for number, piece in enumerate(pieces):
         for row in piece.own:
             numbers[piece.path, row] = number
     found: dict[tuple[int, int], float] = {}
-    for link in graph.links:
+    for link in links:
         source = numbers.get((link.source.path, link.source.line))
         target = numbers.get((link.target.path, link.target.line))
         if source is not None and target is not None and source != target:

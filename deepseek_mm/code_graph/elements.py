@@ -1,5 +1,7 @@
 """What containers hold."""
 
+from typing import Any
+
 from deepseek_mm.code_graph.attributes import is_enumeration
 from deepseek_mm.code_graph.solver import CLASSES, NOTHING, Solver, Value, Values
 
@@ -21,6 +23,41 @@ def items_of(solver: Solver, value: Value) -> Values:
 def values_of(solver: Solver, value: Value) -> Values:
     """What a container gives for a key or a number."""
     return items_of(solver, value) if value[0] == "T" else solver.read(("E", value[1]))
+
+
+def store_item(solver: Solver, site: Any, keys: Values, values: Values) -> None:
+    """A value of a mapping under a key; under keys that are written out values stay apart."""
+    solver.write(("K", site), keys)
+    solver.write(("E", site), values)
+    names = written_keys(keys)
+    if len(names) < len(keys) or not names:
+        solver.write(("U", site), values)
+    for name in names:
+        solver.write(("V", site, name), values)
+
+
+def copy_items(solver: Solver, site: Any, other: Any) -> None:
+    """All items of a mapping for another one."""
+    keys = solver.read(("K", other))
+    solver.write(("K", site), keys)
+    solver.write(("E", site), solver.read(("E", other)))
+    solver.write(("U", site), solver.read(("U", other)))
+    for name in written_keys(keys):
+        solver.write(("V", site, name), solver.read(("V", other, name)))
+
+
+def value_at(solver: Solver, site: Any, keys: Values) -> Values:
+    """What a mapping may have under a key; any of its values where the key is not written out."""
+    names = written_keys(keys)
+    if len(names) < len(keys) or not names:
+        return solver.read(("E", site))
+    found = {each for name in names for each in solver.read(("V", site, name))}
+    return found | solver.read(("U", site)) or solver.read(("E", site))
+
+
+def written_keys(keys: Values) -> set[str]:
+    """Texts among keys."""
+    return {key[2] for key in keys if key[:2] == ("I", "str") and len(key) > 2}
 
 
 def item_at(solver: Solver, value: Value, place: int) -> Values:

@@ -12,10 +12,11 @@ from deepseek_mm.code_graph.calls import (
     iterate,
     look_up_attribute,
 )
-from deepseek_mm.code_graph.elements import item_at, values_of
+from deepseek_mm.code_graph.elements import copy_items, item_at, store_item, value_at, values_of, written_keys
 from deepseek_mm.code_graph.program import CodeScope
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
+    CONTAINERS,
     FUNCTIONS,
     INSTANCES,
     LIKELY,
@@ -26,6 +27,7 @@ from deepseek_mm.code_graph.solver import (
     grade_targets,
 )
 
+MOST_HELD = 12  # functions that a parameter or an attribute may hold, beyond which it says little
 MOST_GUESSES = 12  # definitions of one name, beyond which a name says nothing
 
 
@@ -62,13 +64,26 @@ def refer(solver: Solver, values: Values, line: int) -> None:
 
 
 def eval_attribute(solver: Solver, node: Any) -> Values:
-    base = evaluate(solver, node[1])
-    return look_up_attribute(solver, base, node[2], node[3])
+    return look_up_behind(solver, node, evaluate(solver, node[1]))
+
+
+def look_up_behind(solver: Solver, node: Any, base: Values) -> Values:
+    """An attribute of these values, which are what stands before its dot."""
+    solver.self_of = solver.here.name if is_own_instance(solver.here, node[1]) else ""
+    found = look_up_attribute(solver, base, node[2], node[3])
+    solver.self_of = ""
+    return found
+
+
+def is_own_instance(scope: CodeScope, node: Any) -> bool:
+    """Whether an expression is the instance whose method this is."""
+    is_method = scope.owner >= 0 and "static" not in scope.flags
+    return is_method and node is not None and node[0] == "n" and scope.facts["params"][:1] == [node[2]]
 
 
 def eval_used_attribute(solver: Solver, node: Any) -> Values:
     base = evaluate(solver, node[1])
-    found = look_up_attribute(solver, base, node[2], node[3])
+    found = look_up_behind(solver, node, base)
     if solver.is_recording:
         refer(solver, {value for value in found if value[0] in FUNCTIONS or base and value[0] == "c"}, node[3])
     if not base:
@@ -90,8 +105,10 @@ def eval_call(solver: Solver, node: Any) -> Values:
         return {("S", owner)} if (owner := class_around(solver, solver.here)) >= 0 else NOTHING
     called = look_up(solver, function) if function is not None and function[0] in "na" else evaluate(solver, function)
     crowd = solver.crowd if function is not None and function[0] == "a" else 0
+    stored = frozenset(solver.stored) if crowd else NOTHING
     found = call_values(solver, called, args)
-    link_called(solver, function, args, crowd)
+    link_called(solver, function, args, crowd, stored)
+    note_outside(solver, function, called)
     if not called:
         solver.puzzled.add(solver.here.id)
         return guess_call(solver, function, args, line) if solver.is_guessing else NOTHING
@@ -102,7 +119,9 @@ def eval_name_here(solver: Solver, node: Any) -> Values:
     return solver.slots.get((solver.here.base + node[1], node[2]), NOTHING)
 
 
-def link_called(solver: Solver, function: Any, args: Arguments, crowd: int) -> None:
+def link_called(
+    solver: Solver, function: Any, args: Arguments, crowd: int, stored: frozenset[int] | frozenset[Value]
+) -> None:
     """Record what a call means: a definition that it names, a method of an instance, or a value from elsewhere."""
     if not solver.is_recording:
         return
@@ -110,11 +129,18 @@ def link_called(solver: Solver, function: Any, args: Arguments, crowd: int) -> N
     for target, kind in args.targets.items():
         if kind == "implicit":
             certainty = LIKELY
-        elif is_named(solver, function, target):
+        elif target not in stored and is_named(solver, function, target):
             certainty = grade_targets(len(functions), crowd)
         else:
-            certainty = LIKELY
+            certainty = BY_NAME if len(functions) > MOST_HELD and is_held(solver, function) else LIKELY
         solver.link(target, kind, certainty, args.line)
+
+
+def note_outside(solver: Solver, function: Any, called: Values) -> None:
+    """Note a call of what is surely not defined here, and one of what may be."""
+    if solver.is_recording and function is not None and function[0] in "na":
+        is_here = any(value[0] not in ("X", "a") or str(value[1]).startswith("?") for value in called)
+        (solver.unknown if is_here or not called else solver.outside).add((solver.here.id, function[2]))
 
 
 def is_named(solver: Solver, function: Any, target: int) -> bool:
@@ -126,6 +152,13 @@ def is_named(solver: Solver, function: Any, target: int) -> bool:
     scope = solver.program.scopes[target]
     names = {scope.name, solver.program.scopes[scope.owner].name if scope.owner >= 0 else ""}
     return function[2] in names
+
+
+def is_held(solver: Solver, function: Any) -> bool:
+    """Whether what is called is a parameter or an attribute: each caller, or instance, has one of what it may be."""
+    if function is None or function[0] != "n":
+        return function is not None and function[0] == "a"
+    return function[2] in solver.program.scopes[solver.here.base + function[1]].facts.get("params", ())
 
 
 def class_around(solver: Solver, scope: CodeScope) -> int:
@@ -145,13 +178,23 @@ def read_arguments(solver: Solver, node: Any) -> Arguments:
         else:
             places.append(evaluate(solver, arg))
     words: dict[str, Values] = {}
+    maybe: dict[str, Values] = {}
     for name, value in node[3]:
         given = evaluate(solver, value)
         if name:
             words[name] = given
-        else:
-            rest |= {each for one in given if one[0] == "D" for each in solver.read(("E", one[1]))}
-    return Arguments(places=places, rest=rest, words=words, line=node[4], is_open=is_open)
+        for one in () if name else given:
+            if one[0] == "D":
+                rest |= spread_mapping(solver, one[1], maybe)
+    return Arguments(places=places, rest=rest, words=words, maybe=maybe, line=node[4], is_open=is_open)
+
+
+def spread_mapping(solver: Solver, site: Any, maybe: dict[str, Values]) -> Values:
+    """Note what a mapping with two stars has under names; what it has under others comes back."""
+    names = written_keys(solver.read(("K", site)))
+    for name in names:
+        maybe[name] = maybe.get(name, NOTHING) | solver.read(("V", site, name))
+    return solver.read(("U", site)) if names else solver.read(("E", site))
 
 
 def guess_call(solver: Solver, function: Any, args: Arguments, line: int) -> Values:
@@ -176,9 +219,13 @@ def eval_subscript(solver: Solver, node: Any) -> Values:
     compare_keys(solver, {value for value in values if value[0] == "D"}, index, node[3])
     found: set[Value] = set()
     for value in list(values):
-        if value[0] == "T" and node[2] is not None and node[2][0] == "k":
+        if value[0] in CONTAINERS and node[2] is not None and node[2][:2] == ["k", "slice"]:
+            found.add(value)
+        elif value[0] == "T" and node[2] is not None and node[2][0] == "k":
             found |= item_at(solver, value, int(node[2][2])) if node[2][2].isdigit() else values_of(solver, value)
-        elif value[0] in ("L", "D", "T"):
+        elif value[0] == "D":
+            found |= value_at(solver, value[1], index)
+        elif value[0] in ("L", "T"):
             found |= values_of(solver, value) | ({value} if node[2] is None else NOTHING)
         elif value[0] in INSTANCES:
             found |= call_implicitly(solver, {value}, ("__getitem__",), (index,), node[3])
@@ -213,9 +260,9 @@ def eval_dict(solver: Solver, node: Any) -> Values:
         given = evaluate(solver, value)
         unpacked = [each for each in given if each[0] == "D"] if key is None else []
         for each in unpacked:
-            solver.write(("E", site), solver.read(("E", each[1])))
-        solver.write(("K", site), evaluate(solver, key))
-        solver.write(("E", site), given)
+            copy_items(solver, site, each[1])
+        if key is not None or not unpacked:
+            store_item(solver, site, evaluate(solver, key), given)
     return {("D", site)}
 
 

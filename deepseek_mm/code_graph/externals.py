@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.code_graph.attributes import SOMETHING, attributes_of
-from deepseek_mm.code_graph.elements import items_of, values_of
+from deepseek_mm.code_graph.elements import copy_items, items_of, store_item, value_at, values_of
 from deepseek_mm.code_graph.solver import (
     BY_NAME,
     CLASSES,
@@ -122,21 +122,19 @@ def collect_mapping(solver: Solver, name: str, args: "Arguments", call: Caller) 
         solver.write(("E", site), call_with(solver, args.at(0), [], args.line, call))
     for value in list(args.at(0)) if name != "defaultdict" else ():
         if value[0] == "D":
-            solver.write(("E", site), solver.read(("E", value[1])))
-            solver.write(("K", site), solver.read(("K", value[1])))
+            copy_items(solver, site, value[1])
         else:
             for pair in list(items_of(solver, value)):
                 store_pair(solver, site, pair)
-    for values in args.words.values():
-        solver.write(("E", site), values)
+    for word, values in (*args.words.items(), *args.maybe.items()):
+        store_item(solver, site, {("I", "str", word)}, values)
     return {("D", site)}
 
 
 def store_pair(solver: Solver, site: Any, pair: Value) -> None:
     """A key and its value."""
     if pair[0] == "T" and pair[2] == 2:
-        solver.write(("K", site), solver.read(("T", pair[1], 0)))
-        solver.write(("E", site), solver.read(("T", pair[1], 1)))
+        store_item(solver, site, solver.read(("T", pair[1], 0)), solver.read(("T", pair[1], 1)))
 
 
 def tuple_of(solver: Solver, args: "Arguments", parts: list[Values]) -> Values:
@@ -260,18 +258,19 @@ def call_container(solver: Solver, method: Value, args: "Arguments") -> Values:
         solver.write(element, args.at(ADDS[name]))
         return NOTHING
     if name in GIVES:
+        if value[0] != "D":
+            return values_of(solver, value)
         if name == "setdefault":
-            solver.write(element, args.at(1))
-        return values_of(solver, value) | (args.at(1) if value[0] == "D" else NOTHING)
+            store_item(solver, value[1], args.at(0), args.at(1))
+        return value_at(solver, value[1], args.at(0)) | args.at(1)
     if name in EXTENDS:
         for other in list(args.at(0)):
             if value[0] == "D" and other[0] == "D":
-                solver.write(element, solver.read(("E", other[1])))
-                solver.write(("K", value[1]), solver.read(("K", other[1])))
+                copy_items(solver, value[1], other[1])
             elif value[0] != "D":
                 solver.write(element, items_of(solver, other))
-        for values in args.words.values():
-            solver.write(element, values)
+        for word, values in args.words.items():
+            store_item(solver, value[1], {("I", "str", word)}, values)
         return {value}
     return call_view(solver, value, name, args)
 

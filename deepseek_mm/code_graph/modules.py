@@ -4,7 +4,8 @@ A folder with `__init__.py` is a package, and the folder above the topmost one i
 files have one name, as in a library with many projects, the one nearest to the importing file is meant.
 """
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 PACKAGE = "__init__"
@@ -19,7 +20,7 @@ class ModuleTable:
         self.names = [name_module(path, files) for path in self.paths]
         self._by_name: dict[str, list[int]] = {}
         for number, path in enumerate(self.paths):
-            for name in {self.names[number], *alias_modules(path)}:
+            for name in {self.names[number], *alias_modules(path, self.names[number])}:
                 self._by_name.setdefault(name, []).append(number)
 
     def is_package(self, number: int) -> bool:
@@ -31,9 +32,28 @@ class ModuleTable:
         found = self._by_name.get(name)
         if not found:
             return None
+        if name.partition(".")[0] in sys.stdlib_module_names:
+            found = [number for number in found if self._is_beside(number, name, importer)]
         here = self.paths[importer].split("/")
         primary = [number for number in found if self.names[number] == name] or found
-        return max(primary, key=lambda number: (shared_parts(self.paths[number].split("/"), here), -number))
+        return max(
+            primary, key=lambda number: (shared_parts(self.paths[number].split("/"), here), -number), default=None
+        )
+
+    def _is_beside(self, number: int, name: str, importer: int) -> bool:
+        """Whether a file that has the name of one of Python's own modules lies where the importer would find it."""
+        depth = name.count(".") + 1 + self.is_package(number)
+        root = self.paths[number].split("/")[:-depth]
+        return self.paths[importer].split("/")[: len(root)] == root
+
+    def find_imported(self, imports: Iterable[tuple[str, str, int]], importer: int) -> Iterator[int]:
+        """The files that a file imports: names of modules, what is taken from each or "", and dots before it."""
+        for name, taken, level in imports:
+            full = self.absolute(name, level, importer)
+            inner = self.find(f"{full}.{taken}", importer) if taken else None
+            target = self.find(full, importer) if inner is None else inner
+            if target is not None and target != importer:
+                yield target
 
     def absolute(self, name: str, level: int, importer: int) -> str:
         """The absolute name of a relative import."""
@@ -55,11 +75,12 @@ def name_module(path: str, files: set[str]) -> str:
     return ".".join(parts) or file.parent.name or PACKAGE
 
 
-def alias_modules(path: str) -> list[str]:
-    """Every name that it may have where folders without `__init__.py` are packages: "a.b.c", "b.c", "c"."""
+def alias_modules(path: str, name: str) -> list[str]:
+    """Every name that it may have where folders above its package, or without `__init__.py`, are packages, too."""
     file = PurePosixPath(path)
     parts = [part for part in (*file.parent.parts, *(() if file.stem == PACKAGE else (file.stem,))) if part != "/"]
-    return [".".join(parts[n:]) for n in range(max(0, len(parts) - 6), len(parts))]
+    least = name.count(".") + 1
+    return [".".join(parts[n:]) for n in range(max(0, len(parts) - 6), max(0, len(parts) - least) + 1)]
 
 
 def shared_parts(path: list[str], other: list[str]) -> int:

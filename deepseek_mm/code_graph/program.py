@@ -15,6 +15,7 @@ FLAGS = {  # last name of a decorator -> what it makes of a function
 }  # fmt: skip
 OF_CLASS = ("__new__", "__init_subclass__", "__class_getitem__")
 TEST_FOLDERS = frozenset(["test", "tests", "testing"])
+STORES = frozenset(["=", ":", "for", "with", "ex"])  # statements that bind a target
 PROTOCOLS = frozenset(["Protocol"])
 
 
@@ -31,6 +32,7 @@ class CodeScope:
     facts: Mapping[str, Any]
     flags: frozenset[str] = frozenset()
     owner: int = -1  # class that it is a method of
+    passed: frozenset[str] = frozenset()  # parameters that it gives back as they came
     attributes: set[str] = field(default_factory=set)  # of a class: names in it, and those stored on its instances
 
 
@@ -49,6 +51,7 @@ class Program:
         self.bound: dict[int, set[str]] = {}  # scope -> names bound by definitions and imports
         self._orders: dict[int, tuple[int, ...]] = {}
         self._below: dict[int, frozenset[int]] = {}
+        self._runs: dict[tuple[int, int, str], bool] = {}
         self._having: dict[str, dict[int, tuple[list[int], list[int]]]] = {}
         for number, each in enumerate(facts):
             self._add_file(number, each["scopes"])
@@ -67,6 +70,7 @@ class Program:
                 parent=parent,
                 facts=facts,
                 flags=frozenset(read_flags(facts.get("decorators", ()))),
+                passed=find_passed(facts, is_method=parent >= 0 and self.scopes[parent].kind == "class"),
             )
             self.scopes.append(scope)
             self.bound[scope.id] = bound_names(facts["code"], scopes)
@@ -104,6 +108,22 @@ class Program:
             known[owner] = (found, sorted(having & self.below(owner) - set(found)))
         return known[owner]
 
+    def runs(self, child: int, owner: int, method: str) -> bool:
+        """Whether an instance of a class may run a method of one above it: it has none itself, or hands on to that."""
+        key = child, owner, method
+        if key not in self._runs:
+            order = self.order(child)
+            nearer = order[: order.index(owner)] if owner in order else ()
+            own = [each for each in nearer if method in self.bound[each]]
+            self._runs[key] = not own or any(self._hands_on(each, method) for each in own)
+        return self._runs[key]
+
+    def _hands_on(self, owner: int, method: str) -> bool:
+        """Whether a class's method mentions that of the classes above it: `super().save`, `Base.save`."""
+        file = self.scopes[owner].file
+        inside = (one for one in self.scopes[self.bases[file] :] if one.file == file and one.owner == owner)
+        return any(one.name == method and mentions_above(one.facts["code"], method) for one in inside)
+
     def foreign_names(self, owner: int) -> set[str]:
         """Last names of what a class inherits from that is not here."""
         return {name for each in self.order(owner) for name in self.foreign.get(each, ())}
@@ -121,6 +141,7 @@ class Program:
             self.children.setdefault(parent, set()).add(child)
         self._orders.clear()
         self._below.clear()
+        self._runs.clear()
         self._having.clear()
         return True
 
@@ -200,6 +221,42 @@ def bound_names(code: Iterable[Any], scopes: Sequence[Mapping[str, Any]]) -> set
     """Names that definitions and imports bind."""
     names = {scopes[each[1]]["name"] for each in code if each[0] == "df"}
     return names | {each[1] for each in code if each[0] == "im" and each[1]}
+
+
+def find_passed(facts: Mapping[str, Any], *, is_method: bool) -> frozenset[str]:
+    """Parameters of a function that it may give back as they came, but for the instance of a method."""
+    if facts.get("yields") or "params" not in facts:
+        return frozenset()
+    given = {part[2] for each in facts["code"] if each[0] == "r" for part in list_choices(each[1]) if part[0] == "n"}
+    changed = {name for each in facts["code"] if each[0] in STORES for name in names_in(each[1])}
+    params = facts["params"][1:] if is_method else facts["params"]
+    return frozenset((given & {*params, *facts["only"]}) - changed)
+
+
+def list_choices(node: Any) -> list[Any]:
+    """What an expression may be: each of several, or itself."""
+    if node is None:
+        return []
+    return [each for part in node[1] for each in list_choices(part)] if node[0] == "u" else [node]
+
+
+def names_in(target: Any) -> set[str]:
+    """Names that are bound by a target."""
+    if target is None:
+        return set()
+    if target[0] in ("T", "L"):
+        return {name for part in target[1] for name in names_in(part)}
+    return {target[2]} if target[0] == "n" else set()
+
+
+def mentions_above(node: Any, method: str) -> bool:
+    """Whether code has an attribute of this name on anything but a plain lower-case name."""
+    if not isinstance(node, list | tuple):
+        return False
+    if len(node) > 2 and node[0] == "a" and node[2] == method:
+        base = node[1]
+        return base is not None and (base[0] == "c" or (base[0] == "n" and base[2][:1].isupper()))
+    return any(mentions_above(each, method) for each in node)
 
 
 def targets_of(code: Iterable[Any]) -> set[str]:

@@ -21,7 +21,7 @@ from typing import Any
 from deepseek_mm.code_graph.python_names import MODULE, Function, ScopeNames, bind_names, names_of_function
 
 Expression = list[Any] | None
-VERSION = 5  # of the facts; others are made anew
+VERSION = 6  # of facts and of what is made of them; others are made anew
 MOST_TEXT = 80  # letters of a text that is kept: names for getattr, keys
 MOST_DOC = 300
 OPERATORS = {
@@ -342,7 +342,9 @@ class FactReader:
         if isinstance(node.ctx, ast.Del):
             self.code.append(["e", ["o", "__delitem__", self.read(node.value), self.read(node.slice), node.lineno]])
             return None
-        return ["x", self.read(node.value), self.read(node.slice), node.lineno]
+        index = self.read(node.slice)
+        place = ["k", "slice", ""] if isinstance(node.slice, ast.Slice) else index
+        return ["x", self.read(node.value), place, node.lineno]
 
     def read_unary(self, node: ast.UnaryOp) -> Expression:
         """-a, ~a; `not a` asks for its truth."""

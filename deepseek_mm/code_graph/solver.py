@@ -6,7 +6,9 @@ Values are tuples whose first item names their kind:
   of something that is not here; L site: a container; D site: a mapping; T site n: a tuple; S id: super of a class;
   M id: a context that a generator function gives; a value name: a method of a container
 Slots of values: (scope, name) a variable; (A, class, name) an attribute of instances; (E, site) elements; (K, site)
-keys; (T, site, n) items of tuples; (R, id) what a function returns; (F, id, name) an attribute of a function.
+keys; (V, site, key) elements under a key that is written out, (U, site) those under others; (T, site, n) items of
+tuples; (R, id) what a function returns; (P, id, name) a parameter, without what calls give; (F, id, name) an attribute
+of a function.
 
 Order does not count, so two uses of one variable are one. A call binds arguments to parameters, so what is known of a
 caller is known of the called. Sets are bounded; what does not fit is not known.
@@ -43,9 +45,14 @@ class Solver:
             id=0, file=0, base=0, kind="module", name="", parent=-1, facts={}
         )  # fmt: skip
         self.is_recording = self.is_guessing = False
+        self.self_of = ""  # the method at hand, where its own instance stands before the last dot
+        self.is_known = False  # whether one of the values before the last dot has what stands behind it
+        self.stored: set[int] = set()  # functions that stand behind it because they were stored there
         self.crowd = 0  # instances of how many classes may stand before the last dot
         self.limits: dict[Slot, Limit] = {}  # what an annotation allows
         self._allowed: dict[Limit, dict[int, bool]] = {}
+        self.outside: set[tuple[int, str]] = set()  # scopes, and names of what they call that is not here
+        self.unknown: set[tuple[int, str]] = set()  # the same of what may be anything
         self.decorated: set[Value] = set()  # functions that went through a decorator, and are not what that gives
         self.puzzled: set[int] = set()  # scopes in which something is called of which nothing is known
         self._waiting: deque[int] = deque()
@@ -56,31 +63,27 @@ class Solver:
         self,
         evaluate: Callable[["Solver", CodeScope], None],
         prepare: Callable[["Solver", CodeScope], None],
-        stopping: Callable[[], bool],
     ) -> None:
         """Modules and classes first, then all until nothing changes; once more with guesses by names; then record."""
         scopes = self.program.scopes
         outer = [scope.id for scope in scopes if scope.kind in ("module", "class")]
-        self._work_off(outer, evaluate, stopping)
+        self._work_off(outer, evaluate)
         for scope in scopes:
             self.here = scope
             prepare(self, scope)
-        self._work_off(range(len(scopes)), evaluate, stopping)
+        self._work_off(range(len(scopes)), evaluate)
         self.is_guessing = True
-        self._work_off(sorted(self.puzzled), evaluate, stopping)
+        self._work_off(sorted(self.puzzled), evaluate)
         self.is_recording = True
         for scope in scopes:
-            if not stopping():
-                self.here = scope
-                evaluate(self, scope)
+            self.here = scope
+            evaluate(self, scope)
         self.is_recording = False
 
-    def _work_off(
-        self, starts: Iterable[int], evaluate: Callable[["Solver", CodeScope], None], stopping: Callable[[], bool]
-    ) -> None:
+    def _work_off(self, starts: Iterable[int], evaluate: Callable[["Solver", CodeScope], None]) -> None:
         self._visits.clear()
         self.enqueue(starts)
-        while self._waiting and not stopping():
+        while self._waiting:
             number = self._waiting.popleft()
             self._queued.discard(number)
             self._visits[number] = self._visits.get(number, 0) + 1

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deepseek_mm.code_graph.outlines import LANGUAGES
@@ -51,20 +50,21 @@ def language_of(name: str) -> str | None:
     return language if language == PYTHON or language in LANGUAGES else None
 
 
-def read_known(sources: Iterable[Source], config: ParseConfig) -> Iterator[SourceText]:
-    """Files that the library knows, through the workers that read them within bounds; what is gone is left out.
+def can_be_linked(source: Source) -> bool:
+    """Whether a file that the library knows is code that the graph may tell of."""
+    known = source.format == PYTHON or source.format in LANGUAGES
+    return source.kind == "code" and known and source.size_bytes <= MOST_BYTES and source.path.isprintable()
 
-    Paths are absolute. A file that changed since it was read has the digest of what is there now.
+
+def read_known(source: Source, config: ParseConfig) -> SourceText | None:
+    """A file that the library knows, through the workers that read it within bounds; None where it is gone.
+
+    Its path is absolute. A file that changed since it was read has the digest of what is there now.
     """
-    for source in sources:
-        if source.kind != "code" or (source.format != PYTHON and source.format not in LANGUAGES):
-            continue
-        if source.size_bytes > MOST_BYTES:
-            continue
-        try:
-            file = open_file(source.path, config)
-            text = read_letters(file, config)
-            outline = read_code_outline(file, config) if source.format != PYTHON else ""
-        except (DeepSeekMMError, OSError):
-            continue
-        yield SourceText(path=source.path, text=text, digest=file.digest, language=source.format, outline=outline)
+    try:
+        file = open_file(source.path, config)
+        text = read_letters(file, config)
+        outline = read_code_outline(file, config) if source.format != PYTHON else ""
+    except (DeepSeekMMError, OSError):
+        return None
+    return SourceText(path=source.path, text=text, digest=file.digest, language=source.format, outline=outline)

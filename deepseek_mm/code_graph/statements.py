@@ -1,6 +1,7 @@
 """Reads one scope: its parameters, then its statements, which store what expressions give."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from deepseek_mm.code_graph.calls import (
@@ -10,10 +11,10 @@ from deepseek_mm.code_graph.calls import (
     iterate,
     link_targets,
 )
-from deepseek_mm.code_graph.elements import item_at, values_of
+from deepseek_mm.code_graph.elements import item_at, store_item, values_of
 from deepseek_mm.code_graph.expressions import evaluate, look_up, refer
 from deepseek_mm.code_graph.notes import read_limit, read_note
-from deepseek_mm.code_graph.program import OF_CLASS, CodeScope
+from deepseek_mm.code_graph.program import OF_CLASS, CodeScope, list_choices
 from deepseek_mm.code_graph.solver import (
     CERTAIN,
     CLASSES,
@@ -38,7 +39,8 @@ def evaluate_scope(solver: Solver, scope: CodeScope) -> None:
     if "params" in scope.facts:
         evaluate_head(solver, scope)
     for statement in scope.facts["code"]:
-        STATEMENTS[statement[0]](solver, statement)
+        with suppress(RecursionError):  # an expression that could just be parsed, and says nothing then
+            STATEMENTS[statement[0]](solver, statement)
 
 
 def prepare_scope(solver: Solver, scope: CodeScope) -> None:
@@ -49,6 +51,8 @@ def prepare_scope(solver: Solver, scope: CodeScope) -> None:
             limit_slot(solver, (scope.id, name), note, scope.owner)
     if facts.get("returns") and not facts.get("yields"):
         limit_slot(solver, ("R", scope.id), facts["returns"], scope.owner)
+    if scope.owner >= 0 and facts.get("params") and not scope.flags & {"static", "class"}:
+        solver.limits.setdefault((scope.id, facts["params"][0]), (frozenset([scope.owner]), frozenset()))
     for statement in facts["code"]:
         if statement[0] == ":" and statement[1] is not None:
             limit_target(solver, scope, statement[1], statement[2])
@@ -87,11 +91,14 @@ def evaluate_head(solver: Solver, scope: CodeScope) -> None:
     if facts["keys"]:
         solver.write((scope.id, facts["keys"]), {("D", ("keys", scope.id))})
     for name, value in facts["defaults"]:
-        solver.write((scope.id, name), evaluate(solver, value))
+        store_parameter(solver, scope, name, evaluate(solver, value))
     stars = {facts["more"]: ("E", ("more", scope.id)), facts["keys"]: ("E", ("keys", scope.id))}
     for name, note in facts["notes"]:
-        slot = stars.get(name) or (scope.id, name)
-        solver.write(slot, read_note(solver, note, look_up, scope.owner))
+        values = read_note(solver, note, look_up, scope.owner)
+        if name in stars:
+            solver.write(stars[name], values)
+        else:
+            store_parameter(solver, scope, name, values)
     said = read_note(solver, facts["returns"], look_up, scope.owner) if facts["returns"] else NOTHING
     if facts.get("yields"):
         for value in list(said):
@@ -101,6 +108,13 @@ def evaluate_head(solver: Solver, scope: CodeScope) -> None:
         solver.write(("R", scope.id), said)
     if solver.program.is_test_file(scope.file) and (scope.name.startswith("test") or "fixture" in scope.flags):
         take_fixtures(solver, scope)
+
+
+def store_parameter(solver: Solver, scope: CodeScope, name: str, values: Values) -> None:
+    """What a parameter may be wherever it is called from."""
+    solver.write((scope.id, name), values)
+    if name in scope.passed:
+        solver.write(("P", scope.id, name), values)
 
 
 def take_fixtures(solver: Solver, scope: CodeScope) -> None:
@@ -173,9 +187,10 @@ def store_attribute(solver: Solver, value: Value, target: Any, values: Values) -
 def store_element(solver: Solver, target: Any, values: Values) -> None:
     index = evaluate(solver, target[2])
     for value in list(evaluate(solver, target[1])):
-        if value[0] in ("L", "D"):
+        if value[0] == "D":
+            store_item(solver, value[1], index, values)
+        elif value[0] == "L":
             solver.write(("E", value[1]), values)
-            solver.write(("K", value[1]), index if value[0] == "D" else NOTHING)
         elif value[0] in INSTANCES:
             call_implicitly(solver, {value}, ("__setitem__",), (index, values), target[3])
 
@@ -200,7 +215,7 @@ def run_definition(solver: Solver, statement: Any) -> None:
             solver.decorated.add(value)
         others = {each for target in args.targets for each in first_arguments(solver, target)} - values
         kept = {each for each in given if each[0] in USABLE and each not in solver.decorated and each not in others}
-        values = {value} | kept
+        values = {value} | (kept if scope.kind != "class" else NOTHING)
     if "overload" not in scope.flags:
         solver.write((solver.here.id, scope.name), values)
 
@@ -303,6 +318,15 @@ def run_hint(solver: Solver, statement: Any) -> None:
         evaluate(solver, note)
 
 
+def run_return(solver: Solver, statement: Any) -> None:
+    """What a function gives, but for the parameters that it passes on."""
+    passed = solver.here.passed
+    for part in list_choices(statement[1]):
+        values = evaluate(solver, part)
+        if part[0] != "n" or part[2] not in passed:
+            solver.write(("R", solver.here.id), values)
+
+
 def run_handler(solver: Solver, statement: Any) -> None:
     """except kind as name"""
     parts = statement[2][1] if statement[2] is not None and statement[2][0] == "T" else [statement[2]]
@@ -324,7 +348,7 @@ STATEMENTS: dict[str, Callable[[Solver, Any], Any]] = {
     "=": lambda solver, one: assign(solver, one[1], evaluate(solver, one[2]), one[3]),
     "for": lambda solver, one: assign(solver, one[1], iterate(solver, evaluate(solver, one[2]), one[3]), one[3]),
     "with": run_with,
-    "r": lambda solver, one: solver.write(("R", solver.here.id), evaluate(solver, one[1])),
+    "r": run_return,
     "e": lambda solver, one: evaluate(solver, one[1]),
     ":": run_typed,
     "h": run_hint,

@@ -15,7 +15,7 @@ from deepseek_mm.parse.formats import named_format
 
 CodeKind = Literal[
     "where", "callers", "calls", "explain", "compare", "list", "change", "fix", "review", "test", "history",
-    "summarise", "find",
+    "summarise", "tests", "find",
 ]  # fmt: skip
 Listed = Literal["function", "class", "method", "exception", "constant", "test", "import", "file"]
 
@@ -55,11 +55,16 @@ EXPECTED = r"(?:should|expected|ought to|instead of|rather than)"
 CHANGED = r"(?:wrote|written|chang\w+|touch\w+|add\w+|commit\w*|author\w*|introduc\w+|broke)"
 MADE = r"(?:write|make|add|generate|create|give|need|want|draft)"
 MORE = r"(?:bigger|larger|smaller|longer|shorter|faster|slower|higher|lower|more|less|louder|quieter|stricter)"
+REACHED = r"(?:reach|cover|exercise|touch|run|call|use|test|check|break)(?:es|s)?"
 USED = r"(?:called|used|invoked|referenced|imported)"
 SHAPES: tuple[tuple[CodeKind, str], ...] = (  # the first one that fits
     ("test", rf"\b{MADE}\b[^?.]*?\btests?\b[^?.]*? (?:for|of|to) {PLAIN}"),
     ("test", rf"\bhow (?:would|do|does|can|could|should|to)\b(?: \w+)?? test {PLAIN}"),
     ("test", rf"^ *(?:please )?(?:unit[- ])?tests? (?:for )?{PLAIN} *$"),
+    ("tests", rf"\b(?:which|what) tests?\b.*? (?:{REACHED}) {PLAIN}"),
+    ("tests", rf"\b(?:is|are) {PLAIN} (?:covered|reached|exercised|tested)\b"),
+    ("tests", rf"\bwhere (?:is|are) {PLAIN} tested\b"),
+    ("tests", rf"\btests? (?:that|which) (?:{REACHED}) {PLAIN}"),
     ("history", rf"\b(?:who|when)\b.* {CHANGED}\b()"),
     ("history", r"\b(?:git blame|blame|last commits?|commit history|recent(?:ly)? chang\w+|authors? of)\b()"),
     ("history", r"\bwhy (?:was|were|did)\b.*\b(?:chang\w+|added|removed|introduced)\b()"),

@@ -11,10 +11,11 @@ from the disk is listed, and taken out only if that is wished.
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepseek_mm.code_graph.graph_store import NAME
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadFile, Busy, LibraryError, NothingThere
 from deepseek_mm.history import History
@@ -129,6 +130,8 @@ def part_of(path: Path) -> str:
         return next((name for end, name in ends.items() if path.name.endswith(end)), "other")
     if path.name.startswith("history.db"):
         return "history"
+    if path.name.startswith(NAME):
+        return "index"
     folders = {"uploads": "uploads", "added": "uploads", "trash": "trash", BACKUPS: "backups", PAGE: "page"}
     return folders.get(path.parts[0], "other")
 
@@ -211,6 +214,7 @@ class LibraryCheck:
     history: History
     config: Config
     drives: Drives
+    then: Callable[[], object] = tuple  # what else is to be done once files were taken out
 
     def verify(self, task: Task) -> str:
         """No payload. Every problem becomes a failed item."""
@@ -263,7 +267,9 @@ class LibraryCheck:
     def _dispose(self, gone: list[str], task: Task) -> str:
         """Take out what is gone, if that is wished; else list it."""
         if task.job.payload.get("forget"):
-            return f", {self.store.remove_places(gone)} that are gone were taken out"
+            count = self.store.remove_places(gone)
+            self.then()
+            return f", {count} that are gone were taken out"
         for path in gone:
             task.fail(path, "It is not there any more. Repair with --forget takes it out")
         return ""

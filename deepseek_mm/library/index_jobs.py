@@ -19,10 +19,10 @@ from deepseek_mm.ingest import Hooks, Intake, Report
 from deepseek_mm.ingest.pages import code_mark, embed_code, languages_mark
 from deepseek_mm.ingest.photo_words import NOTE, WORDS_MARK, PhotoWords, is_own, write_own_words
 from deepseek_mm.ingest.quarantine import Quarantine
-from deepseek_mm.jobs import Jobs, State, Task
+from deepseek_mm.jobs import Handler, Jobs, State, Task
 from deepseek_mm.language.detection import language_of
 from deepseek_mm.library.drives import Drives
-from deepseek_mm.parse.document import is_gone
+from deepseek_mm.parse.document import absolute, is_gone, real_path
 from deepseek_mm.parse.formats import NOWHERE
 from deepseek_mm.parse.repository import explain
 from deepseek_mm.parse.workers.client import Stopping, never
@@ -30,7 +30,7 @@ from deepseek_mm.vision.description import Describer, Description
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features
 from index import Box, Filter, Region, Source
-from index.region import MovedFile
+from index.region import UPLOADS, MovedFile
 from index.store import RegionStore
 
 INDEX, IMPORT, READ, RENEW, NAME = "index", "import", "read text", "renew code", "name photos"  # kinds of jobs
@@ -77,6 +77,18 @@ class IndexingHandlers:
     def describer(self) -> Describer | None:
         """What says what photos show."""
         return self.eyes.describer if self.describe else None
+
+    @property
+    def handlers(self) -> dict[str, Handler]:
+        """What does each kind of job."""
+        return {INDEX: self.index, READ: self.read, RENEW: self.renew, NAME: self.name}
+
+    def add_renewal(self) -> None:
+        """Write down what has to be read anew, or by its names, because an earlier version did it otherwise."""
+        if self.num_to_renew():
+            self.jobs.add(RENEW, {}, title="Read code and texts anew", unique=True)
+        if self.num_without_words():
+            self.jobs.add(NAME, {}, title="Read the names of photos", unique=True)
 
     def index(self, task: Task) -> str:
         """Payload: paths; only (instead of paths, for a retry); collection; anew; forget (what is gone)."""
@@ -402,3 +414,22 @@ def job_title(names: Sequence[str]) -> str:
     """The first name, and how many more there are."""
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}" if names else "nothing"
+
+
+def normalize_collection(collection: str) -> str:
+    """The name of a collection as it is kept. BadFile if there can be none of that name."""
+    name = " ".join(collection.split())
+    if not name:
+        raise BadFile("a collection needs a name. Type one")
+    if name == UPLOADS:
+        raise BadFile(f"no collection can be called {UPLOADS}: pictures that came with questions are. Take another")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise BadFile(f"the name {ascii(name)} is not valid UTF-8. Type another") from None
+    return name
+
+
+def spellings(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """The paths as they are named, and as the library knows them: without links. BadFile if one is no text."""
+    return list(dict.fromkeys(name for path in paths for name in (absolute(path), real_path(path))))

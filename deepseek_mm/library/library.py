@@ -15,7 +15,8 @@ from typing import Any
 
 from PIL.Image import Image
 
-from deepseek_mm.answering.code_edits.edit_store import FOLDER as EDITS
+from deepseek_mm.answering.code_edits import edit_store
+from deepseek_mm.code_graph.graph_store import GraphStore
 from deepseek_mm.config import Config
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
@@ -25,6 +26,7 @@ from deepseek_mm.jobs import Handler, Job, Jobs, State, Task, Worker
 from deepseek_mm.learning import LEARN, REPLACED, Learning
 from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
 from deepseek_mm.library.backup_schedule import CHECK_BACKUP, BackupSchedule, BackupTrial
+from deepseek_mm.library.code_pass import MAP, CodePass
 from deepseek_mm.library.drives import Drives, guess_roots
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
@@ -33,7 +35,15 @@ from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
 from deepseek_mm.library.git_clone import FOLDER as REPOSITORIES
 from deepseek_mm.library.health import REPAIR, VERIFY, Health, LeftoverText, LibraryCheck, examine, search_traces
 from deepseek_mm.library.import_jobs import ImportingHandlers, OwnExportHandlers
-from deepseek_mm.library.index_jobs import IMPORT, INDEX, NAME, READ, RENEW, IndexingHandlers, below, job_title
+from deepseek_mm.library.index_jobs import (
+    IMPORT,
+    INDEX,
+    IndexingHandlers,
+    below,
+    job_title,
+    normalize_collection,
+    spellings,
+)
 from deepseek_mm.library.library_export import EXPORT, ExportingHandlers, open_sharing
 from deepseek_mm.library.photo_facts import PhotoFacts, PhotoFactsReader
 from deepseek_mm.library.sidecar_jobs import SIDECARS, SidecarHandlers
@@ -44,7 +54,7 @@ from deepseek_mm.vision.ocr import TextReader
 from deepseek_mm.vision.pipeline import VisionPipeline
 from index import Filter, Source
 from index.database import StoreReadOnly
-from index.region import LIBRARY, UPLOADS, MovedFile, current_viewer
+from index.region import LIBRARY, MovedFile, current_viewer
 from index.store import RegionStore
 
 ACTIVE: tuple[State, ...] = ("waiting", "running")
@@ -53,8 +63,7 @@ MOST_WORDS = 500  # letters of a description
 MOST_REPLACED = 20  # earlier descriptions of a photo that can come back
 NO_BACKUP = "no backup at {file}. Make one with: python -m deepseek_mm library backup FILE"
 UNKNOWN = "the library does not know {name} any more. Index it again"
-REST_S = 30.0  # how long work may take to stop before everything is deleted
-STOP_S = 5.0  # how long a program that ends waits for the work at hand
+REST_S, STOP_S = 30.0, 5.0  # how long work may take to stop before all is deleted, and when the program ends
 
 
 class Library:
@@ -72,8 +81,8 @@ class Library:
     ) -> None:
         self.config, self.jobs, self.history, self._reader = config, jobs, history, reader
         self._ages, self._others = Ages(), tuple[Worker, ...]()
-        self._facts = PhotoFactsReader(config.parse)
-        self.drives = Drives(config.data)
+        self._facts, self.drives = PhotoFactsReader(config.parse), Drives(config.data)
+        self._graph = GraphStore(config.data)
         self._join_parts(eyes, store)
 
     def _join_parts(self, eyes: VisionPipeline, store: RegionStore) -> None:
@@ -90,18 +99,21 @@ class Library:
             roots=[root.strip() for root in config.serve.roots.split(os.pathsep) if os.path.isabs(root.strip())],
             taught=lambda: self.learning.list_descriptions(),
             moved=self._note_moved,
-            then=lambda: self.faces.begin(),
+            then=self._begin_passes,
             drives=self.drives,
         )
         self.quarantine = aside = filling.quarantine
         self.faces = FacePass(
             store=store, jobs=jobs, quarantine=aside, drives=self.drives, config=lambda: self.config.people
         )
-        check = LibraryCheck(store=store, jobs=jobs, history=history, config=config, drives=self.drives)
+        self.code = CodePass(store=store, jobs=jobs, graph=self._graph, config=config.parse)
+        check = LibraryCheck(
+            store=store, jobs=jobs, history=history, config=config, drives=self.drives, then=self._begin_passes
+        )
         self.learning = Learning(config, eyes=eyes, jobs=jobs, history=history)
         self._trash = Trash(config.data, store, ages=self._ages)
         bundle = Bundle(
-            config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self.learning.use
+            config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self._note_restored
         )
         self._schedule = BackupSchedule(config=config, jobs=jobs)
         self._trial = trial = BackupTrial(bundle=bundle, schedule=self._schedule, space=eyes.index_space)
@@ -111,8 +123,7 @@ class Library:
         restoring = OwnExportHandlers(filling=filling, describe=self.describe, sharing=share)
         self.importing = ImportingHandlers(filling=filling, restoring=restoring)
         self.exporting = ExportingHandlers(filling=filling, sharing=share)
-        towers = {INDEX: filling.index, READ: filling.read, RENEW: filling.renew, NAME: filling.name}
-        towers[IMPORT] = self.importing.run  # one of these at a time
+        towers = filling.handlers | {IMPORT: self.importing.run}  # one of these at a time
         self.sidecars = SidecarHandlers(filling=filling)
         self._workers: tuple[Worker, ...] = (
             Worker(jobs, towers),
@@ -120,6 +131,7 @@ class Library:
             Worker(jobs, {SIDECARS: self.sidecars.run, EXPORT: self.exporting.run}),
             Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
             Worker(jobs, {FACES: self.faces.run}),  # not behind the reading of texts: somebody waits for people
+            Worker(jobs, {MAP: self.code.run}),
             Worker(jobs, {LEARN: self.learning.run}),
             Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
         )
@@ -153,11 +165,21 @@ class Library:
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)
             self.jobs.forget([job.id])
         self._remember_folders()
-        self.read_words()
-        self.faces.begin()
+        self.filling.add_renewal()
+        self._begin_passes()
         for worker in (*self._workers, *self._others):
             worker.start()
         self._schedule.start()
+
+    def _begin_passes(self) -> None:
+        """Write down what else is to be done with files, once they were taken in."""
+        self.faces.begin()
+        self.code.begin()
+
+    def _note_restored(self) -> None:
+        """Everything is as it was in a backup."""
+        self.learning.use()
+        self._begin_passes()
 
     def _remember_folders(self) -> None:
         """Those that are watched, and all that an earlier version indexed and did not remember."""
@@ -169,13 +191,6 @@ class Library:
         """Leave what is under way to the next start; whether everything has come to rest."""
         self._schedule.stop()
         return all([worker.stop(STOP_S) for worker in (*self._workers, *self._others)])
-
-    def read_words(self) -> None:
-        """Write down what has to be read anew, or by its names, because an earlier version did it otherwise."""
-        if self.filling.num_to_renew():
-            self.jobs.add(RENEW, {}, title="Read code and texts anew", unique=True)
-        if self.filling.num_without_words():
-            self.jobs.add(NAME, {}, title="Read the names of photos", unique=True)
 
     def add(
         self,
@@ -289,6 +304,7 @@ class Library:
         count = self.store.remove_places(known)
         self.store.curation.forget(digests)
         self.store.people.purge()
+        self.code.purge()
         self.store.renew_cache()
         return count
 
@@ -312,7 +328,7 @@ class Library:
         when they are gone for good.
         """
         count = self._trash.put_back(token)
-        self.faces.begin()
+        self._begin_passes()
         return count
 
     def purge(self, older_s: float | None = None) -> None:
@@ -324,6 +340,7 @@ class Library:
         if self._trash.purge(older_s):
             self.store.renew_cache()
         self.store.people.purge()
+        self.code.purge()
         tidy(self.config.data, self.jobs, older_s=older_s, ages=self._ages)
 
     def assign(self, paths: Sequence[str | os.PathLike[str]], collection: str) -> int:
@@ -435,10 +452,11 @@ class Library:
         self._trash.clear()
         self.store.clear()
         self.history.clear()
+        self._graph.clear()
         self.jobs.clear()
         sweep(self.config.data, everything=True)
-        own = Path(self.store.folder).resolve()
-        for name in (*KEPT, REPOSITORIES, EDITS, "page"):
+        own, folders = Path(self.store.folder).resolve(), (*KEPT, REPOSITORIES, edit_store.FOLDER, "page")
+        for name in folders:
             shutil.rmtree(self.config.data / name, ignore_errors=True)
         for folder in (self.config.data / "spaces").glob("*"):
             if folder.resolve() != own:
@@ -465,6 +483,7 @@ class Library:
     def close(self) -> None:
         """Stop working and let go of the table of jobs."""
         self.stop()
+        self._graph.close()
         self.jobs.close()
 
     def _watches(self, *states: State) -> list[Job]:
@@ -479,22 +498,3 @@ class Library:
     def _index_changes(self, task: Task, paths: Sequence[str]) -> None:
         """Something happened at these paths of a watched folder; an equal job under way may be past them already."""
         self._add(paths, {}, forget=None, unique=False)
-
-
-def normalize_collection(collection: str) -> str:
-    """The name of a collection as it is kept. BadFile if there can be none of that name."""
-    name = " ".join(collection.split())
-    if not name:
-        raise BadFile("a collection needs a name. Type one")
-    if name == UPLOADS:
-        raise BadFile(f"no collection can be called {UPLOADS}: pictures that came with questions are. Take another")
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise BadFile(f"the name {ascii(name)} is not valid UTF-8. Type another") from None
-    return name
-
-
-def spellings(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """The paths as they are named, and as the library knows them: without links. BadFile if one is no text."""
-    return list(dict.fromkeys(name for path in paths for name in (absolute(path), real_path(path))))

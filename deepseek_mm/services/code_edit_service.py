@@ -194,6 +194,7 @@ class CodeEditService:
             lm=assistant.lm,
             store=assistant.store,
             find=partial(find_regions, assistant),
+            graphs=assistant.graphs,
             config=assistant.config,
             sandbox=self.sandbox,
             rights=EditRights(

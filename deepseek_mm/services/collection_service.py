@@ -13,7 +13,7 @@ from deepseek_mm.accounts.permissions import Caller, requires
 from deepseek_mm.accounts.records import CollectionAccess, Visibility
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, Conflict, Forbidden
-from deepseek_mm.library.library import normalize_collection
+from deepseek_mm.library.index_jobs import normalize_collection
 from index import LIBRARY
 from index.region import EVERYBODY, LibraryViewer
 

@@ -27,13 +27,13 @@ from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
 from deepseek_mm.library.backup import BACKUP, RESTORE, backups_in, new_backup
 from deepseek_mm.library.backup_schedule import CHECK_BACKUP
+from deepseek_mm.library.code_pass import MAP
 from deepseek_mm.library.dropped_files import keep_dropped, keep_fetched
 from deepseek_mm.library.duplicates import DUPLICATES, Keep
 from deepseek_mm.library.face_pass import FACES
 from deepseek_mm.library.folder_watcher import WATCH
 from deepseek_mm.library.health import REPAIR, VERIFY, LeftoverText
-from deepseek_mm.library.index_jobs import IMPORT, INDEX, NAME, READ, RENEW
-from deepseek_mm.library.library import normalize_collection
+from deepseek_mm.library.index_jobs import IMPORT, INDEX, NAME, READ, RENEW, normalize_collection
 from deepseek_mm.library.library_export import EXPORT
 from deepseek_mm.library.photo_facts import PhotoFacts
 from deepseek_mm.library.sidecar_jobs import SIDECARS
@@ -52,6 +52,7 @@ KINDS = (
     EXPORT,
     READ,
     FACES,
+    MAP,
     RENEW,
     NAME,
     VERIFY,

@@ -82,6 +82,7 @@ def title(job: Job, words: UiTexts) -> str:
         "renew code": words.job_renew,
         "name photos": words.job_name_photos,
         "read faces": words.job_faces,
+        "map code": words.job_map,
         "change space": words.job_change_space,
         "measure presets": words.job_measure,
     }  # fmt: skip

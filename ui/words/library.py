@@ -80,6 +80,7 @@ class LibraryWords:
     work_none = Translation("Nothing is being done.", "目前没有任务。")
     job_index = Translation("Index {what}", "建立索引：{what}")
     job_faces = Translation("Look for faces in photos", "在照片中寻找人脸")
+    job_map = Translation("See who calls what in the code", "分析代码中的调用关系")
     job_import = Translation("Import {what}", "导入：{what}")
     job_sidecars = Translation("Write XMP sidecars beside photos", "在照片旁写入 XMP 附属文件")
     job_export = Translation("Export everything to {what}", "将全部内容导出到 {what}")

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from PIL.Image import Image
 
+from deepseek_mm.answering.code.call_claims import CallTeller
 from deepseek_mm.answering.code.changes import tell_change
 from deepseek_mm.answering.code.claims import (
     LIKELY,
@@ -27,7 +28,8 @@ from deepseek_mm.answering.code.claims import (
 )
 from deepseek_mm.answering.code.crashes import tell_crash
 from deepseek_mm.answering.code.explanations import compare_regions, summarise_file, tell_doc, tell_facts
-from deepseek_mm.answering.code.graphs import LibraryGraphs, tell_history
+from deepseek_mm.answering.code.graphs import LibraryGraphs
+from deepseek_mm.answering.code.histories import tell_history
 from deepseek_mm.answering.code.inventories import tell_inventory
 from deepseek_mm.answering.code.kinds import CodeKinds
 from deepseek_mm.answering.code.names import NameFinder
@@ -40,7 +42,7 @@ from deepseek_mm.answering.drafts.test_writer import PROBES, Prover, WrittenTest
 from deepseek_mm.config import ParseConfig
 from deepseek_mm.embeddings.space import Encode
 from deepseek_mm.language.code_requests import CodeRequest, read_code_request
-from deepseek_mm.language.words import clean, join_words
+from deepseek_mm.language.words import clean
 from deepseek_mm.parse.document import read_photo
 from deepseek_mm.retrieval.evidence import QuestionContext
 from deepseek_mm.retrieval.passages import Scorer
@@ -79,19 +81,25 @@ class Coder:
     """Answers questions about the code in one store."""
 
     def __init__(
-        self, store: RegionStore, find: CodeSearch, models: CodeModels = CodeModels(), limits: ParseConfig = LIMITS
+        self,
+        store: RegionStore,
+        find: CodeSearch,
+        models: CodeModels = CodeModels(),
+        limits: ParseConfig = LIMITS,
+        graphs: LibraryGraphs | None = None,
     ) -> None:
-        """Pictures and files keep to `limits`."""
+        """Pictures and files keep to `limits`; without `graphs` calls are told by names."""
         self._store, self._find, self._models, self._limits = store, find, models, limits
         self._files = CodeFiles(store, limits)
-        self._names, self._graphs = NameFinder(store, self._files), LibraryGraphs(store, limits)
+        self._names = NameFinder(store, self._files)
+        self._calls = CallTeller(store, graphs or LibraryGraphs(store, limits))
         self._kinds = CodeKinds(models.encode)
         self._search = StatementSearch(store, self._find_by_meaning, self._files, models)
         self._tellers: dict[str, Callable[[CodeRequest, ClaimWriter, QuestionContext], None]] = {
             "callers": self._tell_callers, "calls": self._tell_definitions, "where": self._tell_definitions,
             "explain": self._tell_definitions, "compare": self._compare, "list": self._list, "change": self._change,
             "fix": self._review, "review": self._review, "test": self._test, "summarise": self._summarise,
-            "history": self._tell_history,
+            "history": self._tell_history, "tests": self._tell_tests,
         }  # fmt: skip
 
     def look_up(self, case: QuestionContext) -> QuestionContext:
@@ -107,7 +115,7 @@ class Coder:
             tell_crash(crash, self._store, self._files, tell)
         elif HAPPENS.search(text) and request.named:
             for region in self._names.find_definitions(request)[:1]:
-                self._graphs.tell_path(region, tell)
+                self._calls.tell_path(region, tell)
         elif request.kind in self._tellers:
             self._tellers[request.kind](request, tell, case)
         if not tell.claims and not pictures:
@@ -155,14 +163,12 @@ class Coder:
         if request.kind != "calls":
             tell_doc(region, tell)
             tell_facts(region, self._files, tell)
-        known = [name for name in symbol.calls if self._store.symbols(name, where=CODE)]
-        if known:
-            tell.say(f"It calls {join_names(known)}", region)
-        elif request.kind == "calls":
+        explains = request.kind == "explain"
+        if not self._calls.tell_calls(region, tell, brief=explains) and request.kind == "calls":
             tell.say("It calls nothing that is defined here", region)
-        if request.kind == "explain" and symbol.kind != "module":
-            self._callers([region], tell)
-            self._graphs.tell_tests(region, tell)
+        if explains and symbol.kind != "module":
+            self._calls.tell_callers([region], tell, brief=True)
+            self._calls.tell_tests(region, tell)
 
     def _compare(self, request: CodeRequest, tell: ClaimWriter, case: QuestionContext) -> None:
         found = self._names.find_definitions(request)
@@ -246,25 +252,12 @@ class Coder:
             tell.say(NO_HISTORY, *regions[:1])
 
     def _tell_callers(self, request: CodeRequest, tell: ClaimWriter, case: QuestionContext) -> None:
-        self._callers(self._names.find_definitions(request), tell)
+        self._calls.tell_callers(self._names.find_definitions(request), tell)
 
-    def _callers(self, defined: Sequence[Region], tell: ClaimWriter) -> None:
-        """Who calls them, told once for all of one name: a call does not say which of them it means."""
-        by_name: dict[str, list[Region]] = {}
-        for region in defined:
-            by_name.setdefault(region.symbol.name if region.symbol else region.source.name, []).append(region)
-        for name, same in by_name.items():
-            own = {region.id for region in same}
-            callers = [one for one in self._store.callers(name, where=CODE) if one.id not in own]
-            first = name_region(same[0])
-            called = first if len(same) == 1 else f"`{clean(name, MAX_NAME)}`, which {len(same)} places define,"
-            if not callers:
-                tell.say(f"Nothing here calls {first}, which is defined in {place_of(same[0])}", same[0])
-                continue
-            places = [f"{name_region(one)} in {place_of(one)}" for one in callers[:MOST]]
-            if len(callers) > MOST:
-                places.append(f"{len(callers) - MOST} more")
-            tell.say(f"{called} is called by {join_words(places)}", *callers[:MOST])
+    def _tell_tests(self, request: CodeRequest, tell: ClaimWriter, case: QuestionContext) -> None:
+        for region in self._names.find_definitions(request)[:MOST]:
+            if not self._calls.tell_tests(region, tell, place=True):
+                tell.say(f"No test that I see reaches {name_region(region)} in {place_of(region)}", region)
 
     def find_pictured(self, query: Query, *, k: int, where: Filter) -> Found:
         """At most k files of code that a picture shows, or that make what it shows; as sure as they have its lines."""

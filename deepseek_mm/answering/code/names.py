@@ -18,7 +18,9 @@ LONGEST = 3  # words that are joined to one name
 TELLING = 6  # letters of a word that is hardly meant as anything else than a name
 STUB = ".pyi"
 SHORTEST = 4  # letters of a plain word that may be a name
-NAMING = frozenset(["callers", "calls", "where", "explain", "compare", "fix", "review", "test", "history", "summarise"])
+NAMING = frozenset(
+    ["callers", "calls", "where", "explain", "compare", "fix", "review", "test", "history", "summarise", "tests"]
+)
 """Kinds of requests whose plain words may be names."""
 EVERYDAY = frozenset(  # words of a question that are seldom meant as names
     [

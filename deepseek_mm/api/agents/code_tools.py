@@ -7,11 +7,13 @@ from difflib import get_close_matches
 from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, requires_by_default
-from deepseek_mm.answering.code.graphs import LibraryGraphs
+from deepseek_mm.answering.code.graphs import MOST_FILES
 from deepseek_mm.answering.code.review import review_text
 from deepseek_mm.answering.code.source_files import CODE, CodeFiles
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.code_graph.records import CERTAINTIES, Certainty
 from deepseek_mm.errors import BadQuestion, NothingThere
+from deepseek_mm.types import Query
 from index import Region
 
 MOST_PLACES = 50  # of one answer
@@ -32,16 +34,19 @@ class CodePlace(BaseModel):
     doc: str
     calls: list[str] = Field(description="last parts of the names that are called inside")
     text: str
+    certainty: Certainty | None = Field(
+        default=None, description="of a caller: certain by scope and types, likely, or name: told by the name alone"
+    )
 
     @classmethod
-    def of(cls, region: Region) -> "CodePlace":
+    def of(cls, region: Region, certainty: Certainty | None = None) -> "CodePlace":
         """A region as an agent reads it."""
         symbol = region.symbol
         return cls(
             region=f"{region.source.id}.{region.id}", path=region.source.path, lines=list(region.lines),
             name=symbol.path if symbol else region.source.name, kind=symbol.kind if symbol else "block",
             signature=symbol.signature if symbol else "", doc=symbol.doc if symbol else "",
-            calls=list(symbol.calls) if symbol else [], text=region.text,
+            calls=list(symbol.calls) if symbol else [], text=region.text, certainty=certainty,
         )  # fmt: skip
 
 
@@ -81,15 +86,20 @@ class CodeTools:
         found = self.open_assistant().store.symbols(check_name(name), where=CODE)
         if not found:
             raise self._unknown(name)
-        return list_places(found)
+        return list_places([CodePlace.of(region) for region in found])
 
     def who_calls(self, caller: Caller, name: str) -> CodePlaces:
         """What calls something of this name. NothingThere where nothing is defined or called so."""
-        store = self.open_assistant().store
-        found = store.callers(check_name(name), where=CODE)
-        if not found and not store.symbols(name, where=CODE):
+        house = self.open_assistant()
+        defined, graphs = house.store.symbols(check_name(name), where=CODE), house.graphs
+        known = [calls for region in defined if (calls := graphs.find_callers(region)) is not None]
+        own = [] if known else defined
+        found = [*(call for calls in known for call in calls), *graphs.find_named(name.rpartition(".")[2], own)]
+        if not found and not defined:
             raise self._unknown(name)
-        return list_places(found)
+        found.sort(key=lambda call: CERTAINTIES.index(call.certainty))
+        places = {call.region.id: (call.region, call.certainty) for call in reversed(found) if call.region}
+        return list_places([CodePlace.of(region, certainty) for region, certainty in reversed(places.values())])
 
     def review_code(self, caller: Caller, file: str) -> ReviewedCode:
         """Mistakes in the files of this name, folder or pattern. NothingThere without such a file."""
@@ -112,7 +122,8 @@ class CodeTools:
         if not FEWEST_TOKENS <= tokens <= MOST_TOKENS:
             raise BadQuestion(f"tokens={tokens} must lie between {FEWEST_TOKENS} and {MOST_TOKENS}")
         house = self.open_assistant()
-        return LibraryGraphs(house.store, house.config.parse).draw_context(check_name(task), tokens)
+        near = house.find(Query(text=check_name(task)), k=MOST_FILES, where=CODE).matches
+        return house.graphs.draw_context(task, tokens, [one.region.source for one in near])
 
     def _unknown(self, name: str) -> NothingThere:
         last = name.strip().removesuffix("()").rpartition(".")[2]
@@ -130,7 +141,6 @@ def check_name(name: str) -> str:
     return name.strip()
 
 
-def list_places(regions: list[Region]) -> CodePlaces:
+def list_places(places: list[CodePlace]) -> CodePlaces:
     """The first of them, and how many more there are."""
-    shown = [CodePlace.of(region) for region in regions[:MOST_PLACES]]
-    return CodePlaces(places=shown, more=max(0, len(regions) - MOST_PLACES))
+    return CodePlaces(places=places[:MOST_PLACES], more=max(0, len(places) - MOST_PLACES))

@@ -41,6 +41,7 @@ from starlette.types import Message, Receive, Scope
 from deepseek_mm.accounts.permissions import Caller
 from deepseek_mm.api.agents.code_tools import CodePlaces, CodeTools, ReviewedCode
 from deepseek_mm.api.agents.mcp_tools import AnswerResult, LibrarySummary, McpTools, RegionPlace, SearchResults
+from deepseek_mm.api.agents.repository_tester import RepositoryTester, TestedRepository
 from deepseek_mm.api.routes.grounding_routes import DetectedOut, PointedOut
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
 from index import IndexProblem
@@ -76,7 +77,10 @@ SYMBOL = (
     "Where a function, method, class or module of the library's code is defined: path, lines, signature, docstring,"
     " what it calls, and its text. An unknown name is answered with the nearest ones."
 )
-CALLS = "Which pieces of the library's code call something of this name, with their text, by path and line."
+CALLS = (
+    "Which pieces of the library's code call what has this name, with their text and how sure each is: certain by scope"
+    " and types, likely by types that were inferred, or told by the name alone."
+)
 CONTEXT = (
     "What to read of the library's code before changing it for a task: a map of the signatures that matter most, then"
     " the bodies of the nearest functions, within a number of tokens."
@@ -84,6 +88,10 @@ CONTEXT = (
 REVIEW = (
     "Mistakes in files of Python that syntax alone shows: a loop that is off by one, a list that is changed while it is"
     " gone through, a default that calls share, and risks such as a mean of nothing. Finding nothing proves nothing."
+)
+TESTS = (
+    "Run the tests of a repository that the library holds, all or some, by pytest in a sandbox without a network, over"
+    " a copy of its files: nothing is changed. Tells what passed, and the end of each traceback of what failed."
 )
 REGION_URI = "deepseek-mm://regions/{region}"
 LIBRARY_URI = "deepseek-mm://library"
@@ -198,6 +206,7 @@ def build_mcp(tools: McpTools, caller: Caller, *, lifespan: Lifespan | None = No
     add_places(server, tools, caller)
     add_looks(server, tools, caller)
     add_code(server, CodeTools(open_assistant=lambda: tools.open_answers().engine.assistant), caller)
+    add_tests(server, RepositoryTester(open_assistant=lambda: tools.open_answers().engine.assistant), caller)
     add_resources(server, tools, caller)
     add_prompts(server)
     return server
@@ -296,7 +305,7 @@ def add_code(server: StrictServer, tools: CodeTools, caller: Caller) -> None:
 
     @server.tool(description=CALLS, annotations=READS)
     async def who_calls(
-        name: Annotated[str, Field(description="such as: Order.total; only the last part of the name counts")],
+        name: Annotated[str, Field(description="such as: Order.total, or total for all that are called so")],
     ) -> CodePlaces:
         return await run_in_thread(partial(tools.who_calls, caller, name))
 
@@ -312,6 +321,20 @@ def add_code(server: StrictServer, tools: CodeTools, caller: Caller) -> None:
         file: Annotated[str, Field(description="a file, a folder or a pattern: orders.py, shop/, test_*.py")],
     ) -> ReviewedCode:
         return await run_in_thread(partial(tools.review_code, caller, file))
+
+
+def add_tests(server: StrictServer, tester: RepositoryTester, caller: Caller) -> None:
+    """run_tests."""
+
+    @server.tool(description=TESTS, annotations=READS)
+    async def run_tests(
+        file: Annotated[str, Field(description="any file of the repository, such as: orders.py; may be left out")] = "",
+        tests: Annotated[
+            list[str], Field(description="such as: tests/test_a.py::test_b, tests/, or test_b; without any all")
+        ] = [],  # noqa: B006
+    ) -> TestedRepository:
+        stop = Event()
+        return await run_in_thread(partial(tester.run_tests, caller, file, tests, stop), stop)
 
 
 def add_resources(server: StrictServer, tools: McpTools, caller: Caller) -> None:
