@@ -1,6 +1,6 @@
 """From a wish to a checked change: the model works on a copy; what it leaves there is drawn as a diff and checked."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -10,7 +10,12 @@ from deepseek_mm.answering.code_edits.agent import EditAgent
 from deepseek_mm.answering.code_edits.checks import check_applies, check_lints, check_parses, check_tests, tell
 from deepseek_mm.answering.code_edits.file_writer import WritableFolders
 from deepseek_mm.answering.code_edits.records import CodeEdit, EditCheck, FileChange
-from deepseek_mm.answering.code_edits.repository_copy import RepositoryFiles, copy_repository, find_repository
+from deepseek_mm.answering.code_edits.repository_copy import (
+    FileVisibility,
+    RepositoryFiles,
+    copy_repository,
+    find_repository,
+)
 from deepseek_mm.answering.code_edits.tools import RegionFinder, ToolBox
 from deepseek_mm.answering.code_edits.workspace import EditWorkspace, draw_changes, open_workspace
 from deepseek_mm.config import Config
@@ -123,8 +128,8 @@ class EditProposer:
         found = find_repository(Path(near))
         root = found if found is not None and found.is_relative_to(workspace.root) else workspace.root
         if root not in self._copies:
-            sees: Callable[[str], bool] = (lambda path: True) if self.rights.sees_disk else workspace.known.__contains__
-            self._copies[root] = copy_repository(root, sees)
+            visibility = FileVisibility(store=self.store, root=root, sees_disk=self.rights.sees_disk)
+            self._copies[root] = copy_repository(root, visibility.sees)
         return self._copies[root]
 
 

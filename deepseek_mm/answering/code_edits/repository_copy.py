@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deepseek_mm.errors import BadFile
 from deepseek_mm.parse.links import open_plain
+from index.store import RegionStore
 
 MOST_FILES, MOST_BYTES, MOST_OF_ONE = 3_500, 48_000_000, 4_000_000
 LEFT_OUT = frozenset(["__pycache__", "node_modules", "site-packages", "venv", "build", "dist"])
@@ -22,6 +23,20 @@ class RepositoryFiles:
     root: Path
     files: dict[str, bytes] = field(default_factory=dict)  # path below the root -> bytes
     left_out: int = 0  # files that had no room
+
+
+class FileVisibility:
+    """Which files of a repository may be read for a caller: what the library shows them; of somebody on this machine
+    whatever lies there, but for what is closed to them.
+    """
+
+    def __init__(self, *, store: RegionStore, root: Path, sees_disk: bool) -> None:
+        self._store, self._sees_disk = store, sees_disk
+        self._known = store.stamps(within=[str(root)])
+
+    def sees(self, path: str) -> bool:
+        """Whether this one may be."""
+        return path in self._known or (self._sees_disk and not self._store.is_hidden(path))
 
 
 def find_repository(path: Path) -> Path | None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from deepseek_mm.accounts.permissions import Caller, check_run, requires
 from deepseek_mm.answering.code.source_files import CODE, CodeFiles
-from deepseek_mm.answering.code_edits.repository_copy import copy_repository, find_repository
+from deepseek_mm.answering.code_edits.repository_copy import FileVisibility, copy_repository, find_repository
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.sandbox.repository_tests import RepositoryRun, open_test_sandbox, run_repository_tests
@@ -54,23 +54,9 @@ class RepositoryTester:
         check_run(house.config.sandbox, caller)
         root = find_root(file, house)
         named = [name_test(test, root, house.store) for test in tests]
-        copied = copy_repository(root, sees=Sight(store=house.store, root=root, sees_disk=caller.local).sees)
+        copied = copy_repository(root, sees=FileVisibility(store=house.store, root=root, sees_disk=caller.local).sees)
         run = run_repository_tests(open_test_sandbox(house.config), copied.files, named, stop=stop)
         return tell_run(run, root, copied.left_out)
-
-
-class Sight:
-    """Which files of a repository may be read for a caller: what the library shows them; of somebody on this machine
-    whatever lies there, but for what is closed to them.
-    """
-
-    def __init__(self, *, store: RegionStore, root: Path, sees_disk: bool) -> None:
-        self._store, self._sees_disk = store, sees_disk
-        self._known = store.stamps(within=[str(root)])
-
-    def sees(self, path: str) -> bool:
-        """Whether this one may be."""
-        return path in self._known or (self._sees_disk and not self._store.is_hidden(path))
 
 
 def find_root(file: str, house: Assistant) -> Path:
