@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from line_help import serving_house
 
@@ -68,6 +69,13 @@ def test_pools_that_fill_after_the_last_whole_period_are_no_growth():
     fills = [1_000 + fill for _ in range(9) for fill in (0, 200, 300, 400, 500)]
     ends = samples_of(*fills, 1_600, 1_700)
     assert report_growth(ends, StatusCounts()).numbers["soak_grew_mb"] == pytest.approx(0)
+
+
+def test_what_refusals_say_is_counted_and_what_went_well_is_not():
+    counts, asked = StatusCounts(), httpx.Request("POST", "http://house/ask")
+    for status, text in ((422, "no picture"), (422, "no picture"), (404, "gone"), (200, "yes"), (503, "later")):
+        counts.hear(httpx.Response(status, text=text, request=asked))
+    assert counts.words == {("/ask", 422, "no picture"): 2, ("/ask", 503, "later"): 1}
 
 
 def test_of_a_long_run_ten_minutes_are_warm_up_and_of_a_short_one_a_third():

@@ -37,7 +37,9 @@ SHARES = {  # kind of request -> how often it comes, beside the others
     "embed pictures": 3, "infer": 3, "cancel": 2, "tasks": 4, "history": 4, "forget": 2, "rate": 1, "chat": 3,
     "chat stream": 2, "embeddings": 3, "library": 5, "picture": 4, "health": 2, "metrics": 1, "wrong": 2,
 }  # fmt: skip
-WELL, WRONG, GONE, BUSY_THERE = 200, 422, 404, 409
+WELL, BAD, WRONG, GONE, BUSY_THERE = 200, 400, 422, 404, 409
+MOST_REFUSALS = 200  # that are kept, the commonest first
+MOST_SAID = 400  # letters of a refusal
 
 
 def is_expected(kind: str, status: int) -> bool:
@@ -50,12 +52,20 @@ class StatusCounts:
     """(kind, status) -> how many; of all clients."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    words: Counter[tuple[str, int, str]] = field(default_factory=Counter)  # path, status and what a refusal said
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, kind: str, status: int) -> None:
         """Count one more answer."""
         with self.lock:
             self.answers[(kind, status)] += 1
+
+    def hear(self, answer: httpx.Response) -> None:
+        """Count what a refusal says: among thousands that are expected one may not be."""
+        if answer.status_code >= WRONG or answer.status_code == BAD:
+            said = answer.read()[:MOST_SAID].decode("utf-8", "replace")
+            with self.lock:
+                self.words[answer.request.url.path, answer.status_code, said] += 1
 
     @property
     def strange(self) -> dict[tuple[str, int], int]:
@@ -74,7 +84,8 @@ class RandomClient:
     def __init__(self, url: str, *, seed: int, tally: StatusCounts) -> None:
         self.url, self.tally, self.chance = url, tally, random.Random(seed)
         self.photos = [Image.open(path).convert("RGB") for path in sorted(BUNDLED.glob("*.jpg"))[:: seed + 4]]
-        self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
+        hooks = {"response": [tally.hear]}
+        self.http = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False, event_hooks=hooks)
 
     def run(self, stop: threading.Event) -> None:
         """Send requests until told to stop."""
@@ -333,7 +344,8 @@ def save_samples(samples: Sequence[MemorySample], tally: StatusCounts, folder: P
     """The samples and the counts of answers as JSON, and a plot."""
     folder.mkdir(parents=True, exist_ok=True)
     answers = Counter({f"{what} {status}": number for (what, status), number in sorted(tally.answers.items())})
-    told = {"samples": [asdict(one) for one in samples], "answers": answers}
+    refusals = [[*what, number] for what, number in tally.words.most_common(MOST_REFUSALS)]
+    told = {"samples": [asdict(one) for one in samples], "answers": answers, "refusals": refusals}
     (folder / "soak.json").write_text(json.dumps(told, indent=1))
     draw_memory(samples, folder / "soak.png")
 
