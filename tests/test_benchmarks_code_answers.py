@@ -11,7 +11,9 @@ def defined(name: str, doc: str = "") -> Region:
 
 def test_every_kind_of_question_names_what_is_there():
     asked = list(list_questions([defined("sell_ticket", "Takes the money.\nAnd more."), defined("print_it")]))
-    assert {kind for kind, _ in asked} == {"where", "callers", "explain", "compare", "list", "review", "open"}
+    assert {kind for kind, _ in asked} == {
+        *("where", "callers", "calls", "path", "tests", "explain", "compare", "list", "review", "open"),
+    }
     assert ("compare", "difference between sell_ticket and print_it") in asked
     assert ("compare", "difference between print_it and sell_ticket") in asked
     assert ("list", "list the functions in sell_ticket.py") in asked
