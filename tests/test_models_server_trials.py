@@ -12,8 +12,9 @@ from deepseek_mm.models.server_trials import FILE, TrialLog, try_model
 
 
 def tried(server, name="llava:7b", **changes):
-    """The server is whole while it is looked for."""
-    limits, fault, server.fault = limits_of(("ollama", server), **changes), server.fault, ""
+    """The server is whole while it is looked for, for as long as a machine at work elsewhere takes."""
+    patient = {"connect_s": 5, "look_s": 30} | changes
+    limits, fault, server.fault = limits_of(("ollama", server), **patient), server.fault, ""
     (there,) = find_servers(limits)
     server.fault = fault
     return try_model(there, name, limits)
