@@ -81,6 +81,7 @@ def test_a_new_conversation_starts_empty_even_in_mid_answer(chromium, tmp_path):
         server.end()
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_question_sent_right_after_new_conversation_is_answered_in_it(chromium, tmp_path):
     server = Served(tmp_path / "library", PAUSE_S="0.5")
     try:
@@ -101,6 +102,7 @@ def test_a_question_sent_right_after_new_conversation_is_answered_in_it(chromium
     ("text", "content", "said"),
     [("", b"", "empty"), ("x" * 100_000, b"", "100000 characters"), ("What?", b"no picture", "notes.png")],
 )
+@pytest.mark.campaign(times=1, only=True)
 def test_a_bad_question_gets_a_sentence_and_stays_in_the_box(chromium, served, tmp_path, text, content, said):
     path = tmp_path / "notes.png"
     path.write_bytes(content)

@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,7 +43,8 @@ def defaults() -> dict[str, Any]:
     return dict(list_values(Config()))
 
 
-def descriptions() -> dict[str, str]:
+@cache
+def descriptions() -> Mapping[str, str]:
     """Dotted name -> what it is; those without a comment are absent, and so are all where the source is."""
     config = Config()
     sections = {"": config} | {f"{f.name}.": getattr(config, f.name) for f in fields(config)}
