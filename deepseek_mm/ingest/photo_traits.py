@@ -50,10 +50,10 @@ class PhotoTraits:
         """The regions of a picture and their vectors (R, D), with what is added."""
         assert picture.vectors_ND is not None, "the pipeline has seen it"
         whole, *parts = picture.regions
-        if not whole.source.is_video and is_blurred(picture.image):  # of a movement some picture always is
-            whole = replace(whole, labels=(*whole.labels, Label(name=BLURRY, score=1.0)))
-        if not whole.source.is_video and is_colourless(picture.image):
-            whole = replace(whole, labels=(*whole.labels, Label(name=COLOURLESS, score=1.0)))
+        if not whole.source.is_video:  # of a movement some picture always is blurred
+            measured = {BLURRY: is_blurred(picture.image), COLOURLESS: is_colourless(picture.image)}
+            labels = [Label(name=name, score=1.0) for name, is_so in measured.items() if is_so]
+            whole = replace(whole, labels=(*whole.labels, *labels)) if labels else whole
         guesses = self._guess(picture)
         if not guesses:
             return (whole, *parts), picture.vectors_ND

@@ -283,12 +283,13 @@ def take_out(match: re.Match[str] | None, text: str, where: Filter) -> TypedFilt
 def take_out_traits(text: str, now: datetime) -> tuple[str, tuple[str, ...]]:
     """What is looked for besides how photos were taken, and the words that say that."""
     told = []
-    for read in (read_video, read_blurry, read_colourless, read_favourite, read_stars, read_camera, read_layout):
+    for read in TAKEN:
         if typed := read(text, now):
             text = typed.rest
             told.append(typed.words)
     return "" if LEFT.fullmatch(text.removeprefix("\u7684")) else text, tuple(told)
 
 
-TRAITS = (read_kind, read_video, read_blurry, read_colourless, read_favourite, read_stars, read_camera, read_layout)
+TAKEN = (read_video, read_blurry, read_colourless, read_favourite, read_stars, read_camera, read_layout)
+TRAITS = (read_kind, *TAKEN)
 TYPED = (*TRAITS, read_time)  # each reads what those before it leave

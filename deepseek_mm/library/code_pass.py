@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,13 +54,13 @@ class CodePass:
         """Forget what is gone, and write down that the graph is to be made where files are new or changed."""
         if self.store.read_only or self.graph.read_only:
             return
-        self.purge()
-        if self.is_due():
+        if self.is_due(self.purge()):
             self.jobs.add(MAP, {}, title=TITLE, unique=True)
 
-    def is_due(self) -> bool:
-        """Whether the graph is not that of the files as they are."""
-        return self._digests() != self.graph.digests() or not self.graph.is_linked()
+    def is_due(self, sources: Sequence[Source] | None = None) -> bool:
+        """Whether the graph is not that of the files as they are; `sources` are these, where they are known."""
+        here = self.list_sources() if sources is None else sources
+        return {one.path: one.digest for one in here} != self.graph.digests() or not self.graph.is_linked()
 
     @property
     def is_under_way(self) -> bool:
@@ -71,16 +71,19 @@ class CodePass:
         """What tells whoever asks who calls what."""
         return LibraryGraphs(self.store, self.config, self.graph, lambda: self.is_under_way)
 
-    def purge(self) -> None:
-        """Forget files that the library does not know any more, also what they say."""
-        if not self.graph.read_only:
-            self.graph.forget(self.graph.digests().keys() - self._digests().keys())
+    def purge(self) -> list[Source]:
+        """Forget files that the library does not know any more, also what they say; returns those that it knows."""
+        if self.graph.read_only:
+            return []
+        sources = self.list_sources()
+        self.graph.forget(self.graph.digests().keys() - {source.path for source in sources})
+        return sources
 
     def run(self, task: Task) -> str:
         """Read what is new, then link what changed."""
-        self.purge()
+        sources = self.purge()
         known = self.graph.digests(without_away=True)
-        new = [source for source in self.list_sources() if known.get(source.path) != source.digest]
+        new = [source for source in sources if known.get(source.path) != source.digest]
         if task.halt.wait(max(0.0, self.rested_at_s - time.monotonic())):
             return ""
         with self._process(task) as process:
@@ -151,9 +154,6 @@ class CodePass:
                 process.wait()
             finally:
                 process.kill()
-
-    def _digests(self) -> Mapping[str, str]:
-        return {source.path: source.digest for source in self.list_sources()}
 
     def list_sources(self) -> list[Source]:
         """Files that the graph tells of."""

@@ -27,12 +27,13 @@ from deepseek_mm.accounts.permissions import (
 )
 from deepseek_mm.accounts.quotas import Quotas
 from deepseek_mm.answering.code.source_files import CODE
-from deepseek_mm.answering.code_edits.edit_store import EditStore, hash_session
+from deepseek_mm.answering.code_edits.edit_store import EditStore
 from deepseek_mm.answering.code_edits.file_writer import WritableFolders, invert, write_changes
 from deepseek_mm.answering.code_edits.proposer import EditProposer, EditRights
 from deepseek_mm.answering.code_edits.records import CodeEdit, EditState, FileChange
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.errors import BadQuestion, Busy, Conflict, DeepSeekMMError, Forbidden, explain
+from deepseek_mm.history.queries import hash_of
 from deepseek_mm.sandbox.repository_tests import open_test_sandbox
 from deepseek_mm.sandbox.run import Sandbox
 from deepseek_mm.services.answer_service import AnswerRun, stop_runs
@@ -90,7 +91,7 @@ class CodeEditService:
                 )
             self.quotas.count_asks(caller)
             run = AnswerRun[CodeEdit](lambda stop: self._propose(caller, edit, stop), session=caller.session, page=page)
-            model, owner = self.assistant.lm.name, hash_session(caller.session)
+            model, owner = self.assistant.lm.name, hash_of(caller.session)
             edit = self.store.save(CodeEdit(id=run.token, owner=owner, request=wish, model=model))
             self.runs[run.token] = run
         threading.Thread(target=self._produce, args=(run,), name="code-edit", daemon=True).start()

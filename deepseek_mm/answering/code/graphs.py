@@ -16,6 +16,7 @@ from deepseek_mm.code_graph.graph_store import GraphStore, StoredGraph
 from deepseek_mm.code_graph.records import Certainty, CodeLink, CodeSymbol
 from deepseek_mm.code_graph.sources import can_be_linked, read_known
 from deepseek_mm.config import ParseConfig
+from deepseek_mm.parse.workers.client import never
 from index import Region, Source
 from index.store import RegionStore
 
@@ -43,11 +44,6 @@ class FoundCall:
         return (self.region.id,) if self.region else (self.name, self.certainty)
 
 
-def is_never() -> bool:
-    """Nothing is under way."""
-    return False
-
-
 class LibraryGraphs:
     """Asks one store's graph for whoever asks now."""
 
@@ -56,7 +52,7 @@ class LibraryGraphs:
         store: RegionStore,
         limits: ParseConfig,
         graph: GraphStore | None = None,
-        is_building: Callable[[], bool] = is_never,
+        is_building: Callable[[], bool] = never,
     ) -> None:
         """`is_building` tells whether the graph is being made, or waits to be."""
         self._store, self._limits, self._graph, self.is_building = store, limits, graph, is_building

@@ -8,24 +8,19 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_mm.answering.code_edits.records import CodeEdit
 from deepseek_mm.errors import NothingThere
+from deepseek_mm.history.queries import hash_of
 from deepseek_mm.storage.files import atomic_write, read_small
 
 FOLDER = "edits"  # in the library's folder
 INTERRUPTED = "the program ended while it was worked on. Ask for the change anew"
 FORM = TypeAdapter(CodeEdit)
 log = logging.getLogger(__name__)
-
-
-def hash_session(session: str) -> str:
-    """How a file names its owner."""
-    return sha256(session.encode()).hexdigest()
 
 
 class EditStore:
@@ -36,21 +31,23 @@ class EditStore:
 
     def save(self, edit: CodeEdit, *, at_once: bool = True) -> CodeEdit:
         """Write it whole; the oldest of its owner beyond those that are kept are removed. LibraryError."""
-        atomic_write(self._file(edit.id), FORM.dump_json(edit), mode=0o600, at_once=at_once)
-        for old in self._of(edit.owner)[self._kept :]:
+        file = self._file(edit.id)
+        is_new = not file.exists()  # only then there may be too many
+        atomic_write(file, FORM.dump_json(edit), mode=0o600, at_once=at_once)
+        for old in self._of(edit.owner)[self._kept :] if is_new else ():
             self._file(old.id).unlink(missing_ok=True)
         return edit
 
     def find(self, token: str, *, session: str) -> CodeEdit:
         """The session's own change. NothingThere."""
         found = self._read(self._file(token)) if token.isalnum() and token.isascii() else None
-        if found is None or found.owner != hash_session(session):
+        if found is None or found.owner != hash_of(session):
             raise NothingThere("there is no change of yours with this number. See all with: GET /edits")
         return found
 
     def list_of(self, session: str) -> list[CodeEdit]:
         """The session's own, newest first."""
-        return self._of(hash_session(session))
+        return self._of(hash_of(session))
 
     def forget(self, token: str) -> None:
         """Remove one; the files that it changed stay as they are."""

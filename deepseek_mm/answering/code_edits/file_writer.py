@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
-from deepseek_mm.answering.code_edits.checks import is_current, name_some
+from deepseek_mm.answering.code_edits.checks import is_current, list_stale, name_some
 from deepseek_mm.answering.code_edits.records import FileChange
 from deepseek_mm.errors import BadFile, Conflict, DeepSeekMMError, Forbidden, LibraryError
 from deepseek_mm.parse.links import open_folder
@@ -53,7 +53,7 @@ def write_changes(changes: Sequence[FileChange], folders: WritableFolders) -> No
     if outside := folders.find_outside(changes):
         raise Forbidden(f"nothing was written: {name_some(outside)} lies in no folder that may be written to. {ROOTS}")
     with _WRITING:
-        if stale := [each.name for each in changes if not is_current(each)]:
+        if stale := list_stale(changes):
             raise Conflict(f"nothing was written: {name_some(stale)} changed meanwhile. Ask for the change anew")
         written = list[FileChange]()
         try:
