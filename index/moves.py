@@ -86,9 +86,11 @@ def _write_paths(session: Session, changed: Sequence[SourcePaths]) -> list[int]:
     """Give sources their paths, all of which are free first; one without any goes. Ids of those with another name."""
     wanted = {each.row.id: list(each.files.values()) for each in changed}
     renamed = [each.row.id for each in changed if wanted[each.row.id] and wanted[each.row.id][0].path != each.row.path]
+    known = {each.row.id: {place.path: place for place in each.others} for each in changed}
     for each in changed:
-        for place in each.others:
-            session.delete(place)
+        stay = {file.path for file in wanted[each.row.id][1:]}
+        for path in known[each.row.id].keys() - stay:
+            session.delete(known[each.row.id].pop(path))
         if each.lost:
             each.row.path = f"{ASIDE}{each.row.id}"
     session.flush()
@@ -98,10 +100,10 @@ def _write_paths(session: Session, changed: Sequence[SourcePaths]) -> list[int]:
             continue
         own, *others = wanted[each.row.id]
         each.row.path, each.row.size_bytes, each.row.modified_ns = own.path, own.size_bytes, own.modified_ns
-        session.add_all(
-            PlaceRow(path=file.path, source_id=each.row.id, size_bytes=file.size_bytes, modified_ns=file.modified_ns)
-            for file in others
-        )
+        for file in others:
+            place = known[each.row.id].get(file.path) or PlaceRow(path=file.path, source_id=each.row.id)
+            place.size_bytes, place.modified_ns = file.size_bytes, file.modified_ns
+            session.add(place)
     session.flush()
     return renamed
 

@@ -121,20 +121,6 @@ def touch(session: Session, path: str, modified_ns: int) -> None:
         row.modified_ns = modified_ns
 
 
-def add(session: Session, place: PlaceRow) -> bool:
-    """Note one more path; what was known of that path before is forgotten. False if the source is gone."""
-    source = session.get(SourceRow, place.source_id)
-    if source is None:
-        return False
-    if source.path == place.path:  # another process has just noted it
-        touch(session, place.path, place.modified_ns)
-        return True
-    forget(session, [place.path])
-    session.add(place)
-    note_change(session)
-    return True
-
-
 def inherit(session: Session, heir: Source) -> None:
     """Let a new source, which carries its path already, stand for all others of its collection with the same bytes."""
     known = {"digest": heir.digest, "id": heir.id}

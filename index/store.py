@@ -26,7 +26,7 @@ from index.people import People
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source, limit_to_viewer
 from index.statements import Statements
-from index.tables import COUNTED, LibraryRow, MarkRow, PlaceRow, SourceRow
+from index.tables import COUNTED, LibraryRow, MarkRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
 
 Near = tuple[Floats, Ints]  # scores and ids, (Q, k)
@@ -180,15 +180,6 @@ class RegionStore(StoreReader):
             share, sampled = health.recall(session, lambda queries_QD, k: find(queries_QD, k=k), self._dim)
             left = health.traces(session, self._database.path, self._finder.cached_ids(session))
             return StoreHealth(recall=share, sampled=sampled, regions=num, traces=left)
-
-    def add_place(self, source_id: int, path: str, *, size_bytes: int, modified_ns: int) -> bool:
-        """Note that the same bytes lie at one more path; what was known of that path is forgotten.
-
-        False if the source is gone, by the hand of another process perhaps; then nothing was changed.
-        """
-        _check_text(path)
-        place = PlaceRow(path=path, source_id=source_id, size_bytes=size_bytes, modified_ns=modified_ns)
-        return self._database.write(places.add, place)
 
     def note_found(
         self, files: Sequence[FoundFile], *, gone: Collection[str], stale: Mapping[str, str]

@@ -10,6 +10,7 @@ import numpy as np
 
 from deepseek_mm.config import IndexConfig
 from index import Filter, Label, Region, Source
+from index.region import FoundFile
 from index.store import RegionStore
 from index.vectors import unit_rows
 
@@ -29,7 +30,15 @@ def rows(count: int, *, seed=0, dim=DIM):
 def photo(n: int, *, collection="library") -> Source:
     """Photo n lies in one of three folders and was taken on day n."""
     taken_at = datetime(2024, 1, 1) + timedelta(days=n)
-    return Source(path=f"/photos/{n % 3}/{n}.jpg", collection=collection, taken_at=taken_at, width_px=64, height_px=48)
+    place = {"path": f"/photos/{n % 3}/{n}.jpg", "digest": f"photo-{n}", "collection": collection}
+    return Source(**place, taken_at=taken_at, width_px=64, height_px=48)
+
+
+def note_copy(store: RegionStore, source_id: int, path: str, *, size_bytes=1, modified_ns=1) -> None:
+    """The bytes of a source lie at this path, too."""
+    digest = store.source_at(store.places_of([source_id])[source_id][0]).digest
+    copy = FoundFile(path=path, digest=digest, size_bytes=size_bytes, modified_ns=modified_ns)
+    store.note_found([copy], gone=(), stale={})
 
 
 def regions_for(source: Source, count: int = 3, *, labels=()) -> list[Region]:

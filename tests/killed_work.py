@@ -38,19 +38,20 @@ def rebuild(place: Path, say: Say) -> None:
 
 def fill(place: Path, say: Say, *, anew: bool) -> None:
     house = open_house(place, seconds=PAUSE_S)
-    add, add_place = house.store.add, house.store.add_place
+    add, note_found = house.store.add, house.store.note_found
 
     def add_and_tell(source, *rest, **more):
         added = add(source, *rest, **more)
         say(source.path)
         return added
 
-    def add_place_and_tell(source_id, path, **rest):
-        noted = add_place(source_id, path, **rest)
-        say(path)
-        return noted
+    def note_found_and_tell(files, **rest):
+        moves = note_found(files, **rest)
+        for file in files:
+            say(file.path)
+        return moves
 
-    house.store.add, house.store.add_place = add_and_tell, add_place_and_tell
+    house.store.add, house.store.note_found = add_and_tell, note_found_and_tell
     say("ready")
     house.done(house.library.add([place.parent / "photos"], anew=anew))
 

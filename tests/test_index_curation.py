@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from index_help import open_store, photo, regions_for, rows
+from index_help import note_copy, open_store, photo, regions_for, rows
 
 from index import Filter, Region
 from index.region import Album, Rating
@@ -107,7 +107,7 @@ def test_a_file_that_is_edited_in_place_keeps_what_was_said_of_it(store):
 
 
 def test_of_two_copies_of_which_one_is_edited_the_other_keeps_it(store):
-    store.add_place(1, "/copy.jpg", size_bytes=1, modified_ns=1)
+    note_copy(store, 1, "/copy.jpg", size_bytes=1, modified_ns=1)
     store.curation.rate([1], is_favourite=True)
     edited = add(store, 0, digest="other bytes")
     assert names(store, Filter(is_favourite=True)) == ["copy.jpg"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from index_help import fill, open_store, photo, regions_for, rows
+from index_help import fill, note_copy, open_store, photo, regions_for, rows
 
 from index import Filter, Region, Source
 from index.region import UPLOADS
@@ -83,7 +83,7 @@ def test_a_file_with_a_new_time_or_a_new_place_is_sorted_by_it(store):
     put(store, "/2.txt", kind="document", modified_ns=2 * DAY_NS)
     store.touch("/1.txt", modified_ns=3 * DAY_NS)
     assert names(store, "newest") == ["1.txt", "2.txt"]
-    store.add_place(first.id, "/9.txt", size_bytes=0, modified_ns=DAY_NS)
+    note_copy(store, first.id, "/9.txt", size_bytes=0, modified_ns=DAY_NS)
     store.remove_places(["/1.txt"])
     assert names(store, "newest") == ["2.txt", "9.txt"]
     assert names(store, "name") == ["2.txt", "9.txt"]
@@ -95,7 +95,7 @@ def test_a_folder_does_not_hold_a_file_that_is_named_like_the_next_one(store):
     put(store, "/photos/10")
     copy = replace(photo(3), path="/elsewhere.jpg")
     kept = store.add(copy, [], rows(0))
-    store.add_place(kept.id, "/photos/1/copy.jpg", size_bytes=0, modified_ns=0)
+    note_copy(store, kept.id, "/photos/1/copy.jpg", size_bytes=0, modified_ns=0)
     assert names(store, "added", where=Filter(folder="/photos/1")) == ["elsewhere.jpg", "a.jpg"]
 
 

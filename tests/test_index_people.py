@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from index_help import open_store, photo, regions_for, rows
+from index_help import note_copy, open_store, photo, regions_for, rows
 
 from index import Filter
 from index.people import FACES_MARK, NewFace
@@ -152,7 +152,7 @@ def test_faces_of_a_photo_that_left_the_library_go_with_it_and_so_does_who_has_n
 
 def test_faces_outlive_a_move_of_the_file(store):
     name_both(store)
-    store.add_place(1, "/elsewhere/0.jpg", size_bytes=1, modified_ns=1)
+    note_copy(store, 1, "/elsewhere/0.jpg", size_bytes=1, modified_ns=1)
     store.remove_places([photo(0).path])
     assert store.people.purge() == 0
     assert sources(store, "Anna") == [1, 2, 3]

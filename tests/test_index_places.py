@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from index_help import fill, found, open_store, photo, regions_for, rows
+from index_help import fill, found, note_copy, open_store, photo, regions_for, rows
 
 from index import Filter, Region, Source
 from index.database import BadFileName
-from index.region import Stamp
+from index.region import FoundFile, Stamp
 
 COPY = {"size_bytes": 7, "modified_ns": 9}
 
@@ -23,7 +23,7 @@ def kept(store):
     """Photo 1, which also lies at /copies/a.jpg and /copies/b.jpg."""
     (source,) = fill(store, [1])
     for name in ("b", "a"):
-        store.add_place(source.id, f"/copies/{name}.jpg", **COPY)
+        note_copy(store, source.id, f"/copies/{name}.jpg", **COPY)
     return source
 
 
@@ -76,7 +76,7 @@ def test_a_copy_that_becomes_another_file_is_no_copy_any_more(store, kept):
 
 def test_a_path_becomes_a_copy_of_another_file_and_its_old_source_goes(store, kept):
     (other,) = fill(store, [2])
-    store.add_place(kept.id, other.path, **COPY)
+    note_copy(store, kept.id, other.path, **COPY)
     assert store.source_at(other.path).id == kept.id
     assert store.counts().sources == 1
 
@@ -85,7 +85,7 @@ def test_a_folder_filter_finds_a_photo_by_any_of_its_paths_whenever_they_were_ad
     (source,) = fill(store, [1])
     copies, query = Filter(folder="/copies"), rows(1)[0]
     assert found(store, query, where=copies) == []
-    store.add_place(source.id, "/copies/a.jpg", **COPY)
+    note_copy(store, source.id, "/copies/a.jpg", **COPY)
     assert len(found(store, query, where=copies)) == 3
     assert [s.id for s in store.sources(where=copies, limit=9)] == [source.id]
     store.remove_places(["/copies/a.jpg"])
@@ -102,7 +102,7 @@ def test_a_source_is_known_by_its_bytes_within_its_collection(store):
 
 def test_a_path_that_is_no_text_is_refused(store, kept):
     with pytest.raises(BadFileName, match="Rename the file"):
-        store.add_place(kept.id, "/copies/\udcff.jpg", **COPY)
+        note_copy(store, kept.id, "/copies/\udcff.jpg", **COPY)
 
 
 def text_region(source) -> Region:
@@ -159,7 +159,7 @@ def test_the_stamps_of_a_collection_name_every_path_with_what_its_file_was_like(
         kept.path: Stamp(kept.size_bytes, kept.modified_ns, kept.digest),
         "/copies/a.jpg": Stamp(7, 9, kept.digest),
         "/copies/b.jpg": Stamp(7, 9, kept.digest),
-        photo(2).path: Stamp(0, 0, ""),
+        photo(2).path: Stamp(0, 0, "photo-2"),
     }
     assert list(store.stamps(collection="uploads")) == [photo(3).path]
 
@@ -177,7 +177,7 @@ def test_a_touched_file_has_a_new_time_and_the_same_regions(store, kept):
 
 def test_the_same_bytes_added_again_replace_the_old_source_and_keep_every_place(store):
     old = store.add(replace(photo(1), digest="same"), regions_for(photo(1)), rows(3, seed=1))
-    store.add_place(old.id, "/copies/a.jpg", **COPY)
+    note_copy(store, old.id, "/copies/a.jpg", **COPY)
     new = store.add(replace(photo(2), digest="same"), regions_for(photo(2)), rows(3, seed=2))
     assert store.places_of([old.id, new.id]) == {old.id: (), new.id: (photo(2).path, "/copies/a.jpg", photo(1).path)}
     assert (store.counts().sources, store.counts().regions) == (1, 3)
@@ -186,7 +186,7 @@ def test_the_same_bytes_added_again_replace_the_old_source_and_keep_every_place(
 def test_reading_a_file_anew_keeps_its_copies(store, kept):
     store.remove_places([kept.path])
     first = store.add(replace(photo(1), digest="same"), [], rows(0))
-    store.add_place(first.id, "/copies/c.jpg", **COPY)
+    note_copy(store, first.id, "/copies/c.jpg", **COPY)
     again = store.add(replace(photo(1), digest="same"), regions_for(photo(1)), rows(3))
     assert store.places_of([again.id]) == {again.id: (photo(1).path, "/copies/c.jpg")}
 
@@ -194,10 +194,11 @@ def test_reading_a_file_anew_keeps_its_copies(store, kept):
 def test_a_place_of_a_source_that_another_process_replaced_or_removed_is_not_noted(store, kept):
     """Two processes with the same file at hand: each has looked the source up before the other changed it."""
     own = store.source_at("/photos/1/1.jpg")
-    assert store.add_place(own.id, own.path, **COPY)  # it is its own path by now, and stays so
+    note_copy(store, own.id, own.path, **COPY)  # it is its own path by now, and stays so
     assert store.source_at(own.path).id == own.id
     store.remove([own.id])
-    assert not store.add_place(own.id, "/copies/late.jpg", **COPY)
+    late = FoundFile(path="/copies/late.jpg", digest=own.digest, **COPY)
+    assert store.note_found([late], gone=(), stale={}) == []
     assert store.source_at("/copies/late.jpg") is None
     assert store.problems() == []
 
@@ -206,7 +207,7 @@ def test_a_named_collection_is_part_of_the_library_and_can_be_searched_alone(sto
     one, two = fill(store, [1, 2])
     (upload,) = fill(store, [3])
     store.add(replace(photo(3, collection="uploads"), path=upload.path), [], rows(0))
-    store.add_place(two.id, "/copies/a.jpg", **COPY)
+    note_copy(store, two.id, "/copies/a.jpg", **COPY)
     store.collect(["/copies/a.jpg", "/nowhere.jpg", upload.path], "holidays")
     assert store.collections() == {"holidays": 1, "library": 1}
     assert [source.id for source in store.sources(where=Filter(collection="holidays"), limit=9)] == [two.id]
@@ -226,7 +227,7 @@ def test_stamps_can_be_asked_for_some_paths_and_what_lies_below_them_only(store)
     for path in ("/a/1.jpg", "/a/b/2.jpg", "/a.zip!/in/3.jpg", "/a1.jpg", "/a0", "/c.jpg", "/a.zip"):
         store.add(Source(path=path), [], rows(0))
     kept = store.source_at("/c.jpg")
-    store.add_place(kept.id, "/a/copy.jpg", **COPY)
+    note_copy(store, kept.id, "/a/copy.jpg", **COPY)
 
     def within(*paths: str) -> list[str]:
         return sorted(store.stamps(within=paths))

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import numpy as np
+from index_help import note_copy
 from slow_ingest import open_store
 
 from index.places import known_paths
@@ -44,7 +45,7 @@ def test_a_name_with_every_odd_letter_is_found_in_a_folder_with_odd_letters(tmp_
 def test_every_place_of_a_file_is_known_after_the_files_themselves(tmp_path):
     path = fill(tmp_path, "/b.jpg", "/a.jpg")
     with open_store(tmp_path) as store:
-        store.add_place(store.source_at("/b.jpg").id, "/copy.jpg", size_bytes=1, modified_ns=1)
+        note_copy(store, store.source_at("/b.jpg").id, "/copy.jpg", size_bytes=1, modified_ns=1)
     assert known_paths([path]) == ["/b.jpg", "/a.jpg", "/copy.jpg"]
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from index_help import fill, found, open_store, photo, regions_for, rows
+from index_help import fill, found, note_copy, open_store, photo, regions_for, rows
 
 from index import Filter, Region
 from index.database import OtherStore
@@ -45,8 +45,8 @@ def known(store) -> dict[str, tuple]:
 def furnish(store) -> None:
     """Five photos of everything that can be known: labels, copies, marks, texts, a collection, an upload."""
     one, two, _ = fill(store, [1, 2, 3], labels=["dog", "cat"])
-    store.add_place(one.id, "/copies/b.jpg", **COPY)
-    store.add_place(one.id, "/copies/a.jpg", **COPY)
+    note_copy(store, one.id, "/copies/b.jpg", **COPY)
+    note_copy(store, one.id, "/copies/a.jpg", **COPY)
     text = Region(source=two, kind="text", box_px=(1, 2, 3, 4), text="MILK", page=2, lines=(5, 9))
     store.extend(two.id, [text], rows(1, seed=8), mark="ocr")
     store.collect([two.path], "Alps")

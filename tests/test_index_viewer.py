@@ -72,7 +72,6 @@ READS: dict[str, Ask] = {
 WORK = [
     "accept",
     "add",
-    "add_place",
     "begin_ids_above",
     "cache_fault",
     "close",

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
-from index_help import finished, in_another_process, open_store, photo, rows
+from index_help import finished, in_another_process, note_copy, open_store, photo, rows
 
 from index import Filter, Region, Source, Symbol
 from index.words import Rarity, expression, says, split_words
@@ -246,7 +246,7 @@ def test_filters_of_colours_and_of_a_part_of_the_path_hold_in_every_search(store
         store.add(
             photo(n), [Region(source=photo(n), kind="whole", box_px=(0, 0, 9, 9), colours=colours)], rows(1, seed=n)
         )
-    store.add_place(2, "/copies/old/two.jpg", size_bytes=1, modified_ns=1)
+    note_copy(store, 2, "/copies/old/two.jpg", size_bytes=1, modified_ns=1)
 
     def ids(**how):
         return sorted(hit.region.source.id for hit in store.search_many(rows(1), k=9, where=Filter(**how))[0])

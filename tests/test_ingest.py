@@ -1,6 +1,7 @@
 """Files become regions in the store: each once, the changed ones anew, the broken ones listed, whatever interrupts."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,18 @@ def counts(report: Report) -> tuple[int, int, int, int]:
 
 def names(store) -> list[str]:
     return sorted(source.name for source in store.sources(limit=1_000))
+
+
+def test_copies_among_new_files_are_noted_together(photos, space, store, monkeypatch):
+    for n in range(5):
+        shutil.copy(photos / "0-red.png", photos / f"copy {n}.png")
+        shutil.copy(photos / "1-green.png", photos / f"twin {n}.png")
+    noted, note_found = [], store.note_found
+    monkeypatch.setattr(store, "note_found", lambda files, **how: noted.append(len(files)) or note_found(files, **how))
+    assert run([photos], space, store).counts() == {"added": 6, "replaced": 0, "unchanged": 0, "copies": 10, "moved": 0}
+    assert noted == [10]
+    assert len(store.places_of([store.source_at(str(photos / "0-red.png")).id]).popitem()[1]) == 6
+    assert run([photos], space, store, anew=True).counts()["unchanged"] == 10
 
 
 def test_every_photo_of_a_folder_is_stored_and_found_by_what_it_shows(photos, space, store):

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from index_help import open_store, rows
+from index_help import note_copy, open_store, rows
 
 from deepseek_mm.dates import Ages
 from deepseek_mm.jobs import Jobs
@@ -52,7 +52,7 @@ def test_a_dropped_file_that_any_store_or_trash_knows_stays_and_the_others_go(da
     know(data / "spaces" / "two", files["elsewhere.png"])
     with open_store(data / "spaces" / "one") as store:
         source = store.source_at(str(files["known.png"]))
-        store.add_place(source.id, str(files["copied.png"]), size_bytes=0, modified_ns=0)
+        note_copy(store, source.id, str(files["copied.png"]), size_bytes=0, modified_ns=0)
         store.add(Source(path=str(files["trashed.png"])), [], rows(0))
         store.take_out([str(files["trashed.png"])], data / "trash" / "0.db")
     assert tidy(data, jobs, older_s=-1, ages=Ages()) == 2

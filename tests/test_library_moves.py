@@ -99,6 +99,18 @@ def test_a_file_that_moved_on_before_another_took_its_name_is_not_read_anew(hous
     assert ids(house)["red.png"] != before["red.png"]
 
 
+def test_a_file_whose_new_bytes_have_copies_keeps_its_path(house, photos):
+    for path in (photos / "red.png", photos / "white.png", photos / "very white.png"):
+        picture("white").save(path)
+    job = house.done(house.library.add([photos]))
+    assert job.message == "0 added, 1 replaced, 3 unchanged, 2 copies of known files"
+    assert house.store.places_of([source_named(house, "red.png").id]) == {
+        source_named(house, "red.png").id: tuple(
+            str(photos / name) for name in ("red.png", "very white.png", "white.png")
+        )
+    }
+
+
 def test_a_file_that_was_edited_in_place_keeps_what_people_said_of_it(house, photos):
     red = source_named(house, "red.png")
     house.library.describe(red, "our kite")

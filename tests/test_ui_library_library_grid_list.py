@@ -1,6 +1,7 @@
 """The list of what is in the library, a page at a time."""
 
 import pytest
+from index_help import note_copy
 from page_caller import services_of
 from rag_house import build, paint, put
 
@@ -96,7 +97,7 @@ def test_only_files_of_the_list_can_be_picked_and_all_their_places_count(lister,
     first, second = shown.regions
     assert select_regions(shown.regions, f"99,{second.source.id},x") == [second]
     copy = tmp_path / "photos" / "copy.png"
-    lister.assistant.store.add_place(first.source.id, str(copy), size_bytes=1, modified_ns=1)
+    note_copy(lister.assistant.store, first.source.id, str(copy), size_bytes=1, modified_ns=1)
     assert lister.paths([first]) == [first.source.path, str(copy)]
 
 

@@ -200,7 +200,10 @@ class Intake:
                 self._keep_texts(batch)
         self._keep_texts(batch)
         self._note_found(batch)
+        batch.changed.clear()  # what lies there now is stored by now
         for path in batch.copies:
+            if batch.tally.hooks.stopping():
+                return
             self._try_file(path, batch, self._take_copy)
 
     def _photos(self, batch: "IntakeBatch") -> Iterator[ImageAnalysis]:
@@ -388,15 +391,8 @@ class Intake:
         known = self.store.source_at(path)
         if known is not None and known.digest == file.digest:
             batch.tally.note(path, "unchanged")
-        elif not self._add_copy(file):
+        elif not self._is_copy(file, batch):
             raise BadFile(f"{path} holds the same bytes as a file that could not be read. See the reason there")
-        else:
-            batch.tally.note(path, "copies")
-
-    def _add_copy(self, file: File) -> bool:
-        """Note that bytes which this run has read lie here as well; False if they are not in the store."""
-        twin, like = self.store.source_with(file.digest), {"size_bytes": file.size_bytes}
-        return twin is not None and self.store.add_place(twin.id, file.path, modified_ns=file.modified_ns, **like)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
