@@ -6,7 +6,7 @@ Each error says what, shows where, and names the next step.
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepseek_mm.storage import database
+from deepseek_mm.storage import sqlite_database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
 from index.companions import group_older
@@ -114,7 +114,7 @@ class StoreErrors(LibraryErrors):
         if code in ("READONLY", "CANTOPEN", "PERM"):
             return StoreReadOnly(path)
         if code in ("BUSY", "LOCKED"):
-            return StoreBusy(path, timeout_s=database.TIMEOUT_S)
+            return StoreBusy(path, timeout_s=sqlite_database.TIMEOUT_S)
         return StoreFull(path) if code == "FULL" else None
 
     def damage(self, path: Path, reason: str) -> IndexProblem:

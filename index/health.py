@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from deepseek_mm.storage.database import page_problems
 from deepseek_mm.storage.exchange import scratch_copy
+from deepseek_mm.storage.sqlite_database import page_problems
 from index import queries, words
 from index.queries import READ_ROWS, STORED
 from index.tables import PlaceRow, RegionRow, SourceRow, VectorRow

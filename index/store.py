@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from sqlalchemy import insert, update
 
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
-from deepseek_mm.storage.database import Database, open_database
+from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.errors import StoreBusy
+from deepseek_mm.storage.places import open_readable
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index import curation, health, moves, places, queries, statements, trash, words
 from index.curation import Curation
 from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
@@ -38,7 +40,7 @@ class RegionStore(StoreReader):
 
     def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
         """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
-        super().__init__(open_database(folder / "store.db", STORE, noted=True), dim=dim)
+        super().__init__(open_readable(folder / "store.db", STORE, noted=True), dim=dim)
         self.folder = folder
         self._named_space = LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim)
         try:
@@ -55,7 +57,7 @@ class RegionStore(StoreReader):
     @classmethod
     def open_known(cls, folder: Path, config: SearchConfig) -> Self:
         """The store that is there, whichever space its vectors are of. IndexProblem."""
-        with closing(open_database(folder / "store.db", STORE, noted=True)) as database, database.reading() as session:
+        with closing(open_readable(folder / "store.db", STORE, noted=True)) as database, database.reading() as session:
             row = session.get_one(LibraryRow, 1)
             name, fingerprint, dim = row.space_name, row.fingerprint, row.dim
         return cls(folder, space_name=name, fingerprint=fingerprint, dim=dim, config=config)
@@ -212,7 +214,7 @@ class RegionStore(StoreReader):
 
         What is known by now wins. OtherStore if the content of this store was exchanged since.
         """
-        taken = Database(file, STORE)
+        taken = SqliteDatabase(file, STORE)
         try:
             with taken.reading() as session_of_file, self._database.writing(synced=True) as session:
                 return trash.restore(session, session_of_file, file)

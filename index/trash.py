@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.orm import Session
 
-from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.exchange import draft_beside
 from deepseek_mm.storage.files import sync_folder
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index import places, queries
 from index.database import STORE, OtherStore
 from index.people import FACES_MARK
@@ -50,7 +50,7 @@ def write(session: Session, paths: Sequence[str], file: Path) -> int:
         return 0
     file.parent.mkdir(exist_ok=True)
     with draft_beside(file) as draft:
-        database = Database(draft, STORE)
+        database = SqliteDatabase(draft, STORE)
         try:
             with database.writing() as into:
                 _copy_out(session, into, ids, paths)
