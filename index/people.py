@@ -13,11 +13,11 @@ from typing import Self
 
 import numpy as np
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.errors import StoreBusy
+from deepseek_mm.storage.portable_sql import insert_into
 from index import places, queries
 from index.face_groups import group_faces
 from index.membership import HIDDEN, in_library, is_unlisted, known_digests, list_hidden, visible_to
@@ -251,7 +251,7 @@ def refuse(session: Session, person_id: int, source_ids: Sequence[int]) -> int:
     faces = session.scalars(select(FaceRow.id).where(*which)).all()
     if faces:
         rows = [{"face_id": face, "person_id": person_id} for face in faces]
-        session.execute(insert(NotPersonRow).on_conflict_do_nothing(), rows)
+        session.execute(insert_into(session, NotPersonRow).on_conflict_do_nothing(), rows)
         session.execute(update(FaceRow).where(queries.among(FaceRow.id, faces)).values(person_id=None))
         keep_names(session, person_id)
         places.note_change(session)

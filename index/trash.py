@@ -73,8 +73,8 @@ def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequen
         _copy_rows(_all(table).where(table.region_id.in_(regions)), session, into, table)
     own: list[Any] = [SourceRow.path, SourceRow.id.label("source_id")]
     own += [SourceRow.size_bytes, SourceRow.modified_ns]
-    _copy_rows(select(*own).where(SourceRow.path.in_(queries.select_values(paths))), session, into, PlaceRow)
-    _copy_rows(_all(PlaceRow).where(PlaceRow.path.in_(queries.select_values(paths))), session, into, PlaceRow)
+    _copy_rows(select(*own).where(queries.is_one_of(SourceRow.path, paths)), session, into, PlaceRow)
+    _copy_rows(_all(PlaceRow).where(queries.is_one_of(PlaceRow.path, paths)), session, into, PlaceRow)
 
 
 def restore(session: Session, aside: Session, file: Path) -> int:
@@ -104,9 +104,9 @@ def restore(session: Session, aside: Session, file: Path) -> int:
 def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow]]:
     """Source id -> the places that the store does not know by now, in order of their paths."""
     taken = aside.scalars(select(PlaceRow).order_by(PlaceRow.path)).all()
-    listed = queries.select_values([place.path for place in taken])
-    known = set(session.scalars(select(SourceRow.path).where(SourceRow.path.in_(listed))))
-    known |= set(session.scalars(select(PlaceRow.path).where(PlaceRow.path.in_(listed))))
+    listed = [place.path for place in taken]
+    known = set(session.scalars(select(SourceRow.path).where(queries.is_one_of(SourceRow.path, listed))))
+    known |= set(session.scalars(select(PlaceRow.path).where(queries.is_one_of(PlaceRow.path, listed))))
     wanted: dict[int, list[PlaceRow]] = {}
     for place in taken:
         if place.path not in known:
@@ -117,7 +117,7 @@ def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow
 def _twins(session: Session, rows: Sequence[SourceRow]) -> dict[int, int]:
     """Source id -> the source of the store that is the same one, or has the same bytes; only where there is one."""
     ids = queries.among(SourceRow.id, [row.id for row in rows])
-    digests = SourceRow.digest.in_(queries.select_values([row.digest for row in rows if row.digest]))
+    digests = queries.is_one_of(SourceRow.digest, [row.digest for row in rows if row.digest])
     found = session.execute(select(SourceRow.id, SourceRow.digest, SourceRow.collection).where(or_(ids, digests))).all()
     there = {source_id for source_id, _, _ in found}
     bytes_of = {(digest, queries.group_of(name)): source_id for source_id, digest, name in found if digest}

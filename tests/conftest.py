@@ -6,7 +6,9 @@ import signal
 from contextlib import closing
 
 import pytest
+from storage_contract import keep_on_server
 
+__all__ = ["keep_on_server"]
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes test at once: more threads would wait for each other

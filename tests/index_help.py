@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from storage_contract import place_of
 
 from deepseek_mm.config import IndexConfig
 from index import Filter, Label, Region, Source
@@ -20,7 +21,8 @@ LABELS = ("dog", "cat", "kite")
 
 
 def open_store(folder: Path, *, fingerprint="f" * 64, dim=DIM, **numbers) -> RegionStore:
-    return RegionStore(folder, space_name="toy", fingerprint=fingerprint, dim=dim, config=IndexConfig(**numbers))
+    space = {"space_name": "toy", "fingerprint": fingerprint, "dim": dim}
+    return RegionStore(folder, **space, config=IndexConfig(**numbers), place=place_of(folder))
 
 
 def rows(count: int, *, seed=0, dim=DIM):

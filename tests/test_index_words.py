@@ -8,7 +8,7 @@ import pytest
 from index_help import finished, in_another_process, note_copy, open_store, photo, rows
 
 from index import Filter, Region, Source, Symbol
-from index.words import Rarity, expression, says, split_words
+from index.words import Rarity, count_regions, expression, says, split_words
 
 TEXTS = ("def askMany(cases): return cases", "a dog runs through the grass", "the dog and the cat and the mouse sleep")
 
@@ -123,7 +123,7 @@ def test_how_rare_a_word_is_is_counted_again_when_the_store_has_grown_by_a_tenth
     rarity = Rarity()
     written(store, "a dog")
     with store._database.reading() as session:
-        assert rarity.count(session, "dog", 100) == 1
+        assert rarity.count(session, "dog", 100, count_regions) == 1
     written(store, "another dog", n=2)
     with store._database.reading() as session:
         assert [rarity.count(session, "dog", size) for size in (100, 110, 111)] == [1, 1, 2]

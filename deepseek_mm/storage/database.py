@@ -35,6 +35,7 @@ class Database(ABC):
     """
 
     read_only = False
+    place: Path  # where it lies, for errors; on a server its host, database and schema
     schema: Schema
     engine: Engine  # its connections begin transactions that read
     _thread: ThreadState

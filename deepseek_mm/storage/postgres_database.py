@@ -61,8 +61,11 @@ class PostgresDatabase(Database):
     """
 
     def __init__(self, url: str, name: str, schema: Schema) -> None:
-        assert schema.on_server is not None, f"{schema.errors.noun} has no tables for a server"
+        assert schema.on_server, f"{schema.errors.noun} has no tables for a server"
         self.name, self.schema, self._address = name, schema, read_address(url)
+        self.place = Path(
+            f"{self._address.host or 'localhost'}/{self._address.database}/{name}"
+        )  # without the password
         self._thread = ThreadState()
         with self._explain():
             self._all = _open_engine(self._address, name)
@@ -72,11 +75,6 @@ class PostgresDatabase(Database):
             except BaseException:
                 self.close()
                 raise
-
-    @property
-    def place(self) -> Path:
-        """What errors call it; without the password."""
-        return Path(f"{self._address.host or 'localhost'}/{self._address.database}/{self.name}")
 
     @contextmanager
     def writing(self, *, synced: bool | None = None) -> Iterator[Session]:

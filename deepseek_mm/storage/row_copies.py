@@ -20,9 +20,12 @@ def copy_rows(source: Connection, target: Connection, schema: Schema) -> dict[st
     for table in schema.tables.values():
         copied[table.name] = 0
         for rows in read_pieces(source, table):
-            target.execute(insert(table), rows)
+            adapted = [schema.adapt(table.name, row, target.dialect.name) for row in rows]
+            target.execute(insert(table), adapted)
             copied[table.name] += len(rows)
-    renew_sequences(target, schema)
+    if target.dialect.name == "postgresql":
+        renew_sequences(target, schema)
+        schema.settle(target)
     return copied
 
 
@@ -46,8 +49,6 @@ def empty_tables(connection: Connection, schema: Schema) -> None:
 
 def renew_sequences(connection: Connection, schema: Schema) -> None:
     """Have tables of a server go on behind the ids that were written by hand; SQLite sees to that itself."""
-    if connection.dialect.name != "postgresql":
-        return
     for table in schema.tables.values():
         column = table.autoincrement_column
         if column is not None and isinstance(column.type, Integer):

@@ -108,6 +108,9 @@ class LibraryErrors:
         return LibraryError(f"cannot use the {self.noun} at {path}: {reason}. {next_step}")
 
 
+Adapt = Callable[[str, dict[str, Any], str], dict[str, Any]]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schema:
     """A kind of database: its tables, how it is kept, and its errors."""
@@ -117,6 +120,8 @@ class Schema:
     errors: LibraryErrors
     metadata: MetaData = field(default_factory=MetaData)  # the tables whose rows are copied to another database
     on_server: bool = False  # whether a server can keep it, too
+    adapt: Adapt = lambda table, row, dialect: row  # a row of a table that is copied to a database of this dialect
+    settle: Callable[[Connection], None] = lambda connection: None  # what follows once all rows are copied to a server
     migrations: tuple[Migration, ...] = ()  # from `oldest` on, in order
     counted: tuple[str, ...] = ()  # tables whose rows are counted with every write
     synced: bool = True  # whether a commit outlives a power cut, where a writer does not say

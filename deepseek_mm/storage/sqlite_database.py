@@ -59,7 +59,8 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path, schema: Schema, *, noted: bool = False) -> None:
         """`noted`: what was written is noted beside the file, too, so that a loss is seen (`counters`)."""
-        self.path, self.schema, self._noted = path, schema, noted
+        self.path = self.place = path
+        self.schema, self._noted = schema, noted
         with self._explain():
             _check_place(path, schema)
             if not path.exists():
@@ -183,7 +184,8 @@ class ReadOnlyDatabase(SqliteDatabase):
     read_only = True
 
     def __init__(self, path: Path, schema: Schema) -> None:
-        self.path, self.schema, self._noted = path, schema, False
+        self.path = self.place = path
+        self.schema, self._noted = schema, False
         with self._explain():
             self._open(_open_engine(address_of(path), schema))
             with self.engine.connect() as connection:
