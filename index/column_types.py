@@ -23,7 +23,7 @@ class StoreText(TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """The column's type."""
-        return dialect.type_descriptor(String() if dialect.name == "sqlite" else Text(collation="C"))
+        return dialect.type_descriptor(String() if dialect.name == "sqlite" else Text(collation="BINARY"))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Python -> database."""

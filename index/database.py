@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
 from deepseek_mm.storage import sqlite_database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
+from index import server_words
 from index.companions import group_older
 from index.tables import (
     COUNTED,
@@ -157,11 +161,19 @@ def adapt_row(table: str, row: dict[str, Any], dialect: str) -> dict[str, Any]:
     return row | {"checksum": zlib.crc32(row["data"]) if dialect == "sqlite" else None}
 
 
+def settle_words(connection: Connection) -> None:
+    """Rows were copied to a server: their words are indexed there."""
+    with Session(connection, join_transaction_mode="rollback_only") as session:
+        server_words.index_missing(session)
+        session.flush()
+
+
 STORE = Schema(
     create=create_tables,
     metadata=StoreBase.metadata,
     on_server=True,
     adapt=adapt_row,
+    settle=settle_words,
     oldest="0007",
     errors=StoreErrors(),
     migrations=(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import and_, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from deepseek_mm.storage.portable_sql import MonthOf, is_file
@@ -56,7 +57,8 @@ def add_covers(session: Session, counted: list[LabelCount], where: Filter) -> li
     if is_file(session):  # SQLite takes the other columns from the row that has the highest score
         query = query.add_columns(func.max(LabelRow.score)).group_by(LabelRow.name)
     else:
-        query = query.distinct(LabelRow.name).order_by(LabelRow.name, LabelRow.score.desc(), RegionRow.source_id)
+        first = (LabelRow.name, LabelRow.score.desc(), RegionRow.source_id)
+        query = query.ext(distinct_on(LabelRow.name)).order_by(*first)
     covers = {row[0]: row[1] for row in session.execute(query)}
     return [GroupCount(name, num, covers[name]) for name, num in counted if name in covers]
 

@@ -458,7 +458,11 @@ def add_regions_of(session: Session, source_ids: Sequence[int], regions: Sequenc
     owned = zip(regions, source_ids, strict=True)
     rows = [_region_values(region, source_id) | {"id": first + n} for n, (region, source_id) in enumerate(owned)]
     blobs = [vector_D.astype(STORED).tobytes() for vector_D in vectors_ND]
-    vectors = [{"region_id": first + n, "data": data, "checksum": zlib.crc32(data)} for n, data in enumerate(blobs)]
+    seen = is_file(session)  # a server sees to its own bytes
+    vectors = [
+        {"region_id": first + n, "data": data, "checksum": zlib.crc32(data) if seen else None}
+        for n, data in enumerate(blobs)
+    ]
     labels = [
         {"region_id": first + n, "place": place, "name": label.name, "score": label.score}
         for n, region in enumerate(regions)
@@ -475,9 +479,17 @@ def add_regions_of(session: Session, source_ids: Sequence[int], regions: Sequenc
     for table, values in zip(ROWS, (rows, vectors, labels, names, calls), strict=True):
         if values:
             connection.execute(table, values)
-    if rows and not is_file(session):  # what triggers do in a file
-        session.execute(text(GIVE_AFTER), {"name": "regions", "last": rows[-1]["id"]})
-        server_words.index_missing(session, after=first - 1)
+    settle_ids(session, after=first - 1)
+
+
+def settle_ids(session: Session, *, after: int) -> None:
+    """What a file does by itself when regions with ids above `after` were written: those that come next get higher
+    ones, and their words are indexed.
+    """
+    last = session.scalar(select(func.max(RegionRow.id))) if not is_file(session) else None
+    if last is not None and last > after:
+        session.execute(text(GIVE_AFTER), {"name": "regions", "last": max(last, last_region_ever(session))})
+        server_words.index_missing(session, after=after)
 
 
 def search_name(symbol: Symbol | None) -> str:

@@ -20,7 +20,7 @@ from deepseek_mm.storage.exchange import draft_beside
 from deepseek_mm.storage.files import sync_folder
 from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index import places, queries
-from index.database import STORE, OtherStore
+from index.database import STORE, OtherStore, adapt_row
 from index.people import FACES_MARK
 from index.tables import (
     CallRow,
@@ -169,6 +169,7 @@ def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     for table in OF_REGIONS:
         of_regions = _all(table).where(table.region_id.in_(regions)).order_by(table.region_id)
         _copy_rows(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
+    queries.settle_ids(session, after=first - 1)
 
 
 def _all(table: type[StoreBase]) -> Select[Any]:
@@ -180,7 +181,9 @@ def _copy_rows(
 ) -> None:
     """Every row that `query` finds in the one becomes a row of the other."""
     for rows in source.connection().execute(query).mappings().partitions(PIECE):
-        target.execute(insert(StoreBase.metadata.tables[table.__tablename__]), [change(dict(row)) for row in rows])
+        name, dialect = table.__tablename__, target.get_bind().dialect.name
+        changed = [adapt_row(name, change(dict(row)), dialect) for row in rows]
+        target.execute(insert(StoreBase.metadata.tables[name]), changed)
 
 
 def _place(place: PlaceRow | SourceRow, source_id: int) -> PlaceRow:

@@ -50,7 +50,6 @@ ADVICE = {  # beginning of PostgreSQL's error code -> what to do
     "42501": "This user lacks a right. As a superuser of that database: GRANT CREATE ON DATABASE NAME TO USER",
     "25006": "The server is a copy that can only be read. Name the primary in storage.url",
     "40": "Others changed the same rows at the same time; nothing was changed. Try again",
-    "": "Check that the server runs, and storage.url",
 }
 
 
@@ -140,7 +139,10 @@ class PostgresDatabase(Database):
         except (DeepSeekMMError, IndexProblem):
             raise
         except DBAPIError as error:
-            raise explain_error(error, self.schema.errors.noun, self.place) from error
+            problem = explain_error(error, self.schema.errors.noun, self.place)
+            if problem is None:  # a fault of ours
+                raise
+            raise problem from error
         except PoolTimeout as error:
             raise LibraryError(
                 f"the {self.schema.errors.noun} at {self.place} has {POOL + MORE} connections in use, which is the "
@@ -178,10 +180,15 @@ def lock_schema(connection: Connection, name: str) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({zlib.crc32(name.encode())})")
 
 
-def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError:
-    """What PostgreSQL or the way there complains about, with a next step, told apart by PostgreSQL's error code."""
+def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError | None:
+    """What PostgreSQL or the way there complains about, with a next step, told apart by PostgreSQL's error code; None
+    for what no user can mend.
+    """
     code = getattr(error.orig, "sqlstate", None) or ("08" if error.connection_invalidated else "")
-    advice = next(text for start, text in ADVICE.items() if code.startswith(start))
+    advice = next((text for start, text in ADVICE.items() if code.startswith(start)), "")
+    if not advice and code:
+        return None
+    advice = advice or "Check that the server runs, and storage.url"
     said = " ".join(str(error.orig).split())
     return LibraryError(f"cannot use the {noun} at {place}: {said}. {advice}")
 
