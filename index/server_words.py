@@ -15,10 +15,11 @@ from sqlalchemy import Select, cast, column, func, literal, select, table, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
+from index import words
 from index.tables import RegionRow
 from index.vectors import Floats, Ints
 from index.word_queries import write_phrase, write_vector_of_words
-from index.words import LONGEST, MOST, Rarity, choose_words, split_query, split_words
+from index.words import LONGEST, Rarity, choose_words, split_query, split_words
 
 WORDS = table("words", column("region_id"), column("body"), column("length"))
 ADD = text("INSERT INTO words (region_id, body, length) VALUES (:id, CAST(:body AS tsvector), :length)")
@@ -51,8 +52,8 @@ def index_missing(session: Session, *, after: int = 0) -> None:
 
 def num_with(session: Session, phrase: str) -> int:
     """How many regions have these words one after the other."""
-    words = split_words(phrase)
-    return count_regions(session, " ".join(words)) if words else 0
+    split = split_words(phrase)
+    return count_regions(session, " ".join(split)) if split else 0
 
 
 def count_regions(session: Session, phrase: str) -> int:
@@ -93,18 +94,18 @@ def score_bm25(times_nW: Floats, lengths_n: Floats, counts: Sequence[int], regio
 
 
 def _find(
-    session: Session, words: Sequence[str], way: str, ids: Select[tuple[int]], *, bounded: bool
+    session: Session, chosen: Sequence[str], way: str, ids: Select[tuple[int]], *, bounded: bool
 ) -> tuple[Floats, Ints, Floats]:
     """Lengths, ids and how often each word is in them, of the regions that have the words."""
-    phrases = [cast(literal(write_phrase(word.split())), TSQUERY) for word in words]
-    match = cast(literal(way.join(f"({write_phrase(word.split())})" for word in words)), TSQUERY)
+    phrases = [cast(literal(write_phrase(word.split())), TSQUERY) for word in chosen]
+    match = cast(literal(way.join(f"({write_phrase(word.split())})" for word in chosen)), TSQUERY)
     ranks = [func.ts_rank(text("'{1,1,1,1}'::float4[]"), WORDS.c.body, phrase) for phrase in phrases]
     query = select(WORDS.c.region_id, WORDS.c.length, *ranks).where(WORDS.c.body.op("@@")(match))
     query = query.where(WORDS.c.region_id.in_(ids))
-    query = query.order_by(WORDS.c.region_id.desc()).limit(MOST) if bounded else query
+    query = query.order_by(WORDS.c.region_id.desc()).limit(words.MOST) if bounded else query
     rows = session.connection().execute(query).all()
     if not rows:
-        return np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros((0, len(words)), np.float32)
+        return np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros((0, len(chosen)), np.float32)
     ids_n = np.array([row[0] for row in rows], np.int64)
     lengths_n = np.array([row[1] for row in rows], np.float32)
     ranks_nW = np.array([row[2:] for row in rows], np.float64)
@@ -114,9 +115,8 @@ def _find(
 
 def count_times(ranks: Floats) -> Floats:
     """How often a word is in a text, from what `ts_rank` says of it with all weights 1."""
-    return (np.searchsorted(RANKS, np.asarray(ranks, np.float64) * (1 - 1e-6)) + (np.asarray(ranks) > 0)).astype(
-        np.float32
-    )
+    told = np.asarray(ranks, np.float64)
+    return (np.searchsorted(RANKS, told * (1 - 1e-6)) + (told > 0)).astype(np.float32)
 
 
 def num_astray(session: Session) -> int:

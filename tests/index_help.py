@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from storage_contract import place_of
+from storage_contract import as_sought, place_of
 
 from deepseek_mm.config import IndexConfig
 from index import Filter, Label, Region, Source
@@ -83,7 +83,7 @@ def brute_force(store: RegionStore, query_D, *, k: int, where: Filter) -> list[i
     sources = store.sources(where=everything, limit=10_000)
     every = [r for regions in store.regions_of([s.id for s in sources]).values() for r in regions]
     allowed = [region for region in every if passes(region, where)]
-    scores = store.vectors_of([region.id for region in allowed]) @ query_D
+    scores = store.vectors_of([region.id for region in allowed]) @ as_sought(query_D)
     ranked = sorted(zip(-scores, [region.id for region in allowed], strict=True))
     return [region_id for _, region_id in ranked[:k]]
 

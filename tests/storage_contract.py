@@ -13,6 +13,7 @@ from deepseek_mm.storage.places import Place, ServerPlace, open_database
 
 URL = os.environ.get("STORAGE_URL", "")
 MODULES = ("deepseek_mm.history.log", "deepseek_mm.jobs.table", "deepseek_mm.accounts.accounts")
+CLOSE = 1e-3 if URL else 1e-6  # how near a vector comes to what was stored: a server keeps 16 bits of each number
 only_files = pytest.mark.skipif(bool(URL), reason="this is about files")
 
 
@@ -20,6 +21,11 @@ def place_of(path: Path) -> ServerPlace | None:
     """Where the database lies that would be at this path; None where files are tested."""
     name = f"test_{hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:24]}"
     return ServerPlace(url=URL, name=name) if URL else None
+
+
+def as_sought(query):
+    """A query as the store compares it."""
+    return query.astype("f2").astype("f4") if URL else query
 
 
 def open_anywhere(place: Place, schema, **more):
