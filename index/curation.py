@@ -204,7 +204,8 @@ def carry_over(session: Session, old: str, new: str) -> None:
     """What was said of the old bytes of an edited file holds for the new ones, unless the old ones lie elsewhere."""
     if not old or not new or old == new or session.scalar(select(exists().where(SourceRow.digest == old))):
         return
-    for table in (RatingRow, AlbumItemRow, StatementRow):
+    said: tuple[type[RatingRow | AlbumItemRow | StatementRow], ...] = (RatingRow, AlbumItemRow, StatementRow)
+    for table in said:
         there = aliased(table)
         keys = [key.name for key in table.__table__.primary_key if key.name != "digest"]
         same = [getattr(there, name) == getattr(table, name) for name in keys]

@@ -8,7 +8,7 @@ search finds is therefore never fewer than there are.
 from collections.abc import Sequence
 
 import numpy as np
-from sqlalchemy import Connection, Double, Select, String, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Double, Select, String, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from index import queries
@@ -86,7 +86,9 @@ class ServerFinder:
     def _nearest(self, x_D: Floats, k: int, where: Filter) -> Select[tuple[int, float]]:
         wide = HalfVector(self._dim)
         sought = cast(literal(write_vector(np.asarray(x_D, STORED).tobytes()), String), wide)
-        far = cast(VectorRow.data, wide).op("OPERATOR(public.<#>)")(sought).cast(Double).label("far")
+        far: ColumnElement[float] = (
+            cast(VectorRow.data, wide).op("OPERATOR(public.<#>)")(sought).cast(Double).label("far")
+        )
         query = select(VectorRow.region_id, far)
         of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
         if of_sources or of_regions:

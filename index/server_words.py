@@ -90,7 +90,8 @@ def score_bm25(times_nW: Floats, lengths_n: Floats, counts: Sequence[int], regio
     counts_W = np.array(counts, np.float64)
     weights_W = np.maximum(LEAST_WEIGHT, np.log((regions - counts_W + 0.5) / (counts_W + 0.5)))
     long_n1 = (K1 * (1 - B + B * lengths_n / max(mean, 1e-9)))[:, None]
-    return (weights_W * times_nW * (K1 + 1) / (times_nW + long_n1)).sum(1).astype(np.float32)
+    scores_n = (weights_W * times_nW * (K1 + 1) / (times_nW + long_n1)).sum(1)
+    return np.asarray(scores_n, np.float32)
 
 
 def _find(
@@ -108,7 +109,7 @@ def _find(
         return np.zeros(0, np.float32), np.zeros(0, np.int64), np.zeros((0, len(chosen)), np.float32)
     ids_n = np.array([row[0] for row in rows], np.int64)
     lengths_n = np.array([row[1] for row in rows], np.float32)
-    ranks_nW = np.array([row[2:] for row in rows], np.float64)
+    ranks_nW = np.array([row[2:] for row in rows], np.float32)
     times_nW = count_times(ranks_nW)
     return lengths_n, ids_n, times_nW
 

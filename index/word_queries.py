@@ -18,6 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from deepseek_mm.errors import MissingPackage
 from deepseek_mm.storage.portable_sql import write_as
 
+SHORTEST, LONGEST = 3, 64  # letters of words that FTS5 cuts to their stems
 MOST_PLACES = 16_383  # that PostgreSQL tells apart within one text
 
 
@@ -33,7 +34,9 @@ def _open_stemmer() -> Any:
 def write_lexemes(words: Sequence[str]) -> list[str]:
     """The words as a server's index has them."""
     bare = ("".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c)) for word in words)
-    return list(_open_stemmer().stemWords([word.lower() for word in bare]))
+    plain = [without.lower() or word for without, word in zip(bare, words, strict=True)]  # a word may be one accent
+    stem = _open_stemmer().stemWord
+    return [stem(word) if SHORTEST <= len(word) <= LONGEST else word for word in plain]
 
 
 def write_vector_of_words(words: Sequence[str]) -> str:

@@ -40,6 +40,7 @@ FLOORS = (
         "deepseek_mm.jobs",
         "deepseek_mm.sandbox",
         "deepseek_mm.settings",
+        "deepseek_mm.database_places",
         "deepseek_mm.start_notices",
     ),
     ("deepseek_mm.config", "deepseek_mm.storage", "deepseek_mm.batcher"),

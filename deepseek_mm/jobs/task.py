@@ -171,8 +171,10 @@ class Task:
         with self._lock, self._database.writing(synced=False) as session:
             if session.scalar(select(JobRow.id).where(self._mine)) is not None:
                 row = insert_into(session, FailedRow).values(job_id=self.job.id, item=item, reason=reason)
-                known = {"index_elements": ["job_id", "item"], "set_": {"reason": row.excluded.reason}}
-                session.execute(row.on_conflict_do_update(**known))
+                known = row.on_conflict_do_update(
+                    index_elements=["job_id", "item"], set_={"reason": row.excluded.reason}
+                )
+                session.execute(known)
 
     @property
     def stopping(self) -> bool:

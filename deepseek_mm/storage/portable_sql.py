@@ -24,8 +24,7 @@ def is_file(session: Session) -> bool:
 
 def insert_into(session: Session, table: Any) -> Insert:
     """An INSERT that can be told what to do where such a row is there already."""
-    dialect = sqlite if is_file(session) else postgresql
-    return dialect.insert(table)
+    return sqlite.insert(table) if is_file(session) else postgresql.insert(table)
 
 
 def limit_of(number: int) -> int | None:
@@ -91,7 +90,7 @@ class MonthOf(FunctionElement[str]):
     inherit_cache = True
 
 
-WRITTEN = {  # class -> how SQLite and PostgreSQL write it
+WRITTEN: dict[type[FunctionElement[Any]], tuple[str, str]] = {  # class -> how SQLite and PostgreSQL write it
     IsListed: (
         "({0} IN (SELECT value FROM json_each({1})))",
         "({0} = ANY (ARRAY(SELECT json_array_elements_text(CAST({1} AS json)))))",

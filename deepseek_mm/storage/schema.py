@@ -245,7 +245,7 @@ class AnyText(TypeDecorator[str]):
             return value.decode("utf-8", "surrogatepass")
         if value and value.startswith(ESCAPED):
             return str(value)[len(ESCAPED) :].encode("ascii").decode("unicode_escape")
-        return value
+        return None if value is None else str(value)
 
 
 def _is_utf8(text: str) -> bool:
@@ -266,6 +266,6 @@ def convert(record: object, to: Callable[..., Record], **changes: Any) -> Record
     return to(**{name: getattr(record, name) for name in names}, **changes)
 
 
-def where(condition: TextClause) -> dict[str, TextClause]:
+def where(condition: TextClause) -> dict[str, Any]:
     """Options of an `Index` that has only the rows for which the condition holds, whatever keeps them."""
     return {"sqlite_where": condition, "postgresql_where": condition}
