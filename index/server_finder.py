@@ -6,9 +6,10 @@ search finds is therefore never fewer than there are.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Double, Select, String, cast, func, literal, select
+from sqlalchemy import Connection, Double, Select, String, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from index import queries
@@ -83,12 +84,10 @@ class ServerFinder:
         ordered = sorted(((-far, region_id) for region_id, far in rows), key=lambda row: (-row[0], row[1]))
         return [score for score, _ in ordered], [region_id for _, region_id in ordered]
 
-    def _nearest(self, x_D: Floats, k: int, where: Filter) -> Select[tuple[int, float]]:
+    def _nearest(self, x_D: Floats, k: int, where: Filter) -> Select[Any]:
         wide = HalfVector(self._dim)
         sought = cast(literal(write_vector(np.asarray(x_D, STORED).tobytes()), String), wide)
-        far: ColumnElement[float] = (
-            cast(VectorRow.data, wide).op("OPERATOR(public.<#>)")(sought).cast(Double).label("far")
-        )
+        far = cast(cast(VectorRow.data, wide).op("OPERATOR(public.<#>)")(sought), Double).label("far")
         query = select(VectorRow.region_id, far)
         of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
         if of_sources or of_regions:
