@@ -1,11 +1,14 @@
 """What every test may ask for. Small, seeded, offline."""
 
+import gc
 import os
 import re
 import signal
+import sys
 from contextlib import closing
 
 import pytest
+from warm_start import warm_starts
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -16,11 +19,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it 
 LABORATORY = re.compile(r"test_(benchmarks|evaluation|experiments|train|training|main_eval|main_quantize)(_\w+)?\.py")
 
 
-def pytest_configure():
-    """Processes that take files apart outlive the assistant of a test: one for each test took a third of all time."""
+gc.disable()  # a third of the time in which tests are collected was the search for garbage among millions of new objects
+
+
+def pytest_configure(config):
+    """Processes that take files apart outlive the assistant of a test: one for each test took a third of all time. Pages
+    are started by one process of the whole run.
+    """
     from deepseek_mm.parse.workers import client
 
     client.close_workers = lambda: None  # what an assistant calls at its end
+    if sys.platform == "linux" and not hasattr(config, "workerinput"):
+        starts = warm_starts()
+        starts.__enter__()
+        config.add_cleanup(lambda: starts.__exit__(None, None, None))
+
+
+def pytest_collection_finish():
+    """What was collected stays until the end: no search for garbage looks at it again."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish():
