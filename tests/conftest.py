@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from collections import Counter
 from contextlib import closing
 
 import pytest
@@ -16,6 +17,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes test at once:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts what it puts in the background deaf to Ctrl-C,
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and the programs that tests interrupt would inherit that
 
+LONGEST = (  # files of half a minute and more beside others, with a browser in every second one
+    "test_journey_real.py", "test_readme.py", "test_page_ask.py", "test_api_fuzz.py", "test_page_models.py",
+    "test_visibility_matrix.py", "test_page_settings.py", "test_read_only.py", "test_page_axe.py",
+    "test_api_agents_mcp_server.py", "test_page_search.py", "test_lm_reference.py", "test_page_library.py",
+    "test_runtime_towers.py", "test_page_history.py", "test_main_index.py", "test_page_injection.py",
+    "test_api_states.py", "test_page_rights.py", "test_vision_ocr.py", "test_page_code.py", "test_ssrf.py",
+    "test_journey.py", "test_training_alignment.py", "test_answering_intents.py", "test_scene_real.py",
+    "test_lm_gguf_models.py", "test_lm_engine_trouble.py",
+)  # fmt: skip
 LABORATORY = re.compile(r"test_(benchmarks|evaluation|experiments|train|training|main_eval|main_quantize)(_\w+)?\.py")
 
 
@@ -62,7 +72,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("campaign_run", range(mark.kwargs["times"]), indirect=True)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """`@pytest.mark.campaign(times=1, only=True)`, of a test or of one of its cases: in `make campaign` alone.
 
     A browser, a server and four test processes share two cores in `make test`: what fails in the browser there is tried
@@ -76,6 +86,15 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.flaky(reruns=1))
         if any(mark.kwargs.get("only") for mark in item.iter_markers("campaign")) and not os.environ.get("CAMPAIGN"):
             item.add_marker(pytest.mark.skip(reason="takes long: make campaign"))
+    if hasattr(config, "workerinput"):
+        put_longest_first(items)
+
+
+def put_longest_first(items):
+    """What begins last ends last: xdist alone begins with the most tests of a file, and so ends with single long ones."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    num = Counter(item.path.name for item in items)
+    items.sort(key=lambda item: (rank.get(item.path.name, len(rank)), -num[item.path.name], item.path.name))
 
 
 @pytest.fixture(scope="module")
