@@ -67,9 +67,7 @@ def start_process(argv: list[str], folder: Path, environ: dict[str, str]) -> sub
 
 
 @contextmanager
-def serving(
-    data: Path, *flags: str, script: Path = FAKE, cold: bool = False, **environ: str
-) -> Iterator[Served]:
+def serving(data: Path, *flags: str, script: Path = FAKE, cold: bool = False, **environ: str) -> Iterator[Served]:
     """The page as long as it is needed."""
     server = Served(data, *flags, script=script, cold=cold, **environ)
     try:
