@@ -31,12 +31,12 @@ LONGEST = (  # files of half a minute and more beside others, with a browser in 
 LABORATORY = re.compile(r"test_(benchmarks|evaluation|experiments|train|training|main_eval|main_quantize)(_\w+)?\.py")
 
 
-gc.disable()  # a third of the time in which tests are collected was the search for garbage among millions of new objects
+gc.disable()  # until all is collected: half of that time was the search for garbage among a million new objects
 
 
 def pytest_configure(config):
-    """Processes that take files apart outlive the assistant of a test: one for each test took a third of all time. Pages
-    are started by one process of the whole run.
+    """Processes that take files apart outlive the assistant of a test: one for each test took a third of all time.
+    Pages are started by one process of the whole run.
     """
     from deepseek_mm.parse.workers import client
 
@@ -49,9 +49,9 @@ def pytest_configure(config):
 
 
 def copy_empty_databases():
-    """The first empty database of a kind is made as the product makes it, and later ones are copies with identities of
-    their own: most tests begin with three or four, whose tables took a tenth of all time. Kinds that a test makes up are
-    made each time.
+    """The first empty database of a kind is made as the product makes it, and later ones are copies with identities
+    of their own: most tests begin with three or four, whose tables took a tenth of all time. Kinds that a test makes up
+    are made each time, and all are where a test asks for `made_anew`.
     """
     from deepseek_mm.storage.counters import RENEW, new_identity
     from deepseek_mm.storage.database import Database
@@ -69,7 +69,10 @@ def copy_empty_databases():
                     driver.execute(RENEW, (new_identity(),))
             return
         fill(database, draft)
-        if getattr(sys.modules[kind.create.__module__], "__package__", "").partition(".")[0] in ("deepseek_mm", "index"):
+        if getattr(sys.modules[kind.create.__module__], "__package__", "").partition(".")[0] in (
+            "deepseek_mm",
+            "index",
+        ):
             made[id(kind)] = draft.read_bytes()
 
     Database._fill = fill_draft
@@ -129,7 +132,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def put_longest_first(items):
-    """What begins last ends last: xdist alone begins with the most tests of a file, and so ends with single long ones."""
+    """What begins last ends last: xdist alone begins with the files of most tests, and ends with single long ones."""
     rank = {name: place for place, name in enumerate(LONGEST)}
     num = Counter(item.path.name for item in items)
     items.sort(key=lambda item: (rank.get(item.path.name, len(rank)), -num[item.path.name], item.path.name))

@@ -1,6 +1,6 @@
 """The real page, whose bundled photos are those of one folder: all of them take a minute to index.
 
-    BUNDLED=/tmp/photos python tests/first_start_app.py --port 8001 --data /tmp/library
+BUNDLED=/tmp/photos python tests/first_start_app.py --port 8001 --data /tmp/library
 """
 
 import os

@@ -1,7 +1,7 @@
 """Start a page in a process of its own, and know when it is ready.
 
-Imports take most of a start, so the process is a part of one that has them behind it (`warm_start`). `cold=True` starts it
-as a user would: where the start is what is tested, or where an import reads the environment.
+Imports take most of a start, so the process is a part of one that has them behind it (`warm_start`). `cold=True` starts
+it as a user would: where the start is what is tested, or where an import reads the environment.
 """
 
 import os

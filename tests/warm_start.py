@@ -7,8 +7,8 @@ run imports them once, at the first request, and divides itself for each script.
 ends when its standard input does, so it cannot outlive the tests. Linux only: elsewhere, and where the start itself is
 tested, scripts are started as a user would.
 
-A request is a line of JSON with the script's arguments, its folder and its environment, and the descriptor it writes to.
-The answers are the script's process id, and its exit code once it ends.
+A request is a line of JSON with the script's arguments, its folder and its environment, and the descriptor that it
+writes to. The answers are the script's process id, and its exit code once it ends.
 """
 
 import gc
@@ -36,7 +36,7 @@ class WarmProcess:
     def __init__(self, argv: list[str], folder: Path, environ: dict[str, str]) -> None:
         """Start it; waits for the imports if it is the first."""
         ends = os.pipe()
-        self.stdout = open(ends[0])
+        self.stdout = os.fdopen(ends[0])
         self.returncode: int | None = None
         self._desk = socket.socket(socket.AF_UNIX)
         self._desk.connect(f"\0{environ[ADDRESS]}")
@@ -144,7 +144,7 @@ def run_script(argv: list[str], folder: str, environ: dict[str, str], descriptor
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001  Python tells of all of them
         sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()

@@ -238,9 +238,9 @@ class GuardedBlocks(gr.Blocks):
 
 @contextmanager
 def no_application() -> Iterator[None]:
-    """Gradio makes an application of 80 routes when a page is begun, when it is built, when it is given a queue and when
-    it is mounted, each in a quarter of a second. The third runs the events and the fourth answers; the others are not
-    made. One page is built at a time.
+    """Gradio makes an application of 80 routes when a page is begun, when it is built, when it is given a queue and
+    when it is mounted, each in a quarter of a second. The third runs the events and the fourth answers; the others are
+    not made. One page is built at a time.
     """
     module: Any = gradio.blocks
     made, module.App = module.App, SimpleNamespace(create_app=lambda page, **_: None)
