@@ -21,6 +21,7 @@ from deepseek_mm.storage import database
 from deepseek_mm.storage.database import Database
 from index.database import STORE, StoreDamaged
 
+pytestmark = pytest.mark.usefixtures("made_anew")
 ROOT = Path(__file__).parent.parent
 OPENERS = {"history.db": History, "jobs.db": Jobs, "store.db": partial(Database, schema=STORE)}
 OPENS = """
