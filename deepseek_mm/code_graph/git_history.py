@@ -9,15 +9,24 @@ objects from elsewhere, leads out of it and is left alone.
 import os
 import re
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Timer
+from tempfile import NamedTemporaryFile
+from threading import Lock, Timer
+
+from cachetools import LRUCache
+
+from deepseek_mm.code_graph.commit_log import ATTRIBUTES, LOG, CommitRecord, follow_renames, read_records
 
 GIT = ".git"
 PATIENCE_S = 10.0
 MOST_BYTES = 4_000_000  # of what git says
+MOST_LOG = 150_000_000  # bytes of changes that are read through, of which names are kept
+MOST_READ, MOST_LINE = 1_000_000, 2_000  # bytes of a line of it that are read at once, and kept
+MOST_COMMITS = 2_000
 MOST_LINES = 400  # of a definition that are asked about
 MOST_BODY = 600  # letters of a message
 LEADS_OUT = ("commondir", "objects/info/alternates", "objects/info/http-alternates")
@@ -55,6 +64,9 @@ NEW_LINES = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))?", re.MULTILINE)
 MOST_FRESH = 100_000  # lines of one hunk
 FRESH_WINDOWS = ((5, 0.12), (20, 0.29), (60, 0.59))  # commits back, and what a change in them counts
 HEAD = re.compile(r"^([0-9a-f]{40,64}) \d+ (\d+)(?: \d+)?$")
+CommitLog = tuple[CommitRecord, ...]
+KNOWN_LOGS: LRUCache[Path, tuple[str, CommitLog]] = LRUCache(maxsize=8)  # repository -> its latest commit, and the log
+KNOWN_LOGS_LOCK = Lock()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,6 +165,35 @@ class GitHistory:
             found.append((weight, {str(top / path): rows for path, rows in lines.items()}))
         return found
 
+    def read_commits(self, folder: str) -> CommitLog:
+        """What the commits of the repository of a folder said and changed, the latest first, with absolute paths.
+
+        As many as can be read in time. They are kept in memory; later only new ones are read.
+        """
+        place = self._place(os.path.join(folder, "."))
+        head = (self._ask(place[0], ["rev-parse", "HEAD"]) or "").strip() if place is not None else ""
+        if place is None or not head:
+            return ()
+        top, _ = place
+        with KNOWN_LOGS_LOCK:
+            before, known = KNOWN_LOGS.get(top, ("", ()))
+        if head != before:
+            grown = bool(before) and self._ask(top, ["merge-base", "--is-ancestor", before, "HEAD"]) is not None
+            new = self._read_log(top, f"{before}..HEAD" if grown else "HEAD")
+            known = (*new, *known)[:MOST_COMMITS] if grown else new
+            with KNOWN_LOGS_LOCK:
+                KNOWN_LOGS[top] = (head, known)
+        return tuple(name_absolutely(record, top) for record in follow_renames(known))
+
+    def _read_log(self, top: Path, commits: str) -> CommitLog:
+        """What comes of git's log in time; of a change that is cut off as much as came."""
+        with NamedTemporaryFile("w", suffix=".attributes") as attributes:
+            attributes.write(ATTRIBUTES)
+            attributes.flush()
+            words = ["-c", f"core.attributesFile={attributes.name}", *LOG, f"-{MOST_COMMITS}", commits]
+            with self._open(top, words) as process:
+                return tuple(read_records(read_lines(process)))
+
     def _place(self, path: str) -> tuple[Path, str] | None:
         """The repository's folder and the path in it; None outside of what may be read."""
         real = Path(os.path.realpath(path))
@@ -186,21 +227,27 @@ class GitHistory:
 
     def _ask(self, top: Path, words: Sequence[str]) -> str | None:
         """What git says; None if it fails, takes long, or says too much."""
-        settings = [word for name, value in PLAIN.items() for word in ("-c", f"{name}={value}")]
-        command = ["git", f"--git-dir={top / GIT}", f"--work-tree={top}", "--no-pager", *settings, *words]
-        own = {name: os.environ[name] for name in KEPT if name in os.environ}
         try:
-            with subprocess.Popen(
-                command,
-                cwd=top,
-                env=own | QUIET,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            ) as process:
+            with self._open(top, words) as process:
                 return read_bounded(process)
         except OSError:
             return None
+
+    @contextmanager
+    def _open(self, top: Path, words: Sequence[str]) -> "Iterator[subprocess.Popen[bytes]]":
+        """Git at work. OSError where there is none."""
+        settings = [word for name, value in PLAIN.items() for word in ("-c", f"{name}={value}")]
+        command = ["git", f"--git-dir={top / GIT}", f"--work-tree={top}", "--no-pager", *settings, *words]
+        own = {name: os.environ[name] for name in KEPT if name in os.environ}
+        with subprocess.Popen(
+            command,
+            cwd=top,
+            env=own | QUIET,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            yield process
 
 
 def read_bounded(process: "subprocess.Popen[bytes]") -> str | None:
@@ -216,6 +263,26 @@ def read_bounded(process: "subprocess.Popen[bytes]") -> str | None:
     finally:
         timer.cancel()
         process.kill()
+
+
+def read_lines(process: "subprocess.Popen[bytes]") -> Iterator[str]:
+    """The lines of a process as they come, without their ends; it is killed where it takes long or says too much."""
+    timer = Timer(PATIENCE_S, process.kill)
+    timer.start()
+    left = MOST_LOG
+    try:
+        while process.stdout and left > 0 and (line := process.stdout.readline(MOST_READ)):
+            left -= len(line)
+            line = line if len(line) <= MOST_LINE else line[: MOST_LINE // 2] + line[-MOST_LINE // 2 :]
+            yield line.rstrip(b"\n").decode("utf-8", "replace")
+    finally:
+        timer.cancel()
+        process.kill()
+
+
+def name_absolutely(record: CommitRecord, top: Path) -> CommitRecord:
+    """With the paths that files have on the disk."""
+    return replace(record, files=tuple(replace(file, path=str(top / file.path)) for file in record.files))
 
 
 def read_new_lines(diff: str) -> dict[str, set[int]]:
