@@ -8,11 +8,8 @@ Shape key:  P pieces, C commits
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-
-from deepseek_mm.code_graph.pieces import stem_words
 
 MARK, SPLIT, END = "\x01", "\x02", "\x03"
 LOG = (

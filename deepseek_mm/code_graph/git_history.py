@@ -165,6 +165,11 @@ class GitHistory:
             found.append((weight, {str(top / path): rows for path, rows in lines.items()}))
         return found
 
+    def find_top(self, path: str) -> str:
+        """The folder of the repository of a file; "" where there is none that may be read."""
+        place = self._place(path)
+        return str(place[0]) if place is not None else ""
+
     def read_commits(self, folder: str) -> CommitLog:
         """What the commits of the repository of a folder said and changed, the latest first, with absolute paths.
 
@@ -191,8 +196,11 @@ class GitHistory:
             attributes.write(ATTRIBUTES)
             attributes.flush()
             words = ["-c", f"core.attributesFile={attributes.name}", *LOG, f"-{MOST_COMMITS}", commits]
-            with self._open(top, words) as process:
-                return tuple(read_records(read_lines(process)))
+            try:
+                with self._open(top, words) as process:
+                    return tuple(read_records(read_lines(process)))
+            except OSError:
+                return ()
 
     def _place(self, path: str) -> tuple[Path, str] | None:
         """The repository's folder and the path in it; None outside of what may be read."""
