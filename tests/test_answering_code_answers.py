@@ -189,3 +189,23 @@ def test_an_agent_reads_signatures_and_bodies_for_a_task(house):
     text = graphs.draw_context("leave in a storm, pause between ferries", 400, [])
     assert "next_ferry" in text
     assert len(text.split()) < 400
+
+
+def test_what_commits_said_leads_an_agent_to_what_they_changed(house):
+    folder = Path(next(iter(house.store.sources(limit=1))).path).parent.parent
+    file = next(folder.rglob("tickets.py"))
+    before = file.read_text()
+    ana = ("-c", "user.name=Ana", "-c", "user.email=ana@example.org")
+    graphs = house.library.code.open_graphs()
+    wish = "zebra crossings"
+    assert graphs.draw_context(wish, 400, []) == ""
+    file.write_text(before.replace("def sell(", "def sell(  "))
+    for words in (
+        ("init", "-q"),
+        ("add", "."),
+        (*ana, "commit", "-qm", "other things"),
+    ):
+        subprocess.run(["git", "-C", str(folder), *words], check=True)
+    file.write_text(before)
+    subprocess.run(["git", "-C", str(folder), *ana, "commit", "-qam", "zebras cross"], check=True)
+    assert "sell" in graphs.draw_context(wish, 400, [])
