@@ -183,7 +183,7 @@ def test_commits_tell_which_functions_they_changed_and_only_new_ones_are_read_la
     asked = []
     read = GitHistory._read_log
     monkeypatch.setattr(
-        GitHistory, "_read_log", lambda self, top, commits: asked.append(commits) or read(self, top, commits)
+        GitHistory, "_read_log", lambda self, top, words: asked.append(words[-1]) or read(self, top, words)
     )
     for _ in range(2):
         assert heads(history, repository)[1:] == [
@@ -195,12 +195,24 @@ def test_commits_tell_which_functions_they_changed_and_only_new_ones_are_read_la
     assert asked[1:] == ["HEAD"]
 
 
-def test_a_log_is_read_as_far_as_it_comes_in_time_and_in_size(repository, monkeypatch):
+def test_a_log_that_is_cut_off_goes_on_the_next_time(repository, monkeypatch):
+    (repository / "a.py").write_text("def c(): ...\n")
+    git(repository, "commit", "-q", "-am", "c alone", at=1_700_200_000)
+    history = GitHistory([repository])
+    words = ["log", "-1", "-p", "-U0", "--format=%x01%H%x02%B%x03", "HEAD"]
+    monkeypatch.setattr(git_history, "MOST_LOG", len(history._ask(repository, words)) + 80)  # into the second commit
+    told = [[message for message, _ in heads(history, repository)] for _ in range(4)]
+    assert told == [["c alone"], ["c alone", "three is right"], *[["c alone", "three is right", "begin with two"]] * 2]
+
+
+def test_a_commit_that_is_too_large_to_be_read_is_not_tried_again(repository, monkeypatch):
     monkeypatch.setattr(git_history, "MOST_LOG", 1)
-    assert len(heads(GitHistory([repository]), repository)) <= 1
-    git_history.KNOWN_LOGS.clear()
-    monkeypatch.undo()
-    assert len(heads(GitHistory([repository]), repository)) == 2
+    assert heads(GitHistory([repository]), repository) == []
+    monkeypatch.setattr(GitHistory, "_read_log", None)
+    assert heads(GitHistory([repository]), repository) == []
+
+
+def test_a_repository_is_found_where_it_may_be_read(repository):
     assert GitHistory([repository]).find_top(str(repository / "a.py")) == str(repository)
     assert GitHistory([repository]).find_top("/") == ""
 
