@@ -1,6 +1,6 @@
 """What earlier commits said and changed, read from git's log, and which pieces their words speak for."""
 
-from deepseek_mm.code_graph.commit_log import MARK, SPLIT, CommitRecord, FileChange, follow_renames, read_records
+from deepseek_mm.code_graph.commit_log import MARK, SPLIT, CommitRecord, FileRecord, follow_renames, read_records
 
 LOG = f"""{MARK}a1{SPLIT}carts: empty them
 
@@ -61,7 +61,7 @@ def test_what_is_cut_off_is_read_as_far_as_it_goes():
 
 def test_a_file_is_known_by_its_name_of_today_through_two_renames():
     def record(commit, before, path):
-        return CommitRecord(commit=commit, message="", files=(FileChange(path=path, before=before, names=frozenset()),))
+        return CommitRecord(commit=commit, message="", files=(FileRecord(path=path, before=before, names=frozenset()),))
 
     records = [record("3", "b.py", "c.py"), record("2", "a.py", "b.py"), record("1", "", "a.py")]
     assert [each.files[0].path for each in follow_renames(records)] == ["c.py"] * 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from code_graphs import build_graph, source_of
 
-from deepseek_mm.code_graph.commit_log import CommitRecord, FileChange
+from deepseek_mm.code_graph.commit_log import CommitRecord, FileRecord
 from deepseek_mm.code_graph.context import draw_map, estimate_tokens, gather_context, make_corpus
 from deepseek_mm.code_graph.pieces import cut_pieces, read_head, stem_word, stem_words
 from deepseek_mm.code_graph.ranking import KnownSigns, RankingWeights, link_uses, rank_pieces, score_bm25
@@ -117,7 +117,7 @@ def test_vectors_and_activity_move_pieces_up():
 
 
 def record(message, path, *names):
-    file = FileChange(path=path, before=path, names=frozenset(names))
+    file = FileRecord(path=path, before=path, names=frozenset(names))
     return CommitRecord(commit="1", message=message, files=(file,))
 
 
@@ -136,7 +136,7 @@ def test_a_commit_speaks_for_what_it_changed_where_its_message_has_the_words_of_
 
 def test_a_commit_that_changes_many_files_says_nothing_of_each():
     corpus = make_corpus(FILES)
-    files = tuple(FileChange(path=f"m{n}.py", before="", names=frozenset()) for n in range(15))
+    files = tuple(FileRecord(path=f"m{n}.py", before="", names=frozenset()) for n in range(15))
     few = record("voucher codes", "shop/tools.py", "paint")
     many = CommitRecord(commit="2", message=few.message, files=(*few.files, *files))
     assert corpus.signs("vouchers", KnownSigns(commits=[few]))["said"].max() == 1.0

@@ -36,8 +36,8 @@ DECORATOR = re.compile(r"^[+-]\s*@\w")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FileChange:
-    """What a commit did to a file."""
+class FileRecord:
+    """What a commit did to one file."""
 
     path: str  # after the commit, below the repository's folder
     before: str  # its path before; "" where the commit added it
@@ -50,7 +50,7 @@ class CommitRecord:
 
     commit: str
     message: str
-    files: tuple[FileChange, ...]
+    files: tuple[FileRecord, ...]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -86,9 +86,9 @@ class FileReader:
         if found and len(self.names) < MOST_NAMES:
             self.names.add(found[1])
 
-    def close(self) -> FileChange:
+    def close(self) -> FileRecord:
         """What was read."""
-        return FileChange(path=self.path, before=self.before, names=frozenset(self.names))
+        return FileRecord(path=self.path, before=self.before, names=frozenset(self.names))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -141,7 +141,7 @@ def follow_renames(records: Sequence[CommitRecord]) -> list[CommitRecord]:
         files = []
         for file in record.files:
             path = today.get(file.path, file.path)
-            files.append(FileChange(path=path, before=file.before, names=file.names))
+            files.append(FileRecord(path=path, before=file.before, names=file.names))
             if file.before and file.before != file.path:
                 today[file.before] = path
         found.append(CommitRecord(commit=record.commit, message=record.message, files=tuple(files)))
