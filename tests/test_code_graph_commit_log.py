@@ -66,3 +66,15 @@ def test_a_file_is_known_by_its_name_of_today_through_two_renames():
     records = [record("3", "b.py", "c.py"), record("2", "a.py", "b.py"), record("1", "", "a.py")]
     assert [each.files[0].path for each in follow_renames(records)] == ["c.py"] * 3
     assert follow_renames(records[1:])[1].files[0].path == "b.py"
+
+
+def test_of_a_commit_of_very_many_files_only_new_names_of_files_are_kept():
+    rows = [f"diff --git a/{n}.py b/{n}.py\n@@ -1 +1 @@\n+def f(): ..." for n in range(150)]
+    moved = "diff --git a/a.py b/b.py\nrename from a.py\nrename to b.py\n@@ -1 +1 @@\n+def f(): ..."
+    (record,) = read("\n".join([f"{MARK}1{SPLIT}all anew\x03", *rows, moved]))
+    assert (record.message, record.files) == ("", (FileRecord(path="b.py", before="a.py", names=frozenset()),))
+
+
+def test_a_message_without_end_is_read_to_its_first_rows():
+    (record,) = read(f"{MARK}1{SPLIT}first\n" + "more\n" * 5_000)
+    assert record.message.count("\n") == 199

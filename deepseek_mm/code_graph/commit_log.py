@@ -9,7 +9,7 @@ Shape key:  P pieces, C commits
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MARK, SPLIT, END = "\x01", "\x02", "\x03"
 LOG = (
@@ -25,7 +25,10 @@ ATTRIBUTES = "".join(
     for ending in endings.split()
 )  # fmt: skip
 MOST_MESSAGE = 2_000  # letters that are read
+MOST_ROWS = 200  # of a message
 MOST_NAMES = 200  # of one file in one commit
+MOST_FILES = 2_000  # of one commit that are read
+MANY_FILES = 100  # beyond which only what was renamed is kept, without the message
 TRAILER = re.compile(r"^[A-Z][\w-]+-[Bb]y: .*$", re.MULTILINE)
 DEFINITION = re.compile(
     r"^[+-]\s*(?:(?:export|default|public|private|static|async|pub|abstract|final)\s+)*"
@@ -81,10 +84,14 @@ class FileReader:
         """A definition that changes is named itself; else it is what the hunk stands in."""
         found = DEFINITION.match(line)
         if self.heading and not found and not DECORATOR.match(line) and (named := HEADING.search(self.heading)):
-            self.names.add(named[1] or named[2])
+            self._add(named[1] or named[2])
         self.heading = ""
-        if found and len(self.names) < MOST_NAMES:
-            self.names.add(found[1])
+        if found:
+            self._add(found[1])
+
+    def _add(self, name: str) -> None:
+        if len(self.names) < MOST_NAMES:
+            self.names.add(name)
 
     def close(self) -> FileRecord:
         """What was read."""
@@ -103,9 +110,9 @@ class RecordReader:
     def take(self, line: str) -> None:
         """One line."""
         if self.is_message:
-            self.message.append(line.removesuffix(END))
+            self.message += [line.removesuffix(END)] if len(self.message) < MOST_ROWS else []
             self.is_message = not line.endswith(END)
-        elif line.startswith("diff --git "):
+        elif line.startswith("diff --git ") and len(self.files) < MOST_FILES:
             path = line[len("diff --git a/") :][: (len(line) - len("diff --git a/ b/")) // 2]
             self.files.append(FileReader(path=path, before=path))
         elif self.files:
@@ -113,8 +120,12 @@ class RecordReader:
 
     def close(self) -> CommitRecord:
         """What was read."""
+        files = [file.close() for file in self.files]
+        if len(files) > MANY_FILES:
+            moved = [replace(file, names=frozenset()) for file in files if file.before not in ("", file.path)]
+            return CommitRecord(commit=self.commit, message="", files=tuple(moved))
         message = TRAILER.sub("", "\n".join(self.message))[:MOST_MESSAGE].strip()
-        return CommitRecord(commit=self.commit, message=message, files=tuple(file.close() for file in self.files))
+        return CommitRecord(commit=self.commit, message=message, files=tuple(files))
 
 
 def read_records(lines: Iterable[str]) -> Iterator[CommitRecord]:

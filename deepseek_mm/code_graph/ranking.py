@@ -214,7 +214,7 @@ class PastChanges:
         self._pieces = pieces
         endings = {ending_of(path) for path in files}
         coded = [[file for file in one.files if ending_of(file.path) in endings] for one in commits]
-        chosen = [n for n, changed in enumerate(coded) if 0 < len(changed) <= MOST_CHANGED]
+        chosen = [n for n, changed in enumerate(coded) if commits[n].message and 0 < len(changed) <= MOST_CHANGED]
         self._messages = [Counter(drop_common(stem_words(commits[n].message))) for n in chosen]
         self._changed = [coded[n] for n in chosen]
         self.ages = np.array(chosen, float)
