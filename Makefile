@@ -26,7 +26,7 @@ run: setup .venv/.plan  ## open the page at http://127.0.0.1:7860; PORT= HOST= D
 setup: .venv/.requirements .venv/.models .venv/.loops  ## make .venv and install what the page needs
 
 test: setup .venv/.dev chromium  ## run the tests; ARGS="-k words" goes to pytest
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup .venv/.dev  ## style, format, types, dead code and the Dockerfile
 	@$(PY) -m ruff check .

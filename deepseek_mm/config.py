@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.storage_config import StorageConfig
 
 OUR_LM = "deepseek-mm"  # language model: the packaged one with our attention and experts, in weights/lm.safetensors
 BASE_LM = "smollm2"  # the packaged one as it is
@@ -474,29 +475,6 @@ class OpenIdConfig:
             raise ConfigError(f"oidc.role={self.role} must be guest or member: owners are made by owners")
         if self.issuer and not self.client_id:
             raise ConfigError("oidc.client_id is empty. Register this server at the provider, and set what it says")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StorageConfig:
-    """Where index, history, jobs and accounts are kept."""
-
-    url: str = ""  # of a PostgreSQL database, postgresql://USER@HOST:5432/DATABASE; empty: in files of the library
-    prefix: str = "deepseek_mm"  # that the names of its schemas begin with there
-
-    def __post_init__(self) -> None:
-        if self.url and not self.url.startswith(("postgresql://", "postgres://")):
-            raise ConfigError(
-                f"storage.url={self.url} must begin with postgresql://, such as: postgresql://USER@HOST:5432/DATABASE"
-            )
-        if "@" in self.url and ":" in self.url.split("//", 1)[1].rpartition("@")[0]:
-            raise ConfigError(
-                "storage.url holds a password, which the page of settings and the list of processes would show. "
-                "Leave it out, and put it into ~/.pgpass, as HOST:PORT:DATABASE:USER:PASSWORD, or into PGPASSWORD"
-            )
-        if not re.fullmatch("[a-z][a-z0-9_]{0,19}", self.prefix):
-            raise ConfigError(
-                f"storage.prefix={self.prefix} must be up to 20 small letters, digits and _, a letter first"
-            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

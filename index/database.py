@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from deepseek_mm.storage import sqlite_database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
-from index import server_words
 from index.companions import group_older
+from index.server import server_words
 from index.tables import (
     COUNTED,
     StoreBase,

@@ -25,9 +25,10 @@ from sqlalchemy.orm import Session
 from deepseek_mm.storage.exchange import scratch_copy
 from deepseek_mm.storage.portable_sql import is_file
 from deepseek_mm.storage.sqlite_database import page_problems
-from index import queries, server_words, words
-from index.column_types import STORED
+from index import queries, words
 from index.queries import READ_ROWS
+from index.server import server_words
+from index.server.column_types import STORED
 from index.tables import PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints
 

@@ -19,10 +19,10 @@ from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.errors import StoreBusy
 from deepseek_mm.storage.portable_sql import insert_into
 from index import places, queries
-from index.column_types import STORED
 from index.face_groups import group_faces
 from index.membership import HIDDEN, in_library, is_unlisted, known_digests, list_hidden, visible_to
 from index.region import UPLOADS, Face, Person, current_viewer
+from index.server.column_types import STORED
 from index.tables import FaceRow, MarkRow, NotPersonRow, PersonRow, SourceRow
 from index.vectors import Floats
 

@@ -8,7 +8,7 @@ statements for each of them.
 import json
 import os
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -28,16 +28,17 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     tuple_,
     union_all,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from deepseek_mm.storage.portable_sql import ArrayOf, HasItem, IsListed, IsNumbered, PlaceIn, as_array, is_file
-from index import membership, server_words
-from index.column_types import STORED
+from index import membership
 from index.region import LIBRARY, UPLOADS, Filter, Label, Order, Region, Source, Symbol, current_viewer
+from index.server import row_ids
+from index.server.column_types import STORED
+from index.server.word_queries import HasPhrase, PhraseMatch, SaidPattern, SaysPhrase
 from index.tables import (
     CallRow,
     LabelRow,
@@ -51,7 +52,6 @@ from index.tables import (
     derive_columns,
 )
 from index.vectors import Floats, Ints, Rows
-from index.word_queries import HasPhrase, PhraseMatch, SaidPattern, SaysPhrase
 from index.words import split_words
 
 SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
@@ -344,31 +344,6 @@ def labelled_ids(session: Session, names: Sequence[str]) -> Ints:
     return np.unique(np.array([id for ids in told for id in json.loads(ids)], np.int64))
 
 
-GIVEN_IN_FILE = "SELECT name, seq FROM sqlite_sequence"
-GIVEN_ON_SERVER = """
-    SELECT substring(sequencename FROM '(.*)_id_seq'), last_value FROM pg_sequences
-    WHERE schemaname = current_schema() AND last_value IS NOT NULL"""
-GIVE_AFTER = "SELECT setval(CAST(CAST(:name AS text) || '_id_seq' AS regclass), CAST(:last AS bigint))"
-
-
-def last_region_ever(session: Session) -> int:
-    """The highest id that was ever given."""
-    return last_ids(session).get("regions", 0)
-
-
-def last_ids(session: Session) -> dict[str, int]:
-    """Table -> the last id that it has given, of tables that have given one."""
-    told = session.execute(text(GIVEN_IN_FILE if is_file(session) else GIVEN_ON_SERVER))
-    return {name: last for name, last in told}
-
-
-def begin_ids(session: Session, last: Mapping[str, int]) -> None:
-    """Have tables go on behind these ids; those that have given any go on behind their own."""
-    begin = "INSERT INTO sqlite_sequence VALUES (:name, :last)" if is_file(session) else GIVE_AFTER
-    for name in last.keys() - last_ids(session).keys():
-        session.execute(text(begin), {"name": name, "last": last[name]})
-
-
 def count_of(session: Session, query: Select[Any]) -> int:
     """How many rows `query` would return."""
     return session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
@@ -454,7 +429,7 @@ def add_regions(session: Session, source_id: int, regions: Sequence[Region], vec
 
 def add_regions_of(session: Session, source_ids: Sequence[int], regions: Sequence[Region], vectors_ND: Floats) -> None:
     """The same of many sources, row n being a region of source_ids[n]."""
-    first = last_region_ever(session) + 1
+    first = row_ids.last_region_ever(session) + 1
     owned = zip(regions, source_ids, strict=True)
     rows = [_region_values(region, source_id) | {"id": first + n} for n, (region, source_id) in enumerate(owned)]
     blobs = [vector_D.astype(STORED).tobytes() for vector_D in vectors_ND]
@@ -479,17 +454,7 @@ def add_regions_of(session: Session, source_ids: Sequence[int], regions: Sequenc
     for table, values in zip(ROWS, (rows, vectors, labels, names, calls), strict=True):
         if values:
             connection.execute(table, values)
-    settle_ids(session, after=first - 1)
-
-
-def settle_ids(session: Session, *, after: int) -> None:
-    """What a file does by itself when regions with ids above `after` were written: those that come next get higher
-    ones, and their words are indexed.
-    """
-    last = session.scalar(select(func.max(RegionRow.id))) if not is_file(session) else None
-    if last is not None and last > after:
-        session.execute(text(GIVE_AFTER), {"name": "regions", "last": max(last, last_region_ever(session))})
-        server_words.index_missing(session, after=after)
+    row_ids.settle_ids(session, after=first - 1)
 
 
 def search_name(symbol: Symbol | None) -> str:

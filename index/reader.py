@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.portable_sql import is_file, limit_of
-from index import groups, places, queries, server_words, symbols, words
+from index import groups, places, queries, symbols, words
 from index.database import NotStored
 from index.filter_cache import Answer, CountCache
 from index.membership import visible_to
@@ -30,6 +30,7 @@ from index.region import (
     current_viewer,
     limit_to_viewer,
 )
+from index.server import server_words
 from index.tables import SourceRow
 from index.vectors import Floats
 

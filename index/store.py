@@ -20,7 +20,7 @@ from deepseek_mm.storage.errors import StoreBusy
 from deepseek_mm.storage.places import ServerPlace, open_readable
 from deepseek_mm.storage.portable_sql import insert_into, is_file
 from deepseek_mm.storage.sqlite_database import SqliteDatabase
-from index import curation, health, moves, places, queries, server_words, statements, trash, words
+from index import curation, health, moves, places, queries, statements, trash, words
 from index.curation import Curation
 from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
 from index.finder import ANYTHING, Finder, Sought
@@ -28,7 +28,8 @@ from index.health import StoreHealth, StoreProblem
 from index.people import People
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source, limit_to_viewer
-from index.server_finder import ServerFinder, create_vector_index
+from index.server import row_ids, server_words
+from index.server.server_finder import ServerFinder, create_vector_index
 from index.statements import Statements
 from index.tables import COUNTED, LibraryRow, MarkRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
@@ -120,9 +121,9 @@ class RegionStore(StoreReader):
         Whoever still holds an id of the other one then finds nothing here, instead of another file.
         """
         with other._database.reading() as session:
-            last = queries.last_ids(session)
+            last = row_ids.last_ids(session)
         with self._database.writing() as session:
-            queries.begin_ids(session, {name: value + ID_DISTANCE for name, value in last.items()})
+            row_ids.begin_ids(session, {name: value + ID_DISTANCE for name, value in last.items()})
 
     def extend(self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str) -> bool:
         """Add regions that a later pass found, and note in the same transaction that the pass `mark` is done.

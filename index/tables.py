@@ -19,9 +19,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from deepseek_mm.storage.counters import make_counters
 from deepseek_mm.storage.schema import REAL, WHOLE, where
-from index.column_types import StoreText, VectorData
 from index.companions import SERVER_TRIGGERS, create_triggers, place_in_group
 from index.region import Source
+from index.server.column_types import StoreText, VectorData
 
 EPOCH = datetime(1970, 1, 1)
 NAME = String(collation="NOCASE")  # capitals do not matter; on a server `NAMES` says how

@@ -22,6 +22,7 @@ from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index import places, queries
 from index.database import STORE, OtherStore, adapt_row
 from index.people import FACES_MARK
+from index.server import row_ids
 from index.tables import (
     CallRow,
     LabelRow,
@@ -155,7 +156,7 @@ def _first(row: SourceRow, wanted: Sequence[PlaceRow]) -> PlaceRow:
 def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     """Marks, regions and what belongs to these; regions keep their order and get ids above all others."""
     query = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
-    first = queries.last_region_ever(session) + 1
+    first = row_ids.last_region_ever(session) + 1
     new = {old: first + n for n, old in enumerate(aside.scalars(query))}
     regions = query.order_by(None)
     _copy_rows(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), aside, session, MarkRow)
@@ -169,7 +170,7 @@ def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     for table in OF_REGIONS:
         of_regions = _all(table).where(table.region_id.in_(regions)).order_by(table.region_id)
         _copy_rows(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
-    queries.settle_ids(session, after=first - 1)
+    row_ids.settle_ids(session, after=first - 1)
 
 
 def _all(table: type[StoreBase]) -> Select[Any]:

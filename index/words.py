@@ -19,8 +19,8 @@ import numpy as np
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
+from index.server.word_queries import write_pattern
 from index.vectors import Floats, Ints, is_among
-from index.word_queries import write_pattern
 
 MOST = 5000  # regions that are ranked for one query: a microsecond each
 TOGETHER = 3  # words that are asked for at once, where each is in more regions than that

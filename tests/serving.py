@@ -1,4 +1,8 @@
-"""Start a page as a user would, in a process of its own, and know when it is ready."""
+"""Start a page in a process of its own, and know when it is ready.
+
+Imports take most of a start, so the process is a part of one that has them behind it (`warm_start`). `cold=True` starts
+it as a user would: where the start is what is tested, or where an import reads the environment.
+"""
 
 import os
 import signal
@@ -9,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from warm_start import ADDRESS, WarmProcess
+
 ROOT = Path(__file__).parent.parent
 FAKE = ROOT / "tests" / "fake_app.py"
 START_S = 180  # a loaded machine imports slowly; a first start with the real models indexes the photos too
@@ -17,18 +23,13 @@ START_S = 180  # a loaded machine imports slowly; a first start with the real mo
 class Served:
     """`python SCRIPT --port 0 --data DATA`, its output and its address."""
 
-    def __init__(self, data: Path, *flags: str, script: Path = FAKE, **environ: str) -> None:
+    def __init__(self, data: Path, *flags: str, script: Path = FAKE, cold: bool = False, **environ: str) -> None:
         self.data = data
         self.lines: list[str] = []
         self._ready = threading.Event()
-        self.process = subprocess.Popen(
-            [sys.executable, str(script), "--data", str(data), *(flags or ("--port", "0"))],
-            cwd=data.parent,
-            env={**os.environ, **environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        argv = [str(script), "--data", str(data), *(flags or ("--port", "0"))]
+        start = WarmProcess if os.environ.get(ADDRESS) and not cold else start_process
+        self.process: WarmProcess | subprocess.Popen[str] = start(argv, data.parent, {**os.environ, **environ})
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -59,10 +60,16 @@ class Served:
         return code
 
 
+def start_process(argv: list[str], folder: Path, environ: dict[str, str]) -> subprocess.Popen[str]:
+    """`python SCRIPT ...`, whose output can be read."""
+    command, pipe = [sys.executable, *argv], subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=environ, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+
 @contextmanager
-def serving(data: Path, *flags: str, script: Path = FAKE, **environ: str) -> Iterator[Served]:
+def serving(data: Path, *flags: str, script: Path = FAKE, cold: bool = False, **environ: str) -> Iterator[Served]:
     """The page as long as it is needed."""
-    server = Served(data, *flags, script=script, **environ)
+    server = Served(data, *flags, script=script, cold=cold, **environ)
     try:
         yield server
     finally:

@@ -30,10 +30,3 @@ def as_sought(query):
 
 def open_anywhere(place: Place, schema, **more):
     return open_database(place_of(place) or place if isinstance(place, Path) else place, schema, **more)
-
-
-@pytest.fixture(autouse=True)
-def keep_on_server(monkeypatch):
-    if URL:
-        for module in MODULES:
-            monkeypatch.setattr(f"{module}.open_database", open_anywhere)

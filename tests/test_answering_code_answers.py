@@ -189,3 +189,24 @@ def test_an_agent_reads_signatures_and_bodies_for_a_task(house):
     text = graphs.draw_context("leave in a storm, pause between ferries", 400, [])
     assert "next_ferry" in text
     assert len(text.split()) < 400
+
+
+def test_what_commits_said_leads_an_agent_to_what_they_changed(house):
+    folder = Path(next(iter(house.store.sources(limit=1))).path).parent.parent
+    ana = ("-c", "user.name=Ana", "-c", "user.email=ana@example.org")
+    subprocess.run(["git", "-C", str(folder), "init", "-q"], check=True)
+    for name, definition, message in (
+        ("times.py", "def next_ferry(", "zebras cross"),
+        ("tickets.py", "def sell(", "lanterns glow"),
+    ):
+        file = next(folder.rglob(name))
+        before = file.read_text()
+        for text, said in ((before.replace(definition, f"{definition}  "), "to begin with"), (before, message)):
+            file.write_text(text)
+            subprocess.run(["git", "-C", str(folder), "add", "."], check=True)
+            subprocess.run(["git", "-C", str(folder), *ana, "commit", "-qm", said], check=True)
+    graphs = house.library.code.open_graphs()
+    bodies = [
+        graphs.draw_context(wish, 600, []).partition("\n# ")[2] for wish in ("zebra crossings", "a glowing lantern")
+    ]
+    assert [body.partition("\n")[0].rpartition(" ")[2] for body in bodies] == ["next_ferry", "sell"]

@@ -131,6 +131,7 @@ def test_no_program_that_the_repository_names_is_run(repository, tmp_path):
     assert subjects(repository, 6, 7) == [("three is right", 1), ("begin with two", 1)]
     assert GitHistory([repository]).find_changes(str(repository / "a.py"))
     assert GitHistory([repository]).measure_activity(str(repository))
+    assert GitHistory([repository]).read_commits(str(repository))
     assert not mark.exists()
 
 
@@ -159,3 +160,64 @@ def test_files_that_changed_lately_are_the_busiest(repository):
     assert GitHistory([repository]).find_fresh_lines(str(repository))[0][1] == {}  # no five commits
     assert read_new_lines(DIFF) == {"ui/a.py": {3, 4, 9}}
     assert activity == {str(repository / "b.py"): 1.0, str(repository / "a.py"): 0.75}
+
+
+def heads(history, folder):
+    return [
+        (
+            record.message.partition("\n")[0],
+            [(os.path.basename(file.path), sorted(file.names)) for file in record.files],
+        )
+        for record in history.read_commits(str(folder))
+    ]
+
+
+def test_commits_tell_which_functions_they_changed_and_only_new_ones_are_read_later(repository, monkeypatch):
+    history = GitHistory([repository])
+    assert heads(history, repository) == [
+        ("three is right", [("a.py", ["b"])]),
+        ("begin with two", [("a.py", ["a", "b"])]),
+    ]
+    git(repository, "mv", "a.py", "c.py")
+    git(repository, "commit", "-q", "-m", "another name")
+    asked = []
+    read = GitHistory._read_log
+    monkeypatch.setattr(
+        GitHistory, "_read_log", lambda self, top, words: asked.append(words[-1]) or read(self, top, words)
+    )
+    for _ in range(2):
+        assert heads(history, repository)[1:] == [
+            ("three is right", [("c.py", ["b"])]), ("begin with two", [("c.py", ["a", "b"])])
+        ]  # fmt: skip
+    assert [each.endswith("..HEAD") for each in asked] == [True]
+    git(repository, "reset", "-q", "--hard", "HEAD~2")
+    assert heads(history, repository) == [("begin with two", [("a.py", ["a", "b"])])]
+    assert asked[1:] == ["HEAD"]
+
+
+def test_a_log_that_is_cut_off_goes_on_the_next_time(repository, monkeypatch):
+    (repository / "a.py").write_text("def c(): ...\n")
+    git(repository, "commit", "-q", "-am", "c alone", at=1_700_200_000)
+    history = GitHistory([repository])
+    words = ["log", "-1", "-p", "-U0", "--format=%x01%H%x02%B%x03", "HEAD"]
+    monkeypatch.setattr(git_history, "MOST_LOG", len(history._ask(repository, words)) + 80)  # into the second commit
+    told = [[message for message, _ in heads(history, repository)] for _ in range(4)]
+    assert told == [["c alone"], ["c alone", "three is right"], *[["c alone", "three is right", "begin with two"]] * 2]
+
+
+def test_a_commit_that_is_too_large_to_be_read_is_not_tried_again(repository, monkeypatch):
+    monkeypatch.setattr(git_history, "MOST_LOG", 1)
+    assert heads(GitHistory([repository]), repository) == []
+    monkeypatch.setattr(GitHistory, "_read_log", None)
+    assert heads(GitHistory([repository]), repository) == []
+
+
+def test_a_repository_is_found_where_it_may_be_read(repository):
+    assert GitHistory([repository]).find_top(str(repository / "a.py")) == str(repository)
+    assert GitHistory([repository]).find_top("/") == ""
+
+
+def test_a_folder_without_commits_has_no_log(tmp_path):
+    git(tmp_path, "init", "-q")
+    assert GitHistory([tmp_path]).read_commits(str(tmp_path)) == ()
+    assert GitHistory([tmp_path / "none"]).read_commits(str(tmp_path)) == ()

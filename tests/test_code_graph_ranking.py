@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from code_graphs import build_graph, source_of
 
+from deepseek_mm.code_graph.commit_log import CommitRecord, FileRecord
 from deepseek_mm.code_graph.context import draw_map, estimate_tokens, gather_context, make_corpus
-from deepseek_mm.code_graph.pieces import cut_pieces, stem_word, stem_words
+from deepseek_mm.code_graph.pieces import cut_pieces, read_head, stem_word, stem_words
 from deepseek_mm.code_graph.ranking import KnownSigns, RankingWeights, link_uses, rank_pieces, score_bm25
 
 FILES = [
@@ -113,6 +114,60 @@ def test_vectors_and_activity_move_pieces_up():
     assert names(busy)[0] == "drawHead"
     fresh = rank_pieces(corpus, "zzz", KnownSigns(fresh_lines=[(0.5, {"shop/tools.py": {6}})]))
     assert names(fresh)[0] == "paint"
+
+
+def record(message, path, *names):
+    file = FileRecord(path=path, before=path, names=frozenset(names))
+    return CommitRecord(commit="1", message=message, files=(file,))
+
+
+def test_a_commit_speaks_for_what_it_changed_where_its_message_has_the_words_of_the_task():
+    corpus = make_corpus(FILES)
+    past = [record("something else", "shop/cart.py", "total"), record("voucher codes expire", "shop/tools.py", "paint")]
+    signs = corpus.signs("vouchers", KnownSigns(commits=past))
+    at = {piece.qualified: n for n, piece in enumerate(corpus.pieces)}
+    assert [name for name, n in at.items() if signs["said"][n] > 0] == ["paint"]
+    assert [name for name, n in at.items() if signs["file_said"][n] > 0] == ["wipe", "paint"]
+    assert signs["said_names"][at["paint"]] == 1.0
+    assert signs["said_names"][at["drawHead"]] == 0.0
+    assert signs["latest"][at["Cart.total"]] > signs["latest"][at["paint"]] > 0
+    assert names(rank_pieces(corpus, "vouchers", KnownSigns(commits=past)))[0] == "paint"
+
+
+def test_a_commit_that_changes_many_files_says_nothing_of_each():
+    corpus = make_corpus(FILES)
+    files = tuple(FileRecord(path=f"m{n}.py", before="", names=frozenset()) for n in range(15))
+    few = record("voucher codes", "shop/tools.py", "paint")
+    many = CommitRecord(commit="2", message=few.message, files=(*few.files, *files))
+    assert corpus.signs("vouchers", KnownSigns(commits=[few]))["said"].max() == 1.0
+    assert corpus.signs("vouchers", KnownSigns(commits=[many]))["said"].max() == 0.0
+
+
+def test_a_piece_without_the_words_is_found_beside_one_that_has_them():
+    corpus = make_corpus(FILES)
+    signs = corpus.signs("basket")
+    at = {piece.qualified: n for n, piece in enumerate(corpus.pieces)}
+    assert signs["covered"][at["wipe"]] == 0.0
+    assert signs["beside"][at["wipe"]] == 1.0
+    assert signs["beside"][at["paint"]] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        ('#!/bin/python\n"""What it is.\n\nMore."""\nx = 1', "What it is.\n\nMore."),
+        ("// Draws heads.\n// Twice.\n\nlet x", "// Draws heads.\n// Twice."),
+        ("x = 1\n# later", ""),
+        ('"""never closed', ""),
+    ],
+)
+def test_a_file_says_first_what_it_is_in_its_docstring_or_comments(text, head):
+    assert read_head(text) == head
+
+
+def test_what_a_file_says_first_speaks_for_its_pieces():
+    files = [source_of("a.py", '"""Vouchers for guests."""\ndef go(): ...'), source_of("b.py", "def go(): ...")]
+    assert [each.piece.path for each in rank_pieces(make_corpus(files), "voucher")] == ["a.py"]
 
 
 def test_nothing_is_found_for_words_that_nobody_uses_and_in_no_code():

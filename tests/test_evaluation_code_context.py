@@ -12,10 +12,12 @@ from deepseek_mm.evaluation.code_graphs import commit_tasks
 from deepseek_mm.evaluation.code_graphs.code_context import ContextTasks, TreeReader, VectorStore, evaluate_context
 from deepseek_mm.evaluation.code_graphs.commit_tasks import (
     changed_pieces,
+    find_earlier,
     is_dev,
     list_tasks,
     list_tree,
     measure_activity,
+    read_history,
 )
 
 PERSON = {"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@b"}
@@ -104,6 +106,19 @@ def test_files_that_changed_lately_count_most(repository):
     activity = measure_activity(repository, "HEAD")
     assert activity["ui/d.py"] == 1.0
     assert activity["ui/a.py"] < 1.0 + activity["ui/d.py"]
+
+
+def test_a_task_knows_what_earlier_commits_said_and_never_its_own_or_later_ones(repository):
+    (task,) = list_tasks(repository, "test", 10)
+    history = read_history(repository, "HEAD")
+    assert len(history) == 5
+    assert [record.message for record in find_earlier(repository, task.parent, history)] == [
+        "ui: the first of all files"
+    ]
+    (first, *_) = find_earlier(repository, "HEAD", history)[-1:]
+    assert [(file.path, sorted(file.names)) for file in first.files] == [
+        ("ui/a.py", ["paint", "sort_photos"]), ("ui/c.py", ["other"])
+    ]  # fmt: skip
 
 
 def test_a_folder_without_history_is_told(tmp_path):

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from conftest import LONGEST
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
@@ -269,6 +270,7 @@ def test_the_licence_is_the_whole_apache_licence():
 
 CAMPAIGN = """
 import pytest
+from conftest import LONGEST
 
 @pytest.mark.campaign(times=3)
 @pytest.mark.parametrize("how", ["kill", "stop"])
@@ -288,13 +290,19 @@ def test_b(): pass
 def test_a_campaign_runs_once_or_not_at_all_in_test_and_its_number_of_times_in_campaign(
     tmp_path, environ, words, count
 ):
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    for name in ("conftest.py", "warm_start.py"):
+        shutil.copy(ROOT / "tests" / name, tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = campaign(times, only): long\n")
     (tmp_path / "test_it.py").write_text(CAMPAIGN)
     clean = {name: value for name, value in os.environ.items() if name != "CAMPAIGN"}
     command = [sys.executable, "-m", "pytest", "-q", *words]
     done = subprocess.run(command, cwd=tmp_path, env=clean | environ, capture_output=True, text=True, check=False)
     assert f"{count} passed" in done.stdout
+
+
+def test_the_files_that_take_longest_exist_and_begin_first():
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
+    assert "--dist loadfile --no-loadscope-reorder" in (ROOT / "Makefile").read_text()
 
 
 @pytest.mark.parametrize(

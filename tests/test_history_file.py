@@ -27,7 +27,7 @@ def path(tmp_path):
     return tmp_path / "history.db"
 
 
-def test_a_file_that_cannot_be_made_to_the_end_is_not_there_at_all(path):
+def test_a_file_that_cannot_be_made_to_the_end_is_not_there_at_all(path, made_anew):
     def fail(*told, **how) -> None:
         raise OSError("the disk is full")
 

@@ -140,7 +140,7 @@ def test_a_second_server_says_who_holds_library_and_port(served, tmp_path):
 
 
 def test_the_app_script_names_what_it_can_do():
-    server = Served(ROOT / "library", "--help", script=ROOT / "app.py")
+    server = Served(ROOT / "library", "--help", script=ROOT / "app.py", cold=True)
     assert server.ended(120) == 0
     assert "--port" in "\n".join(server.lines)
 

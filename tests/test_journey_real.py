@@ -1,5 +1,6 @@
 """The same journey with everything in earnest: the shipped models, the bundled photos, the real page."""
 
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 
@@ -10,16 +11,19 @@ from serving import ROOT, Served
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 PHOTOS = ROOT / "examples" / "photos"
-NUM_PHOTOS = sum(path.suffix in (".jpg", ".png") for path in PHOTOS.iterdir())
+ALL = sorted(path.name for path in PHOTOS.iterdir() if path.suffix in (".jpg", ".png"))
+FEW = ("cat.jpg", "coffee.jpg", "dogs-window.jpg", "cap-yellow.jpg", "fig-red-bowl.jpg", "shop-melons-price.jpg")
 
 
 @pytest.fixture
-def start(tmp_path) -> Iterator[Callable[[str], Served]]:
-    """Starts the page on one library; whatever still runs at the end is ended."""
+def start(tmp_path) -> Iterator[Callable[..., Served]]:
+    """Starts the page on one library, at first as a user does; whatever still runs at the end is ended."""
     servers: list[Served] = []
 
     def on_port(port: str = "0") -> Served:
-        servers.append(Served(tmp_path / "library", "--port", port, script=ROOT / "app.py"))
+        script, bundled = ROOT / "tests" / "first_start_app.py", str(tmp_path / "bundled")
+        first = not servers
+        servers.append(Served(tmp_path / "library", "--port", port, script=script, cold=first, BUNDLED=bundled))
         return servers[-1]
 
     yield on_port
@@ -28,10 +32,16 @@ def start(tmp_path) -> Iterator[Callable[[str], Served]]:
         server.process.wait()
 
 
-def test_a_first_start_answers_about_bundled_and_uploaded_photos_and_remembers(chromium, start):
+@pytest.mark.parametrize(
+    "names", [FEW, pytest.param(ALL, marks=pytest.mark.campaign(times=1, only=True))], ids=["few", "all"]
+)
+def test_a_first_start_answers_about_bundled_and_uploaded_photos_and_remembers(chromium, start, tmp_path, names):
+    (tmp_path / "bundled").mkdir()
+    for name in names:
+        shutil.copy(PHOTOS / name, tmp_path / "bundled")
     first = start()
-    visitor = Visitor(chromium, first.url, photos=NUM_PHOTOS)
-    assert any(f"{NUM_PHOTOS} of {NUM_PHOTOS}" in line for line in first.lines)  # it told of its progress
+    visitor = Visitor(chromium, first.url, photos=len(names))
+    assert any(f"{len(names)} of {len(names)}" in line for line in first.lines)  # it told of its progress
 
     visitor.page.locator(".starters .offers button").first.click(timeout=120_000)  # the first visit's one click
     visitor.done(1)

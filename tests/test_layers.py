@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -53,6 +54,7 @@ FLOORS = (
         "deepseek_mm.deltas",
         "deepseek_mm.machine",
         "deepseek_mm.stage_clock",
+        "deepseek_mm.storage_config",
         "deepseek_mm.threads",
     ),
 )
@@ -102,38 +104,50 @@ def texts() -> dict[str, str]:
     return {name: path.read_text() for name, path in zip(names, paths, strict=True)}
 
 
-TEXTS = texts()
+def name_at_the_end(node: ast.expr) -> str:
+    """`self.assistant`, `means.assistant` and `assistant` are all "assistant"."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def strings_in(text: str) -> list[str]:
-    nodes = ast.walk(ast.parse(text))
-    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+@dataclass(frozen=True, kw_only=True)
+class ModuleFacts:
+    """What is asked of a module's text. It is parsed once: four parses of all took half a minute beside other tests."""
+
+    imports: frozenset[str]  # named in import statements
+    strings: frozenset[str]
+    past_services: frozenset[str]  # parts of an Assistant, and acting functions, that it names itself
+
+
+def facts_of(text: str) -> ModuleFacts:
+    imports, strings, past = set[str](), set[str](), set[str]()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Import(names=names):
+                imports |= {each.name for each in names}
+            case ast.ImportFrom(module=str() as module, names=names):
+                imports |= {module, *(f"{module}.{each.name}" for each in names)}
+                past |= {f"{module}.{each.name}" for each in names if each.name in ACTS}
+            case ast.Attribute(value=value, attr=part) if part in PARTS and name_at_the_end(value) in ASSISTANTS:
+                past.add(f"{name_at_the_end(value)}.{part}")
+            case ast.Constant(value=str() as string):
+                strings.add(string)
+    return ModuleFacts(imports=frozenset(imports), strings=frozenset(strings), past_services=frozenset(past))
 
 
 @cache
-def imports() -> dict[str, set[str]]:
-    """Every module of ours -> the modules it names in import statements."""
-    found = {}
-    for module, text in TEXTS.items():
-        nodes = list(ast.walk(ast.parse(text)))
-        found[module] = {
-            name
-            for node in nodes
-            if isinstance(node, ast.ImportFrom) and node.module
-            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
-        }
-        found[module] |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    return found
+def facts() -> dict[str, ModuleFacts]:
+    """Every module of ours -> what is asked of it; made when the first test asks, not by all that collect tests."""
+    return {module: facts_of(text) for module, text in texts().items()}
 
 
 @cache
 def edges() -> list[tuple[str, str]]:
-    """Who imports whom; made when the first test asks, not by every process that collects tests."""
-    return sorted((here, there) for here, targets in imports().items() for there in targets)
+    """Who imports whom."""
+    return sorted((here, there) for here, known in facts().items() for there in known.imports)
 
 
 def test_every_module_has_a_floor():
-    assert [m for m in imports() if unit_of(m) is None and m not in HALLWAYS] == []
+    assert [m for m in facts() if unit_of(m) is None and m not in HALLWAYS] == []
 
 
 def packages_on(floor: tuple[str, ...]) -> list[str]:
@@ -172,9 +186,9 @@ def test_only_the_start_of_the_command_line_knows_the_laboratory():
 def test_no_text_of_the_product_names_a_module_of_the_laboratory():
     """So nothing is imported from it by its name either."""
     dotted = re.compile(rf"({'|'.join(map(re.escape, LABORATORY))})(\.\w+)+")
-    namers = {module for module, text in TEXTS.items() if any(map(dotted.fullmatch, strings_in(text)))}
+    namers = {module for module, known in facts().items() if any(map(dotted.fullmatch, known.strings))}
     assert {m for m in namers if unit_of(m) != "laboratory"} == set()
-    assert list(filter(dotted.fullmatch, strings_in('load("deepseek_mm.training.align")'))) == [
+    assert list(filter(dotted.fullmatch, facts_of('load("deepseek_mm.training.align")').strings)) == [
         "deepseek_mm.training.align"
     ]
 
@@ -186,28 +200,11 @@ def test_the_front_door_is_for_guests():
     assert [(h, t) for h, t in edges() if h.startswith("deepseek_mm.") and t == FACADE] == []
 
 
-def name_at_the_end(node: ast.expr) -> str:
-    """`self.assistant`, `means.assistant` and `assistant` are all "assistant"."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def reached_past_the_services(text: str) -> set[str]:
-    """Parts of an Assistant, and acting functions, that the text of a module names itself."""
-    nodes = list(ast.walk(ast.parse(text)))
-    ends = [(name_at_the_end(node.value), node.attr) for node in nodes if isinstance(node, ast.Attribute)]
-    names = [(node.module, each.name) for node in nodes if isinstance(node, ast.ImportFrom) for each in node.names]
-    parts = {f"{of}.{part}" for of, part in ends if of in ASSISTANTS and part in PARTS}
-    return parts | {f"{module}.{name}" for module, name in names if name in ACTS}
-
-
 def test_strangers_reach_what_acts_through_services_alone():
     """A service cannot be called without a caller, and checks what the caller may do."""
-    folders = [ROOT / Path(*edge.split(".")) for edge in EDGES_OF_THE_HOUSE]
-    paths = [path for folder in folders for path in folder.rglob("*.py")]
-    assert len(paths) > 50
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text() for path in paths}
-    found = {(module, name) for module, text in modules.items() for name in reached_past_the_services(text)}
-    assert found == JOINS
+    modules = {m: known for m, known in facts().items() if any(inside(m, edge) for edge in EDGES_OF_THE_HOUSE)}
+    assert len(modules) > 50
+    assert {(module, name) for module, known in modules.items() for name in known.past_services} == JOINS
 
 
 @pytest.mark.parametrize(
@@ -219,8 +216,8 @@ def test_strangers_reach_what_acts_through_services_alone():
     ],
 )
 def test_a_way_past_the_services_is_seen(text, name):
-    assert reached_past_the_services(text) == {name}
-    assert reached_past_the_services("self.services.library.add(caller, [path]); self.assistant.store") == set()
+    assert facts_of(text).past_services == {name}
+    assert facts_of("self.services.library.add(caller, [path]); self.assistant.store").past_services == set()
 
 
 def test_nothing_imports_an_experiment():

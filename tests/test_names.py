@@ -6,8 +6,9 @@ The rules are those of the project's checklist.
 import ast
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -50,19 +51,30 @@ def is_gerund(name: str) -> bool:
     return word.endswith("ing") and not FIELD_WORD.fullmatch(word)
 
 
-def vague_names_in(stem: str, source: str) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class NamesInFile:
+    """What a file calls its functions and methods, and its public classes, at the top or inside another one."""
+
+    functions: tuple[str, ...]
+    classes: frozenset[str]
+
+
+def names_in(source: str) -> NamesInFile:
+    functions, classes = list[str](), set[str]()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                functions.append(name)
+            case ast.ClassDef(name=name) if not name.startswith("_"):
+                classes.add(name)
+    return NamesInFile(functions=tuple(functions), classes=frozenset(classes))
+
+
+def vague_names_in(stem: str, functions: Iterable[str]) -> Iterator[str]:
     """The module, and its functions and methods, where their names say neither what they do nor what they are."""
     if is_participle(stem) or is_gerund(stem):
         yield stem
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and is_participle(node.name):
-            yield f"{stem}.{node.name}"
-
-
-def class_names_in(source: str) -> set[str]:
-    """Public classes, at the top or inside another one."""
-    nodes = ast.walk(ast.parse(source))
-    return {node.name for node in nodes if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
+    yield from (f"{stem}.{name}" for name in functions if is_participle(name))
 
 
 def python_files() -> list[Path]:
@@ -70,14 +82,18 @@ def python_files() -> list[Path]:
     return [path for place in places for path in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
 
 
-SOURCES = {path: path.read_text() for path in python_files()}
+@cache
+def names() -> dict[Path, NamesInFile]:
+    """Every file with something in it -> its names; each is parsed once."""
+    texts = {path: path.read_text() for path in python_files()}
+    return {path: names_in(text) for path, text in texts.items() if text.strip()}
 
 
 def shared_class_names() -> dict[str, list[str]]:
     """Class name -> the files that mean different things by it."""
     where = defaultdict(list)
-    for path, source in SOURCES.items():
-        for name in class_names_in(source):
+    for path, known in names().items():
+        for name in known.classes:
             where[name].append(str(path.relative_to(ROOT)))
     return {name: sorted(paths) for name, paths in where.items() if len(paths) > 1}
 
@@ -92,20 +108,20 @@ def test_a_name_that_is_only_a_participle_is_seen(name, vague):
 
 def test_vague_modules_functions_and_methods_are_found():
     source = "class Book:\n    def told(self): ...\n\ndef resolve(): ...\n\nasync def _written(): ...\n"
-    assert list(vague_names_in("asking", source)) == ["asking", "asking._written", "asking.told"]
-    assert list(vague_names_in("training", source.replace("told", "tell"))) == ["training._written"]
+    functions = names_in(source).functions
+    assert list(vague_names_in("asking", functions)) == ["asking", "asking._written", "asking.told"]
+    assert list(vague_names_in("training", names_in(source.replace("told", "tell")).functions)) == ["training._written"]
 
 
 def test_only_public_classes_are_compared():
-    assert class_names_in("class Page:\n    class Row: ...\n\nclass _Page: ...\n") == {"Page", "Row"}
+    assert names_in("class Page:\n    class Row: ...\n\nclass _Page: ...\n").classes == {"Page", "Row"}
 
 
 def test_few_names_are_only_a_participle_or_a_gerund():
     vague = [
         f"{path.parent.relative_to(ROOT)}: {name}"
-        for path, source in SOURCES.items()
-        if source.strip()
-        for name in vague_names_in(path.stem, source)
+        for path, known in names().items()
+        for name in vague_names_in(path.stem, known.functions)
     ]
     assert len(vague) <= BARS.vague_names, "\n".join(vague)
 
@@ -116,5 +132,5 @@ def test_few_class_names_have_two_meanings():
 
 
 def test_no_other_folder_holds_more_modules_than_fit():
-    modules = Counter(str(path.parent.relative_to(ROOT)) for path in SOURCES)
+    modules = Counter(str(path.parent.relative_to(ROOT)) for path in python_files())
     assert {folder: count for folder, count in modules.items() if count > BARS.modules_in_a_folder} == {}

@@ -34,7 +34,7 @@ def hub() -> Iterator[HubServer]:
 def served(tmp_path_factory, hub) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     environ = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(folder / "hub"), "HF_HUB_OFFLINE": "0"}
-    with serving(folder / "library", script=APP, **environ) as server:
+    with serving(folder / "library", script=APP, cold=True, **environ) as server:
         yield server
 
 

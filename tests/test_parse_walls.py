@@ -1,6 +1,7 @@
 """Which modules may decode what a stranger wrote: those that run in worker processes, and no other of the product."""
 
 import ast
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -45,50 +46,55 @@ def within(module: str, units: tuple[str, ...]) -> bool:
     return any(module == unit or module.startswith(f"{unit}.") for unit in units)
 
 
-def names_in(tree: ast.AST) -> set[str]:
-    """Whatever the module imports, by its whole name."""
-    nodes = list(ast.walk(tree))
-    found = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    for node in nodes:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+@dataclass(frozen=True, kw_only=True)
+class ModuleFacts:
+    """What is asked of a module: whatever it imports, by its whole name, and whether it calls `open` of Pillow's."""
+
+    imports: frozenset[str]
+    opens_pictures: bool
 
 
-def opens_pictures(tree: ast.AST) -> bool:
-    """Whether it calls `open` of Pillow's module."""
-    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    found = [call.value for call in calls if isinstance(call, ast.Attribute) and call.attr == "open"]
-    return any(isinstance(value, ast.Name) and value.id in ("Image", "PILImage") for value in found)
+def facts_of(text: str) -> ModuleFacts:
+    """The tree is let go of: searches for garbage among those of all modules take longer than to parse them."""
+    imports, opens = set[str](), False
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Import(names=names):
+                imports |= {each.name for each in names}
+            case ast.ImportFrom(module=str() as module, names=names):
+                imports |= {module, *(f"{module}.{each.name}" for each in names)}
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="Image" | "PILImage"), attr="open")):
+                opens = True
+    return ModuleFacts(imports=frozenset(imports), opens_pictures=opens)
 
 
 PATHS = [ROOT / "app.py", *(path for top in ("deepseek_mm", "ui", "index") for path in (ROOT / top).rglob("*.py"))]
 
 
 @pytest.fixture(scope="module")
-def product() -> dict[str, ast.AST]:
-    """Every module of the product -> its tree."""
+def product() -> dict[str, ModuleFacts]:
+    """Every module of the product."""
     paths = {module_of(path): path for path in PATHS}
-    return {module: ast.parse(path.read_text()) for module, path in paths.items() if not within(module, LABORATORY)}
+    return {module: facts_of(path.read_text()) for module, path in paths.items() if not within(module, LABORATORY)}
 
 
 def test_only_what_runs_in_workers_imports_decoders(product):
-    outside = {module: names_in(tree) for module, tree in product.items() if not within(module, INSIDE)}
+    outside = {module: known.imports for module, known in product.items() if not within(module, INSIDE)}
     assert [(module, name) for module, names in outside.items() for name in names if within(name, DECODERS)] == []
 
 
 def test_nobody_outside_calls_what_runs_in_workers(product):
-    outside = {module: names_in(tree) for module, tree in product.items() if not within(module, INSIDE)}
+    outside = {module: known.imports for module, known in product.items() if not within(module, INSIDE)}
     assert [(module, name) for module, names in outside.items() for name in names if within(name, INSIDE)] == []
 
 
 def test_pictures_are_opened_nowhere_but_in_workers(product):
     allowed = (*OWN_PICTURES, f"{PARSE}.picture_texts")
-    assert [module for module, tree in product.items() if opens_pictures(tree) and module not in allowed] == []
+    assert [module for module, known in product.items() if known.opens_pictures and module not in allowed] == []
 
 
 def test_archives_are_opened_by_few_and_for_a_reason(product):
-    found = {module for module, tree in product.items() if within("zipfile", tuple(names_in(tree)))}
+    found = {module for module, known in product.items() if within("zipfile", tuple(known.imports))}
     assert found == set(ZIPS)
 
 

@@ -37,22 +37,38 @@ from ui.words import ENGLISH
 MOUNTS = os.getuid() == 0 and shutil.which("mount") is not None
 
 
-@pytest.fixture
-def simple(monkeypatch):
-    monkeypatch.setattr("deepseek_mm.factory.open_space", lambda encoder, **_: ColourSpace())
-    monkeypatch.setattr(
+def open_simply(patch: pytest.MonkeyPatch) -> None:
+    """Libraries are opened with towers that know colours, and a parrot."""
+    patch.setattr("deepseek_mm.factory.open_space", lambda encoder, **_: ColourSpace())
+    patch.setattr(
         "deepseek_mm.models.speakers.open_planned", lambda lm, plan, **options: (Parrot("It is red [1]."), plan)
     )
+
+
+@pytest.fixture
+def simple(monkeypatch):
+    open_simply(monkeypatch)
 
 
 def settings(data: Path):
     return app.settings_file(["--data", str(data), "--set", "see.glance=false"]).read().config
 
 
-@pytest.fixture
-def filled(tmp_path, simple):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
     """A library of two pictures and a conversation."""
-    data = tmp_path / "written"
+    with pytest.MonkeyPatch.context() as patch:
+        open_simply(patch)
+        return write_library(tmp_path_factory.mktemp("first") / "written")
+
+
+@pytest.fixture
+def filled(written, tmp_path, simple) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(written, tmp_path / "written"))
+
+
+def write_library(data: Path) -> Path:
     data.mkdir()
     for colour in ("red", "blue"):
         picture(colour).save(data / f"{colour}.png")

@@ -4,6 +4,7 @@ import io
 import re
 import shlex
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -60,25 +61,49 @@ def paths_named(text: str) -> list[str]:
     return [name for name in named if name.partition("/")[0] in tops and ("/" in name or "." in name)]
 
 
-@pytest.fixture
-def clone(tmp_path, monkeypatch):
-    """A folder like a clone's, with a few of the bundled photos."""
-    photos = tmp_path / "examples" / "photos"
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A command line, its exit code and what it wrote."""
+
+    line: str
+    code: int
+    out: str
+    err: str
+
+
+def run_line(line: str, clone: Path) -> Run:
+    out, err = io.StringIO(), io.StringIO()
+    code = main(shlex.split(line)[3:], Desk(out=out, err=err, environ=QUIET, cwd=clone))
+    return Run(line=line, code=code, out=out.getvalue(), err=err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory) -> tuple[Path, Run]:
+    """A folder like a clone's, with a few of the bundled photos, after the first command of the README."""
+    clone = tmp_path_factory.mktemp("clone")
+    photos = clone / "examples" / "photos"
     photos.mkdir(parents=True)
     for name in PHOTOS:
         shutil.copy(ROOT / "examples" / "photos" / name, photos)
     shutil.copy(ROOT / "examples" / "rules.txt", photos.parent)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(clone)
+        return clone, run_line(commands("bash run", README)[0], clone)
 
 
-def test_the_commands_that_are_marked_to_run_do_run(clone):
+@pytest.fixture
+def clone(indexed, monkeypatch) -> Path:
+    """The working folder."""
+    monkeypatch.chdir(indexed[0])
+    return indexed[0]
+
+
+def test_the_commands_that_are_marked_to_run_do_run(clone, indexed):
     assert len(commands("bash run", README)) == 5
-    for line in commands("bash run", README, USAGE):
-        out, err = io.StringIO(), io.StringIO()
-        code = main(shlex.split(line)[3:], Desk(out=out, err=err, environ=QUIET, cwd=clone))
-        assert code == 0, (line, out.getvalue(), err.getvalue())
-        assert out.getvalue(), line
+    later = [line for line in commands("bash run", README, USAGE) if line != indexed[1].line]
+    for ran in (indexed[1], *(run_line(line, clone) for line in later)):
+        assert ran.code == 0, ran
+        assert ran.out, ran.line
 
 
 @pytest.mark.parametrize(("file", "line"), all_commands(), ids=lambda said: said.removeprefix(PROGRAM)[:60])
@@ -96,7 +121,6 @@ def test_the_readers_of_the_pages_find_commands_in_blocks_and_in_sentences():
 
 @pytest.mark.parametrize("file", ["README.md", "docs/usage.md"])
 def test_the_python_snippets_run_and_print_what_was_found(file, clone, capsys):
-    main(["index", "examples/photos"], Desk(out=io.StringIO(), err=io.StringIO(), environ=QUIET, cwd=clone))
     (snippet,) = blocks("python run", PAGES[Path(file)])
     exec(compile(snippet, file, "exec"), {"__name__": "snippet"})
     said = capsys.readouterr().out

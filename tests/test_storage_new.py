@@ -21,6 +21,7 @@ from deepseek_mm.storage import sqlite_database
 from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index.database import STORE, StoreDamaged
 
+pytestmark = pytest.mark.usefixtures("made_anew")
 ROOT = Path(__file__).parent.parent
 OPENERS = {"history.db": History, "jobs.db": Jobs, "store.db": partial(SqliteDatabase, schema=STORE)}
 OPENS = """

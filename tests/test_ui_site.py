@@ -3,10 +3,12 @@
 import pytest
 from fake_app import paper
 from fastapi.testclient import TestClient
+from gradio.routes import App
 from serve_help import As
 
 import app
 from deepseek_mm.config import Config
+from ui.gateway.events import GuardedBlocks
 from ui.site import chosen
 
 
@@ -30,11 +32,26 @@ def test_the_choice_of_the_visitor_wins_then_the_browsers_then_english(cookie, a
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory):
+def made() -> list[GuardedBlocks]:
+    """The pages that Gradio made an application of, once for each."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory, made):
     assistant = paper(Config(data=tmp_path_factory.mktemp("library")))
-    with TestClient(As(app.build_app(assistant).app)) as client:
+    with pytest.MonkeyPatch.context() as patch:
+        create = App.create_app
+        patch.setattr(App, "create_app", lambda page, **given: made.append(page) or create(page, **given))
+        built = app.build_app(assistant).app
+    with TestClient(As(built)) as client:
         yield client
     assistant.close()
+
+
+def test_a_page_becomes_an_application_twice_for_its_events_and_for_its_visitors(client, made):
+    """Gradio makes four of each, which took a second of every start."""
+    assert [(page.words.language, made.count(page)) for page in dict.fromkeys(made)] == [("en", 2), ("zh", 2)]
 
 
 def test_the_front_leads_to_the_page_and_keeps_the_query(client):

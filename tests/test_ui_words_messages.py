@@ -4,6 +4,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -66,31 +67,55 @@ def texts_in(node: ast.expr, constants: Mapping[str, str]) -> list[str]:
     return []
 
 
+@dataclass(frozen=True, kw_only=True)
+class ErrorsInFile:
+    """What a file may make errors of. The rest of its tree is let go of: all trees at once take seconds to search."""
+
+    bases: dict[str, set[str]]  # class -> what it is a kind of
+    constants: dict[str, str]
+    calls: tuple[tuple[str, ast.Call], ...]  # of classes, or of __init__, by their names
+
+
+def last_name(node: ast.expr) -> str:
+    """`errors.BadFile` and `BadFile` are both "BadFile"."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def errors_in(text: str) -> ErrorsInFile:
+    tree, bases, calls = ast.parse(text), defaultdict(set), []
+    constants = {
+        each.targets[0].id: each.value.value
+        for each in tree.body
+        if isinstance(each, ast.Assign)
+        and isinstance(each.targets[0], ast.Name)
+        and isinstance(each.value, ast.Constant)
+        and isinstance(each.value.value, str)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            bases[node.name] |= {last_name(base) for base in node.bases}
+        elif isinstance(node, ast.Call) and ((name := last_name(node.func)) == "__init__" or name[:1].isupper()):
+            calls.append((name, node))
+    return ErrorsInFile(bases=bases, constants=constants, calls=tuple(calls))
+
+
 def messages() -> Iterator[tuple[str, str]]:
     """Place and text of every error that is made in a file whose errors can reach the page."""
     files = (path for folder in ("deepseek_mm", "ui", "index") for path in sorted((ROOT / folder).rglob("*.py")))
     named = {str(path.relative_to(ROOT)): path for path in files}
-    trees = {name: ast.parse(path.read_text()) for name, path in named.items() if not name.startswith(ELSEWHERE)}
+    found = {name: errors_in(path.read_text()) for name, path in named.items() if not name.startswith(ELSEWHERE)}
     bases = defaultdict(set)
-    for node in (node for tree in trees.values() for node in ast.walk(tree)):
-        if isinstance(node, ast.ClassDef):
-            bases[node.name] |= {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+    for each in found.values():
+        for name, above in each.bases.items():
+            bases[name] |= above
     errors: set[str] = {"DeepSeekMMError", "IndexProblem", "NotCoveredError"}
     while more := {name for name, above in bases.items() if above & errors} - errors:
         errors |= more
-    for name, tree in trees.items():
-        constants = {
-            each.targets[0].id: each.value.value
-            for each in tree.body
-            if isinstance(each, ast.Assign)
-            and isinstance(each.targets[0], ast.Name)
-            and isinstance(each.value, ast.Constant)
-            and isinstance(each.value.value, str)
-        }
-        for node in ast.walk(tree):
-            called = ast.unparse(node.func).rpartition(".")[2] if isinstance(node, ast.Call) else ""
+    for name, each in found.items():
+        for called, node in each.calls:
             if called in errors or (called == "__init__" and name.endswith(("errors.py", "database.py"))):
-                yield from ((f"{name}:{node.lineno}", text) for text in texts_in(node.args[0], constants) if node.args)
+                texts = texts_in(node.args[0], each.constants) if node.args else []
+                yield from ((f"{name}:{node.lineno}", text) for text in texts)
 
 
 def test_every_error_that_can_reach_the_page_is_said_in_chinese():

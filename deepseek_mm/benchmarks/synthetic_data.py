@@ -27,9 +27,9 @@ from deepseek_mm.history import History, Turn
 from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from deepseek_mm.types import Answer, Check, Citation
 from deepseek_mm.vision.vocabulary import read_names
-from index.column_types import STORED
 from index.database import STORE
 from index.region import Label, Region, Source
+from index.server.column_types import STORED
 from index.tables import LabelRow, LibraryRow, RegionRow, SourceRow, VectorRow
 
 Floats = NDArray[np.float32]

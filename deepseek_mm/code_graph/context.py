@@ -1,13 +1,13 @@
 """What a model needs to see for a task, within a budget: a map of signatures first, then the bodies that matter most.
 
-The map follows the idea of aider's repository map (https://aider.chat/docs/repomap.html): files and signatures in the
-order of a personalised PageRank; the code here is our own.
+The map follows the idea of aider's repository map (https://aider.chat/docs/repomap.html): files and signatures, those
+first that matter most; the code here is our own.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from deepseek_mm.code_graph.pieces import CodePiece, cut_pieces
+from deepseek_mm.code_graph.pieces import CodePiece, cut_pieces, read_head
 from deepseek_mm.code_graph.ranking import NOTHING_KNOWN, KnownSigns, PieceCorpus, RankedPiece, rank_pieces
 from deepseek_mm.code_graph.records import CALLS, CodeLink, SourceText
 
@@ -52,7 +52,8 @@ class CodeContext:
 def make_corpus(sources: Sequence[SourceText], links: Sequence[CodeLink] | None = None) -> PieceCorpus:
     """The pieces of files; the links of a graph say what uses what, without them names do."""
     pieces = [piece for source in sources for piece in cut_pieces(source)]
-    return PieceCorpus(pieces, links_between(pieces, links) if links is not None else None)
+    heads = {source.path: read_head(source.text) for source in sources}
+    return PieceCorpus(pieces, links_between(pieces, links) if links is not None else None, heads)
 
 
 def links_between(pieces: Sequence[CodePiece], links: Sequence[CodeLink]) -> list[tuple[int, int, float]]:

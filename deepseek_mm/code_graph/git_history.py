@@ -9,15 +9,25 @@ objects from elsewhere, leads out of it and is left alone.
 import os
 import re
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Timer
+from tempfile import NamedTemporaryFile
+from threading import Lock, Timer
+
+from cachetools import LRUCache
+
+from deepseek_mm.code_graph.commit_log import ATTRIBUTES, LOG, CommitRecord, follow_renames, read_records
 
 GIT = ".git"
 PATIENCE_S = 10.0
+LOG_PATIENCE_S = 4.0  # for changes of commits at one ask; the next one goes on
 MOST_BYTES = 4_000_000  # of what git says
+MOST_LOG = 150_000_000  # bytes of changes that are read through, of which names are kept
+MOST_READ, MOST_LINE = 1_000_000, 2_000  # bytes of a line of it that are read at once, and kept
+MOST_COMMITS = 2_000
 MOST_LINES = 400  # of a definition that are asked about
 MOST_BODY = 600  # letters of a message
 LEADS_OUT = ("commondir", "objects/info/alternates", "objects/info/http-alternates")
@@ -55,6 +65,7 @@ NEW_LINES = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))?", re.MULTILINE)
 MOST_FRESH = 100_000  # lines of one hunk
 FRESH_WINDOWS = ((5, 0.12), (20, 0.29), (60, 0.59))  # commits back, and what a change in them counts
 HEAD = re.compile(r"^([0-9a-f]{40,64}) \d+ (\d+)(?: \d+)?$")
+CommitLog = tuple[CommitRecord, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +83,19 @@ class CodeChange:
     def short(self) -> str:
         """Enough of the hash to find it."""
         return self.commit[:9]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownLog:
+    """What was read of a repository's commits."""
+
+    head: str  # its latest commit then
+    records: CommitLog  # the latest first
+    is_whole: bool  # or there are older ones
+
+
+KNOWN_LOGS: LRUCache[Path, KnownLog] = LRUCache(maxsize=8)  # of the repositories that were asked about last
+KNOWN_LOGS_LOCK = Lock()
 
 
 class GitHistory:
@@ -153,6 +177,53 @@ class GitHistory:
             found.append((weight, {str(top / path): rows for path, rows in lines.items()}))
         return found
 
+    def find_top(self, path: str) -> str:
+        """The folder of the repository of a file; "" where there is none that may be read."""
+        place = self._place(path)
+        return str(place[0]) if place is not None else ""
+
+    def read_commits(self, folder: str) -> CommitLog:
+        """What the commits of the repository of a folder said and changed, the latest first, with absolute paths.
+
+        As many as can be read in time. They are kept in memory; the next time new ones are read, and older ones.
+        """
+        place = self._place(os.path.join(folder, "."))
+        head = (self._ask(place[0], ["rev-parse", "HEAD"]) or "").strip() if place is not None else ""
+        if place is None or not head:
+            return ()
+        top, _ = place
+        with KNOWN_LOGS_LOCK:
+            known = KNOWN_LOGS.get(top)
+        known = self._renew_log(top, head, known)
+        with KNOWN_LOGS_LOCK:
+            KNOWN_LOGS[top] = known
+        return tuple(name_absolutely(record, top) for record in follow_renames(known.records))
+
+    def _renew_log(self, top: Path, head: str, known: KnownLog | None) -> KnownLog:
+        """New commits before those that are known, then older ones, as far as the time goes; anew where history is."""
+        if known is not None and known.head != head:
+            grown = self._ask(top, ["merge-base", "--is-ancestor", known.head, "HEAD"]) is not None
+            new, is_whole = self._read_log(top, [f"{known.head}..HEAD"]) if grown else ((), False)
+            known = KnownLog(head=head, records=(*new, *known.records), is_whole=known.is_whole) if is_whole else None
+        records = known.records if known is not None else ()
+        if known is not None and (known.is_whole or len(records) >= MOST_COMMITS):
+            return known
+        more, is_whole = self._read_log(top, [f"--skip={len(records)}", f"-{MOST_COMMITS}", "HEAD"])
+        return KnownLog(head=head, records=(*records, *more), is_whole=is_whole or not more)
+
+    def _read_log(self, top: Path, words: Sequence[str]) -> tuple[CommitLog, bool]:
+        """What comes of git's log in time, and whether it is all; a commit that is cut off is left out."""
+        with NamedTemporaryFile("w", suffix=".attributes") as attributes:
+            attributes.write(ATTRIBUTES)
+            attributes.flush()
+            try:
+                with self._open(top, ["-c", f"core.attributesFile={attributes.name}", *LOG, *words]) as process:
+                    lines = LogLines(process)
+                    found = tuple(read_records(lines))
+            except OSError:
+                return (), True
+        return found if lines.is_whole else found[:-1], lines.is_whole
+
     def _place(self, path: str) -> tuple[Path, str] | None:
         """The repository's folder and the path in it; None outside of what may be read."""
         real = Path(os.path.realpath(path))
@@ -186,21 +257,27 @@ class GitHistory:
 
     def _ask(self, top: Path, words: Sequence[str]) -> str | None:
         """What git says; None if it fails, takes long, or says too much."""
-        settings = [word for name, value in PLAIN.items() for word in ("-c", f"{name}={value}")]
-        command = ["git", f"--git-dir={top / GIT}", f"--work-tree={top}", "--no-pager", *settings, *words]
-        own = {name: os.environ[name] for name in KEPT if name in os.environ}
         try:
-            with subprocess.Popen(
-                command,
-                cwd=top,
-                env=own | QUIET,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            ) as process:
+            with self._open(top, words) as process:
                 return read_bounded(process)
         except OSError:
             return None
+
+    @contextmanager
+    def _open(self, top: Path, words: Sequence[str]) -> "Iterator[subprocess.Popen[bytes]]":
+        """Git at work. OSError where there is none."""
+        settings = [word for name, value in PLAIN.items() for word in ("-c", f"{name}={value}")]
+        command = ["git", f"--git-dir={top / GIT}", f"--work-tree={top}", "--no-pager", *settings, *words]
+        own = {name: os.environ[name] for name in KEPT if name in os.environ}
+        with subprocess.Popen(
+            command,
+            cwd=top,
+            env=own | QUIET,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            yield process
 
 
 def read_bounded(process: "subprocess.Popen[bytes]") -> str | None:
@@ -216,6 +293,33 @@ def read_bounded(process: "subprocess.Popen[bytes]") -> str | None:
     finally:
         timer.cancel()
         process.kill()
+
+
+class LogLines:
+    """The lines of a process as they come, without their ends; it is killed where it takes long or says too much."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+        self.is_whole = False  # once all lines were read
+
+    def __iter__(self) -> Iterator[str]:
+        timer = Timer(LOG_PATIENCE_S, self._process.kill)
+        timer.start()
+        left = MOST_LOG
+        try:
+            while self._process.stdout and left > 0 and (line := self._process.stdout.readline(MOST_READ)):
+                left -= len(line)
+                line = line if len(line) <= MOST_LINE else line[: MOST_LINE // 2] + line[-MOST_LINE // 2 :]
+                yield line.rstrip(b"\n").decode("utf-8", "replace")
+            self.is_whole = left > 0 and self._process.wait() == 0
+        finally:
+            timer.cancel()
+            self._process.kill()
+
+
+def name_absolutely(record: CommitRecord, top: Path) -> CommitRecord:
+    """With the paths that files have on the disk."""
+    return replace(record, files=tuple(replace(file, path=str(top / file.path)) for file in record.files))
 
 
 def read_new_lines(diff: str) -> dict[str, set[int]]:

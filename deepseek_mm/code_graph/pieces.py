@@ -17,6 +17,9 @@ ENDINGS = ("ations", "ation", "ities", "ility", "ments", "ment", "ings", "ing", 
 LEAST_STEM = 3  # letters
 MOST_WORDS = 3_000  # of a piece
 FUNCTIONS = ("function", "method")
+MOST_HEAD = 4_000  # letters at the beginning of a file
+DOCSTRING = re.compile(r"[rRuUbB]*(\"{3}|'{3})(.*?)\1", re.DOTALL)
+COMMENTS = ("#", "//", "/*", "*", "--", ";")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +55,16 @@ def stem_word(word: str) -> str:
 def stem_words(text: str) -> list[str]:
     """The words of a text, of identifiers also their parts, without endings."""
     return [stem_word(word) for word in split_words(text)]
+
+
+def read_head(text: str) -> str:
+    """What a file says first of itself: its docstring, or the comments at its top."""
+    rows = text[:MOST_HEAD].split("\n")
+    notes = 0
+    while notes < len(rows) and (not rows[notes].strip() or rows[notes].lstrip().startswith(COMMENTS)):
+        notes += 1
+    found = DOCSTRING.match("\n".join(rows[notes:]))
+    return found[2] if found else "\n".join(rows[:notes]).strip()
 
 
 def cut_pieces(source: SourceText) -> list[CodePiece]:

@@ -6,13 +6,16 @@ All events pass `process_api`, whichever route they came by.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import gradio as gr
+import gradio.blocks
 import gradio.utils
 from cachetools import LRUCache
 from gradio.block_function import BlockFunction
@@ -191,13 +194,15 @@ class GuardedBlocks(gr.Blocks):
     """A page whose events are refused unless they declare a right and the visitor has it."""
 
     def __init__(self, *, words: UiTexts, **options: Any) -> None:
-        super().__init__(**options)
+        with no_application():
+            super().__init__(**options)
         self.words = words
         self.has_launched = True  # so Gradio checks paths, too: ours is not the only check
 
     def __exit__(self, *trouble: Any) -> None:
         """The page is built. NoRightDeclared if an event declares no right."""
-        super().__exit__(*trouble)
+        with no_application():
+            super().__exit__(*trouble)
         for event in self.fns.values() if not any(trouble) else ():
             check_event(event)
 
@@ -229,6 +234,20 @@ class GuardedBlocks(gr.Blocks):
         text = self.words.file_gone if isinstance(error, NoSuchFile) else self.words.say(str(error))
         pressed = any(trigger not in UNASKED for _, trigger in event.targets)
         return gr.Error(text, visible=pressed or isinstance(error, NoSuchFile), print_exception=False)
+
+
+@contextmanager
+def no_application() -> Iterator[None]:
+    """Gradio makes an application of 80 routes when a page is begun, when it is built, when it is given a queue and
+    when it is mounted, each in a quarter of a second. The third runs the events and the fourth answers; the others are
+    not made. One page is built at a time.
+    """
+    module: Any = gradio.blocks
+    made, module.App = module.App, SimpleNamespace(create_app=lambda page, **_: None)
+    try:
+        yield
+    finally:
+        module.App = made
 
 
 def check_event(event: BlockFunction) -> None:

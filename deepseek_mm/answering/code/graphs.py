@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepseek_mm.answering.code.histories import recall_changes
 from deepseek_mm.answering.code.source_files import CODE, FILES
 from deepseek_mm.code_graph.context import gather_context, make_corpus
 from deepseek_mm.code_graph.graph import PathStep, ReachingTest
@@ -147,7 +148,8 @@ class LibraryGraphs:
     def draw_context(self, task: str, tokens: int, near: Sequence[Source]) -> str:
         """What a model should read for a task: a map of signatures, then bodies, in at most so many tokens.
 
-        It is chosen from all code where that is little, else from the files that are `near` to the task.
+        It is chosen from all code where that is little, else from the files that are `near` to the task; what git tells
+        of their history counts, of commits as they are, not of lines that were changed since.
         """
         sources = self._store.sources(FILES, order="name", limit=MOST_FILES + 1)
         chosen = [one for one in (near if len(sources) > MOST_FILES else sources) if can_be_linked(one)]
@@ -156,7 +158,7 @@ class LibraryGraphs:
         paths = [text.path for text in texts]
         ids = [symbol.id for path in paths for symbol in graph.symbols_of(path)] if graph is not None else []
         links = graph.links_from(ids) if graph is not None else []
-        return gather_context(task, make_corpus(texts, links or None), tokens).text
+        return gather_context(task, make_corpus(texts, links or None), tokens, recall_changes(paths)).text
 
 
 def find_symbol(graph: StoredGraph, region: Region) -> CodeSymbol | None:

@@ -1,10 +1,12 @@
 """Who changed a piece of code last, in which commit and why, as the repository around its file tells."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from deepseek_mm.answering.code.claims import MAX_DOC, ClaimWriter, name_region, place_of
 from deepseek_mm.code_graph.git_history import CodeChange, GitHistory
+from deepseek_mm.code_graph.ranking import NOTHING_KNOWN, KnownSigns
 from deepseek_mm.language.words import join_words, quotable
 from index import Region
 
@@ -29,6 +31,20 @@ def tell_commit(change: CodeChange) -> str:
     """Ana on 2026-03-01 ("units: beaufort", 1a2b3c4d5)"""
     subject = quotable(change.subject, MAX_DOC)
     return f'{quotable(change.author, MAX_DOC)} on {change.at:%Y-%m-%d} ("{subject}", {change.short})'
+
+
+def recall_changes(paths: Sequence[str]) -> KnownSigns:
+    """What the history of the repository that most of these files lie in tells of them, for a task to be placed."""
+    tops = Counter(top for path in paths if (top := GitHistory([find_root(path)]).find_top(path)))
+    if not tops:
+        return NOTHING_KNOWN
+    top = max(tops, key=tops.__getitem__)
+    history = GitHistory([top])
+    return KnownSigns(
+        activity=history.measure_activity(top),
+        fresh_lines=history.find_fresh_lines(top),
+        commits=history.read_commits(top),
+    )
 
 
 def find_root(path: str) -> Path:

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_mm.code_graph.commit_log import CommitRecord
 from deepseek_mm.code_graph.git_history import FRESH_WINDOWS
-from deepseek_mm.code_graph.pieces import CodePiece, cut_pieces
+from deepseek_mm.code_graph.pieces import CodePiece, cut_pieces, read_head
 from deepseek_mm.code_graph.ranking import KnownSigns, PieceCorpus, RankingWeights, combine_signs
 from deepseek_mm.code_graph.records import SourceText
 from deepseek_mm.embeddings.code import code_text
@@ -26,11 +27,13 @@ from deepseek_mm.evaluation.code_graphs.commit_tasks import (
     CommitTask,
     TreeFile,
     changed_pieces,
+    find_earlier,
     find_fresh_lines,
     list_tasks,
     list_tree,
     measure_activity,
     read_blobs,
+    read_history,
 )
 from deepseek_mm.storage.files import atomic_write
 from index import Symbol
@@ -118,6 +121,7 @@ class TreeReader:
         self._repository = repository
         self._known: dict[tuple[str, str], tuple[CodePiece, ...]] = {}
         self._digests: dict[int, str] = {}
+        self._heads: dict[str, str] = {}
 
     def read(self, tree: Sequence[TreeFile]) -> list[CodePiece]:
         """All pieces of a tree, in its order."""
@@ -126,7 +130,12 @@ class TreeReader:
         for file in new:
             source = SourceText(path=file.path, text=texts[file.digest], digest=file.digest)
             self._known[file.path, file.digest] = tuple(cut_pieces(source))
+            self._heads[file.digest] = read_head(source.text)
         return [piece for file in tree for piece in self._known[file.path, file.digest]]
+
+    def heads(self, tree: Sequence[TreeFile]) -> dict[str, str]:
+        """What the files of a tree that was read say first of themselves, by path."""
+        return {file.path: self._heads[file.digest] for file in tree}
 
     def digest(self, piece: CodePiece) -> str:
         """Which vector a piece has that was read here."""
@@ -159,15 +168,23 @@ class PreparedTask:
     signs: Mapping[str, NDArray[np.float64]]
 
 
-def prepare_task(task: CommitTask, repository: Path, reader: TreeReader, vectors: VectorStore | None) -> PreparedTask:
+def prepare_task(
+    task: CommitTask,
+    repository: Path,
+    reader: TreeReader,
+    vectors: VectorStore | None,
+    history: Sequence[CommitRecord] = (),
+) -> PreparedTask:
     """Everything that a ranking needs."""
-    pieces = reader.read(list_tree(repository, task.parent))
-    corpus = PieceCorpus(pieces)
+    tree = list_tree(repository, task.parent)
+    pieces = reader.read(tree)
+    corpus = PieceCorpus(pieces, heads=reader.heads(tree))
     cosines_P = vectors.cosines(task.text, [reader.digest(piece) for piece in pieces]) if vectors else None
     known = KnownSigns(
         vectors_P=cosines_P,
         activity=measure_activity(repository, task.parent),
         fresh_lines=[(weight, find_fresh_lines(repository, task.parent, back)) for back, weight in FRESH_WINDOWS],
+        commits=find_earlier(repository, task.parent, history),
     )
     return PreparedTask(
         task=task,
@@ -214,13 +231,14 @@ def evaluate_context(
     repository = chosen.repository
     tasks = list_tasks(repository, chosen.split, chosen.most, until=chosen.until)
     reader, vectors = TreeReader(repository), VectorStore(work, space)
+    history = read_history(repository, chosen.until)
     embed_all(tasks, repository, reader, vectors, note)
     ours, plain = [], []
     for n, task in enumerate(tasks, start=1):
-        prepared = prepare_task(task, repository, reader, vectors)
+        prepared = prepare_task(task, repository, reader, vectors, history)
         if not prepared.changed:
             continue
-        ours.append(score_ranking(prepared, combine_signs(prepared.corpus, prepared.signs, RankingWeights())))
+        ours.append(score_ranking(prepared, combine_signs(prepared.signs, RankingWeights())))
         plain.append(score_ranking(prepared, prepared.plain_P))
         note(f"{n} of {len(tasks)} tasks")
     return ContextReport(split=chosen.split, tasks=len(ours), ours=mean_scores(ours), bm25=mean_scores(plain))

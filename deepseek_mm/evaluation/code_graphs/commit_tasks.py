@@ -10,7 +10,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+from deepseek_mm.code_graph.commit_log import ATTRIBUTES, LOG, CommitRecord, follow_renames, read_records
 from deepseek_mm.code_graph.git_history import read_new_lines
 from deepseek_mm.code_graph.pieces import CodePiece
 from deepseek_mm.errors import ConfigError
@@ -165,3 +167,18 @@ def find_fresh_lines(repository: Path, commit: str, back: int) -> dict[str, set[
         return read_new_lines(run_git(repository, *words, "--", *FOLDERS))
     except ConfigError:
         return {}
+
+
+def read_history(repository: Path, until: str) -> tuple[CommitRecord, ...]:
+    """What all commits up to one said and changed, the latest first, by the paths that they had."""
+    with NamedTemporaryFile("w", suffix=".attributes") as attributes:
+        attributes.write(ATTRIBUTES)
+        attributes.flush()
+        text = run_git(repository, "-c", f"core.attributesFile={attributes.name}", *LOG, until, "--", *FOLDERS)
+    return tuple(read_records(text.split("\n")))
+
+
+def find_earlier(repository: Path, commit: str, history: Sequence[CommitRecord]) -> list[CommitRecord]:
+    """Those that a commit rests on, itself among them, by the paths of its tree; nothing of what came later."""
+    before = set(run_git(repository, "rev-list", commit).split())
+    return follow_renames([record for record in history if record.commit in before])

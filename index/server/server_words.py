@@ -16,9 +16,9 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
 from index import words
+from index.server.word_queries import write_phrase, write_vector_of_words
 from index.tables import RegionRow
 from index.vectors import Floats, Ints
-from index.word_queries import write_phrase, write_vector_of_words
 from index.words import LONGEST, Rarity, choose_words, split_query, split_words
 
 WORDS = table("words", column("region_id"), column("body"), column("length"))

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Double, Select, String, cast, func, literal, 
 from sqlalchemy.orm import Session
 
 from index import queries
-from index.column_types import STORED, HalfVector, write_vector
 from index.region import Filter
+from index.server.column_types import STORED, HalfVector, write_vector
 from index.tables import RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints
 
