@@ -45,6 +45,7 @@ FLOORS = (
         "deepseek_mm.start_notices",
     ),
     ("deepseek_mm.config", "deepseek_mm.storage", "deepseek_mm.batcher"),
+    ("deepseek_mm.storage_config",),
     (
         "deepseek_mm.errors",
         "deepseek_mm.addresses",
@@ -54,7 +55,6 @@ FLOORS = (
         "deepseek_mm.deltas",
         "deepseek_mm.machine",
         "deepseek_mm.stage_clock",
-        "deepseek_mm.storage_config",
         "deepseek_mm.threads",
     ),
 )

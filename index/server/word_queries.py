@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-from deepseek_mm.errors import MissingPackage
+from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.storage.portable_sql import write_as
 
 SHORTEST, LONGEST = 3, 64  # letters of words that FTS5 cuts to their stems
@@ -27,7 +27,9 @@ def _open_stemmer() -> Any:
     try:
         from Stemmer import Stemmer
     except ModuleNotFoundError as error:
-        raise MissingPackage("PyStemmer", needed_for="storage.url", extra="cluster") from error
+        raise IndexProblem(
+            "storage.url needs the package PyStemmer. Install it with: pip install 'deepseek-mm[cluster]'"
+        ) from error
     return Stemmer("porter")
 
 
