@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.storage_config import StorageConfig
 
 OUR_LM = "deepseek-mm"  # language model: the packaged one with our attention and experts, in weights/lm.safetensors
 BASE_LM = "smollm2"  # the packaged one as it is
@@ -497,3 +498,4 @@ class Config:
     people: PeopleConfig = field(default_factory=PeopleConfig)
     accounts: AccountsConfig = field(default_factory=AccountsConfig)
     oidc: OpenIdConfig = field(default_factory=OpenIdConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)

@@ -28,6 +28,7 @@ from deepseek_mm.config import (
     Notice,
     cache_folder,
 )
+from deepseek_mm.database_places import place_of, server_place
 from deepseek_mm.embeddings import open_space
 from deepseek_mm.embeddings.default import DefaultSpace, SeeingSpace
 from deepseek_mm.embeddings.inference import round_linears
@@ -137,13 +138,13 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     say(f"opening the library at {config.data}")
     store = open_store(config, space)
     say("opening the history")
-    history = History(config.data / "history.db")
+    history = History(place_of(config, "history"))
     revisions.record(config.encoder.name, *hub_models(config.lm), *named_rankers(config.rag))
     retriever = Retriever(space, store, eyes, config, models.rerankers)
     closed = [notice_of(store.folder)] if store.read_only else []
     for notice in closed:
         say(notice.text)
-    jobs = Jobs(config.data / "jobs.db", closed="".join(notice.text for notice in closed))
+    jobs = Jobs(place_of(config, "jobs"), closed="".join(notice.text for notice in closed))
     library = Library(
         config,
         eyes=eyes,
@@ -391,7 +392,14 @@ def open_store(config: Config, space: EmbeddingModel) -> RegionStore:
     folder = config.data / "spaces" / f"{space.name}-{space.fingerprint[:8]}"
     if not is_read_only(folder / "store.db"):
         make_folder(folder)
-    return RegionStore(folder, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index)
+    return RegionStore(
+        folder,
+        space_name=space.name,
+        fingerprint=space.fingerprint,
+        dim=space.dim,
+        config=config.index,
+        place=server_place(config, f"space_{space.fingerprint[:8]}"),
+    )
 
 
 def make_folder(folder: Path) -> None:

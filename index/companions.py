@@ -90,9 +90,9 @@ def tell_kinds(members: Sequence[Source]) -> GroupKinds:
 
 
 LEADER = f"""coalesce((SELECT first.id FROM (
-    SELECT id, date_us, group_rank FROM sources AS each
-    WHERE each.group_key = {{row}}.group_key AND each.group_key != ''
-    ORDER BY each.group_rank, each.sort_name, each.id LIMIT 1) AS first
+    SELECT id, date_us, group_rank FROM sources AS other
+    WHERE other.group_key = {{row}}.group_key AND other.group_key != ''
+    ORDER BY other.group_rank, other.sort_name, other.id LIMIT 1) AS first
     WHERE first.id != sources.id AND first.group_rank < {VIDEO} AND (first.date_us IS NULL OR sources.date_us IS NULL
     OR abs(first.date_us - sources.date_us) <= {APART_US})), 0)"""
 REGROUP = f"""UPDATE sources SET leader = {LEADER}
@@ -105,6 +105,24 @@ TRIGGERS = (
     f"""CREATE TRIGGER group_changed AFTER UPDATE OF group_key, group_rank, date_us ON sources BEGIN
     UPDATE sources SET leader = 0 WHERE id = new.id AND new.group_key = '' AND leader != 0;
     {REGROUP.format(row="old")} {REGROUP.format(row="new")} END""",
+)
+SERVER_TRIGGERS = (  # the same on a server
+    f"""CREATE FUNCTION lead_group(wanted text) RETURNS void LANGUAGE sql AS $$
+    UPDATE sources SET leader = {LEADER.format(row="sources")}
+    WHERE group_key = wanted AND group_key != '' AND leader != {LEADER.format(row="sources")} $$""",
+    """CREATE FUNCTION regroup() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF TG_OP = 'UPDATE' AND NEW.group_key = '' AND NEW.leader != 0 THEN
+        UPDATE sources SET leader = 0 WHERE id = NEW.id;
+    END IF;
+    IF TG_OP != 'INSERT' THEN PERFORM lead_group(OLD.group_key); END IF;
+    IF TG_OP != 'DELETE' THEN PERFORM lead_group(NEW.group_key); END IF;
+    RETURN NULL; END $$""",
+    "CREATE TRIGGER group_joined AFTER INSERT ON sources FOR EACH ROW WHEN (NEW.group_key != '') "
+    "EXECUTE FUNCTION regroup()",
+    "CREATE TRIGGER group_left AFTER DELETE ON sources FOR EACH ROW WHEN (OLD.group_key != '') "
+    "EXECUTE FUNCTION regroup()",
+    "CREATE TRIGGER group_changed AFTER UPDATE OF group_key, group_rank, date_us ON sources FOR EACH ROW "
+    "EXECUTE FUNCTION regroup()",
 )
 OLDER = (  # what an older file lacks
     "ALTER TABLE sources ADD COLUMN group_key VARCHAR NOT NULL DEFAULT ''",

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from sqlalchemy import case, delete, exists, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.errors import StoreBusy
+from deepseek_mm.storage.portable_sql import insert_into
 from index import places, queries
 from index.membership import counts_for, in_library, known_digests, visible_to
 from index.region import MOST_STARS, UPLOADS, Album, Rating, Source, current_viewer
@@ -53,12 +53,14 @@ def write_ratings(session: Session, digests: Sequence[str], said: Mapping[str, A
 
     Who says nothing more has no row, but for those who disagree with the house.
     """
-    listed = RatingRow.digest.in_(queries.select_values(digests))
+    listed = queries.is_one_of(RatingRow.digest, digests)
     rows = session.scalars(select(RatingRow).where(listed, RatingRow.owner.in_(("", owner)))).all()
     house = {row.digest: {"is_favourite": row.is_favourite, "stars": row.stars} for row in rows if not row.owner}
     first = {"is_favourite": False, "stars": 0}
     new = [{"digest": each, "owner": owner, **first, **house.get(each, {}), **said} for each in digests]
-    session.execute(insert(RatingRow).on_conflict_do_update(index_elements=["digest", "owner"], set_=dict(said)), new)
+    session.execute(
+        insert_into(session, RatingRow).on_conflict_do_update(index_elements=["digest", "owner"], set_=dict(said)), new
+    )
     others = select(RatingRow.digest).where(RatingRow.owner == "")
     is_idle = or_(RatingRow.owner == "", RatingRow.digest.not_in(others.scalar_subquery()))
     session.execute(delete(RatingRow).where(listed, ~RatingRow.is_favourite, RatingRow.stars == 0, is_idle))
@@ -169,7 +171,7 @@ def append(session: Session, album_id: int, digests: Sequence[str]) -> int:
 def take_from_album(session: Session, album_id: int, source_ids: Sequence[int]) -> int:
     """Sources leave an album; returns how many were in it."""
     digests = digests_of(session, source_ids)
-    which = (AlbumItemRow.album_id == album_id, AlbumItemRow.digest.in_(queries.select_values(digests)))
+    which = (AlbumItemRow.album_id == album_id, queries.is_one_of(AlbumItemRow.digest, digests))
     gone = session.scalars(delete(AlbumItemRow).where(*which).returning(AlbumItemRow.digest)).all()
     if gone:
         session.execute(update(AlbumRow).where(AlbumRow.id == album_id, AlbumRow.cover.in_(gone)).values(cover=""))
@@ -202,8 +204,13 @@ def carry_over(session: Session, old: str, new: str) -> None:
     """What was said of the old bytes of an edited file holds for the new ones, unless the old ones lie elsewhere."""
     if not old or not new or old == new or session.scalar(select(exists().where(SourceRow.digest == old))):
         return
-    for table in (RatingRow, AlbumItemRow, StatementRow):
-        session.execute(update(table).where(table.digest == old).values(digest=new).prefix_with("OR IGNORE"))
+    said: tuple[type[RatingRow | AlbumItemRow | StatementRow], ...] = (RatingRow, AlbumItemRow, StatementRow)
+    for table in said:
+        there = aliased(table)
+        keys = [key.name for key in table.__table__.primary_key if key.name != "digest"]
+        same = [getattr(there, name) == getattr(table, name) for name in keys]
+        taken = select(there.digest).where(there.digest == new, *same)
+        session.execute(update(table).where(table.digest == old, ~taken.exists()).values(digest=new))
         session.execute(delete(table).where(table.digest == old))
     session.execute(update(AlbumRow).where(AlbumRow.cover == old).values(cover=new))
 
@@ -214,11 +221,11 @@ def forget(session: Session, digests: Sequence[str]) -> int:
     """
     dropped = 0
     for table in (RatingRow, AlbumItemRow):
-        which = (table.digest.in_(queries.select_values(digests)), table.digest.not_in(KNOWN))
+        which = (queries.is_one_of(table.digest, digests), table.digest.not_in(KNOWN))
         dropped += len(session.scalars(delete(table).where(*which).returning(table.digest)).all())
-    told = (StatementRow.digest.in_(queries.select_values(digests)), StatementRow.digest.not_in(KNOWN))
+    told = (queries.is_one_of(StatementRow.digest, digests), StatementRow.digest.not_in(KNOWN))
     session.execute(delete(StatementRow).where(*told))
-    gone = (AlbumRow.cover.in_(queries.select_values(digests)), AlbumRow.cover.not_in(KNOWN))
+    gone = (queries.is_one_of(AlbumRow.cover, digests), AlbumRow.cover.not_in(KNOWN))
     session.execute(update(AlbumRow).where(*gone).values(cover=""))
     return dropped
 
@@ -227,7 +234,7 @@ def join(session: Session, origin: Session) -> None:
     """What was said in another store holds here too; where both say something, what is said here stays."""
     ratings = [dict(row._mapping) for row in origin.execute(select(RatingRow.__table__))]
     if ratings:
-        session.execute(insert(RatingRow).on_conflict_do_nothing(), ratings)
+        session.execute(insert_into(session, RatingRow).on_conflict_do_nothing(), ratings)
     for album in origin.scalars(select(AlbumRow).order_by(AlbumRow.id)):
         album_id = make_album(session, album.name)
         items = select(AlbumItemRow.digest).where(AlbumItemRow.album_id == album.id).order_by(AlbumItemRow.position)

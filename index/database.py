@@ -3,14 +3,30 @@
 Each error says what, shows where, and names the next step.
 """
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from deepseek_mm.storage import database
+from sqlalchemy import Connection
+from sqlalchemy.orm import Session
+
+from deepseek_mm.storage import sqlite_database
 from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, StoreFull
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
 from index.companions import group_older
-from index.tables import COUNTED, add_curation, add_owners, add_people, add_statements, create_tables, undate_photos
+from index.server import server_words
+from index.tables import (
+    COUNTED,
+    StoreBase,
+    VectorRow,
+    add_curation,
+    add_owners,
+    add_people,
+    add_statements,
+    create_tables,
+    undate_photos,
+)
 from index.words import teach
 
 REBUILD = "python -m deepseek_mm index --rebuild"
@@ -114,7 +130,7 @@ class StoreErrors(LibraryErrors):
         if code in ("READONLY", "CANTOPEN", "PERM"):
             return StoreReadOnly(path)
         if code in ("BUSY", "LOCKED"):
-            return StoreBusy(path, timeout_s=database.TIMEOUT_S)
+            return StoreBusy(path, timeout_s=sqlite_database.TIMEOUT_S)
         return StoreFull(path) if code == "FULL" else None
 
     def damage(self, path: Path, reason: str) -> IndexProblem:
@@ -138,8 +154,26 @@ class StoreErrors(LibraryErrors):
         return StoreDamaged(path, "it holds tables of another program")
 
 
+def adapt_row(table: str, row: dict[str, Any], dialect: str) -> dict[str, Any]:
+    """A row that is copied: a server sees to its own bytes, and a file gets a checksum of those that it has."""
+    if table != VectorRow.__tablename__:
+        return row
+    return row | {"checksum": zlib.crc32(row["data"]) if dialect == "sqlite" else None}
+
+
+def settle_words(connection: Connection) -> None:
+    """Rows were copied to a server: their words are indexed there."""
+    with Session(connection, join_transaction_mode="rollback_only") as session:
+        server_words.index_missing(session)
+        session.flush()
+
+
 STORE = Schema(
     create=create_tables,
+    metadata=StoreBase.metadata,
+    on_server=True,
+    adapt=adapt_row,
+    settle=settle_words,
     oldest="0007",
     errors=StoreErrors(),
     migrations=(

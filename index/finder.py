@@ -24,6 +24,7 @@ from index.database import CacheUnusable
 from index.filter_cache import FilterCache, Moment, moment_of
 from index.memory import VectorMemory
 from index.region import Filter
+from index.server import row_ids
 from index.tables import RegionRow
 from index.vectors import Ask, Floats, Ints, SearchConfig, VectorIndex
 
@@ -147,7 +148,7 @@ class Finder:
 
     def _compare(self, session: Session, index: VectorIndex) -> None:
         """Refuse a file that the database has not grown from: one of the two was restored from a backup."""
-        if index.last_id > queries.last_region_ever(session):
+        if index.last_id > row_ids.last_region_ever(session):
             raise CacheUnusable(self._cache_path, f"it holds the region {index.last_id}, which the store never had")
         latest = queries.latest_vectors(session, PROBES, up_to=index.last_id, dim=self._dim)
         for region_id, vector_D in latest:

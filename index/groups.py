@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import and_, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from deepseek_mm.storage.portable_sql import MonthOf, is_file
 from index import queries
 from index.region import LIBRARY, Counts, Filter, GroupCount, LabelCount, MonthCount, Source
 from index.tables import LabelRow, RegionRow, SourceRow
@@ -29,7 +31,7 @@ def numbers(session: Session, column: InstrumentedAttribute[str], where: Filter)
 
 def months(session: Session, where: Filter) -> list[MonthCount]:
     """The newest first, those without a date last."""
-    month = func.strftime("%Y%m", SourceRow.date_us // 1_000_000, "unixepoch").label("month")
+    month = MonthOf(SourceRow.date_us).label("month")
     query = queries.matching_sources(where).order_by(None).with_only_columns(month, func.count()).group_by(month)
     rows = session.execute(query.order_by(month.desc().nulls_last()))
     return [MonthCount(int(text[:-2]), int(text[-2:]), num) if text else MonthCount(0, 0, num) for text, num in rows]
@@ -48,13 +50,16 @@ def places(session: Session, where: Filter) -> list[GroupCount]:
 
 def add_covers(session: Session, counted: list[LabelCount], where: Filter) -> list[GroupCount]:
     """Labels with the source that shows each most surely."""
-    best = func.max(LabelRow.score)  # SQLite takes the other columns from the row that has it
-    query = select(LabelRow.name, RegionRow.source_id, best).join(RegionRow, RegionRow.id == LabelRow.region_id)
-    names = queries.select_values(each.name for each in counted)
+    query = select(LabelRow.name, RegionRow.source_id).join(RegionRow, RegionRow.id == LabelRow.region_id)
     alone = replace(where, grouped=False)
     query = query.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*queries.source_conditions(alone))
-    rows = session.execute(query.where(LabelRow.name.in_(names)).group_by(LabelRow.name))
-    covers = {name: source_id for name, source_id, _ in rows}
+    query = query.where(queries.is_one_of(LabelRow.name, (each.name for each in counted)))
+    if is_file(session):  # SQLite takes the other columns from the row that has the highest score
+        query = query.add_columns(func.max(LabelRow.score)).group_by(LabelRow.name)
+    else:
+        first = (LabelRow.name, LabelRow.score.desc(), RegionRow.source_id)
+        query = query.ext(distinct_on(LabelRow.name)).order_by(*first)
+    covers = {row[0]: row[1] for row in session.execute(query)}
     return [GroupCount(name, num, covers[name]) for name, num in counted if name in covers]
 
 

@@ -22,13 +22,15 @@ from numpy.typing import NDArray
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from deepseek_mm.storage.database import page_problems
 from deepseek_mm.storage.exchange import scratch_copy
+from deepseek_mm.storage.portable_sql import is_file
+from deepseek_mm.storage.sqlite_database import page_problems
 from index import queries, words
-from index.queries import READ_ROWS, STORED
+from index.queries import READ_ROWS
+from index.server import server_words
+from index.server.column_types import STORED
 from index.tables import PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints
-from index.words import num_astray
 
 K = 10  # nearest regions that are compared
 SAMPLE = 50  # regions that are searched for: so many finds make one half per cent
@@ -96,6 +98,8 @@ def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> Delet
     """What is left of deleted things. The log must just have been emptied, and the session begun after that: as long
     as it reads, nobody writes into the file. `cached` are the ids in the cache file.
     """
+    if not is_file(session):
+        return DeletedTraces(words=count_astray(session))
     alive = np.array(session.scalars(select(RegionRow.id).order_by(RegionRow.id)).all(), np.int64)
     log = database.with_name(database.name + "-wal")
     pages, dirty = free_in(session, database)
@@ -104,9 +108,14 @@ def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> Delet
         dirty_pages=dirty,
         log_bytes=log.stat().st_size if log.exists() else 0,
         cached=int((~np.isin(cached, alive)).sum()),
-        words=words.num_astray(session),
+        words=count_astray(session),
         overwrites=bool(session.connection().exec_driver_sql("PRAGMA secure_delete").scalar()),
     )
+
+
+def count_astray(session: Session) -> int:
+    """Regions whose words are not indexed as they should be."""
+    return words.num_astray(session) if is_file(session) else server_words.num_astray(session)
 
 
 def free_in(session: Session, database: Path) -> tuple[int, int]:
@@ -154,9 +163,9 @@ class StoreProblem:
 
 def problems(session: Session, dim: int) -> Iterator[StoreProblem]:
     """What does not fit in the session's snapshot, the gravest first."""
-    for detail in page_problems(session.connection()):
+    for detail in page_problems(session.connection()) if is_file(session) else ():
         yield StoreProblem(path="", detail=detail)
-    if astray := num_astray(session):
+    if astray := count_astray(session):
         yield StoreProblem(path=WORDS, detail=f"It does not agree with the texts of {astray} regions.")
     yield from _regions(session, dim)
     bare = ~exists().where(RegionRow.source_id == SourceRow.id)

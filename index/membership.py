@@ -3,8 +3,9 @@
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, or_, select
 
+from deepseek_mm.storage.portable_sql import PlaceIn
 from index.region import UPLOADS, LibraryViewer, current_viewer
 from index.tables import AlbumItemRow, AlbumRow, FaceRow, PersonRow, RatingRow, SourceRow
 
@@ -18,7 +19,7 @@ def list_hidden(viewer: LibraryViewer) -> str:
 
 def is_unlisted(hidden: str | BindParameter[str], of: type[SourceRow] = SourceRow) -> ColumnElement[bool]:
     """A source is in none of the collections that `list_hidden` named; `of` is the table under another name."""
-    return func.instr(hidden, "\n" + of.collection + "\n") == 0
+    return PlaceIn(hidden, "\n" + of.collection + "\n") == 0
 
 
 @lru_cache(maxsize=256)  # to build an expression takes longer than to look

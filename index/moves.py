@@ -7,9 +7,10 @@ looked for among all that was found before anything is forgotten. Every function
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, insert, literal, select
+from sqlalchemy import delete, literal, select
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.portable_sql import insert_into
 from index import places, queries
 from index.region import UPLOADS, FoundFile, MovedFile
 from index.tables import MarkRow, PlaceRow, SourceRow
@@ -61,10 +62,10 @@ def note_found(
 
 def _read_involved(session: Session, files: Sequence[FoundFile]) -> list[SourcePaths]:
     """The sources with these bytes, the first of each, and those that were known at these paths."""
-    digests = queries.select_values(list({file.digest for file in files}))
+    digests = {file.digest for file in files}
     known = select(SourceRow).where(SourceRow.collection != UPLOADS)
     first: dict[str, SourceRow] = {}
-    for row in session.scalars(known.where(SourceRow.digest.in_(digests)).order_by(SourceRow.id)):
+    for row in session.scalars(known.where(queries.is_one_of(SourceRow.digest, digests)).order_by(SourceRow.id)):
         first.setdefault(row.digest, row)
     there = session.scalars(known.where(places.sources_at([file.path for file in files])))
     rows = {row.id: row for row in (*first.values(), *there)}
@@ -113,7 +114,7 @@ def _exchange_marks(session: Session, source_ids: Sequence[int], stale: Mapping[
     for old, new in stale.items():
         which = (MarkRow.name == old, queries.among(MarkRow.source_id, source_ids))
         made = select(MarkRow.source_id, literal(new)).where(*which)
-        session.execute(insert(MarkRow).prefix_with("OR IGNORE").from_select(["source_id", "name"], made))
+        session.execute(insert_into(session, MarkRow).from_select(["source_id", "name"], made).on_conflict_do_nothing())
         session.execute(delete(MarkRow).where(*which))
 
 

@@ -13,15 +13,16 @@ from typing import Self
 
 import numpy as np
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.errors import StoreBusy
+from deepseek_mm.storage.portable_sql import insert_into
 from index import places, queries
 from index.face_groups import group_faces
 from index.membership import HIDDEN, in_library, is_unlisted, known_digests, list_hidden, visible_to
 from index.region import UPLOADS, Face, Person, current_viewer
+from index.server.column_types import STORED
 from index.tables import FaceRow, MarkRow, NotPersonRow, PersonRow, SourceRow
 from index.vectors import Floats
 
@@ -72,7 +73,7 @@ def add(session: Session, source_id: int, faces: Sequence[NewFace]) -> bool:
 
 def _to_row(digest: str, face: NewFace) -> FaceRow:
     left, top, right, bottom = face.box
-    data = face.vector_D.astype(queries.STORED).tobytes()
+    data = face.vector_D.astype(STORED).tobytes()
     return FaceRow(digest=digest, left=left, top=top, right=right, bottom=bottom, score=face.score, data=data)
 
 
@@ -88,7 +89,7 @@ def known_faces(session: Session) -> KnownFaces:
     refusals: dict[int, set[int]] = {}
     for face, person in session.execute(select(NotPersonRow.face_id, NotPersonRow.person_id)):
         refusals.setdefault(at[face], set()).add(person)
-    dim = len(rows[0].data) // queries.STORED.itemsize if rows else 0
+    dim = len(rows[0].data) // STORED.itemsize if rows else 0
     return KnownFaces(
         ids=tuple(row.id for row in rows),
         people=tuple(row.person_id or 0 for row in rows),
@@ -207,12 +208,12 @@ def _middles(session: Session, people: set[int]) -> dict[int, Floats]:
     vectors: dict[int, list[Floats]] = {}
     query = select(PersonRow.id, FaceRow.data).join(FaceRow, FaceRow.person_id == PersonRow.id)
     for person, data in session.execute(query.where(queries.among(PersonRow.id, sorted(people)))) if people else ():
-        vectors.setdefault(person, []).append(np.frombuffer(data, queries.STORED))
+        vectors.setdefault(person, []).append(np.frombuffer(data, STORED))
     return {person: np.mean(rows, axis=0) for person, rows in vectors.items()}
 
 
 def _distance(row: FaceRow, middle_D: Floats | None) -> float:
-    return float(np.linalg.norm(np.frombuffer(row.data, queries.STORED) - middle_D)) if middle_D is not None else 0.0
+    return float(np.linalg.norm(np.frombuffer(row.data, STORED) - middle_D)) if middle_D is not None else 0.0
 
 
 def name_person(session: Session, person_id: int, name: str) -> bool:
@@ -251,7 +252,7 @@ def refuse(session: Session, person_id: int, source_ids: Sequence[int]) -> int:
     faces = session.scalars(select(FaceRow.id).where(*which)).all()
     if faces:
         rows = [{"face_id": face, "person_id": person_id} for face in faces]
-        session.execute(insert(NotPersonRow).on_conflict_do_nothing(), rows)
+        session.execute(insert_into(session, NotPersonRow).on_conflict_do_nothing(), rows)
         session.execute(update(FaceRow).where(queries.among(FaceRow.id, faces)).values(person_id=None))
         keep_names(session, person_id)
         places.note_change(session)

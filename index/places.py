@@ -6,7 +6,6 @@ same bytes. Every function uses the session given, but for those at the end, whi
 not upgraded, and one that cannot be read knows nothing.
 """
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -14,9 +13,10 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, String, bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.portable_sql import IsListed, as_array, insert_into, list_texts
 from index import queries
 from index.membership import visible_to
 from index.region import LIBRARY, UPLOADS, Region, Source, Stamp, current_viewer
@@ -29,10 +29,8 @@ AT = select(*queries.SOURCE_COLUMNS).where(SourceRow.path == bindparam("path"))
 PLACE = (PlaceRow.source_id, PlaceRow.size_bytes, PlaceRow.modified_ns)
 PLACE_AT = select(*PLACE).where(PlaceRow.path == bindparam("path"))
 TWINS = select(SourceRow.id).where(SourceRow.digest == bindparam("digest"), SourceRow.id != bindparam("id")).limit(1)
-KNOWN = text("""
-    WITH wanted AS (SELECT value FROM json_each(:paths))
-    SELECT EXISTS (SELECT 1 FROM sources WHERE path IN wanted) OR EXISTS (SELECT 1 FROM places WHERE path IN wanted)
-""")
+PATHS = bindparam("paths", type_=String())
+KNOWN = select(or_(*(exists().where(IsListed(table.path, PATHS)) for table in (SourceRow, PlaceRow))))
 
 
 def source_at(session: Session, path: str) -> Source | None:
@@ -64,21 +62,27 @@ def stamps(session: Session, collection: str, within: Sequence[str] | None = Non
     own = select(SourceRow.path, SourceRow.size_bytes, SourceRow.modified_ns, SourceRow.digest)
     others = select(PlaceRow.path, PlaceRow.size_bytes, PlaceRow.modified_ns, SourceRow.digest)
     others = others.join(SourceRow, SourceRow.id == PlaceRow.source_id)
-    wanted = [own, others] if within is None else [*_at(own, others, within), *_below(own, others, within)]
+    wanted = (
+        [own, others]
+        if within is None
+        else [*_at(own, others, within), *_below(own, others, list_texts(session, stems_of(within)))]
+    )
     of = (queries.of_collection(collection), *visible_to(current_viewer()))
     rows = (row for query in wanted for row in session.execute(query.where(*of)))
     return {path: Stamp(size_bytes, modified_ns, digest) for path, size_bytes, modified_ns, digest in rows}
 
 
 def _at(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]:
-    listed = queries.select_values(paths)
-    return [own.where(SourceRow.path.in_(listed)), others.where(PlaceRow.path.in_(listed))]
+    return [own.where(queries.is_one_of(SourceRow.path, paths)), others.where(queries.is_one_of(PlaceRow.path, paths))]
 
 
-def _below(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]:
+def stems_of(paths: Sequence[str]) -> list[str]:
+    """What paths begin with that lie below these, or in archives there."""
+    return [path.rstrip(os.sep) + end for path in paths for end in ("", ARCHIVE)]
+
+
+def _below(own: Stamped, others: Stamped, stem: ColumnElement[str]) -> list[Stamped]:
     """What lies in these folders and archives, each a range of the index of paths, however many they are."""
-    stems = [path.rstrip(os.sep) + end for path in paths for end in ("", ARCHIVE)]
-    stem = func.json_each(json.dumps(stems)).table_valued("value").c.value
     after = chr(ord(os.sep) + 1)
     return [
         query.where(path > stem.concat(os.sep), path < stem.concat(after))
@@ -88,10 +92,8 @@ def _below(own: Stamped, others: Stamped, paths: Sequence[str]) -> list[Stamped]
 
 def sources_at(paths: Sequence[str]) -> ColumnElement[bool]:
     """A source lies at one of these paths at least."""
-    listed = queries.select_values(paths)
-    return or_(
-        SourceRow.path.in_(listed), SourceRow.id.in_(select(PlaceRow.source_id).where(PlaceRow.path.in_(listed)))
-    )
+    copied = select(PlaceRow.source_id).where(queries.is_one_of(PlaceRow.path, paths))
+    return or_(queries.is_one_of(SourceRow.path, paths), SourceRow.id.in_(copied))
 
 
 def collect(session: Session, paths: Sequence[str], name: str) -> int:
@@ -140,11 +142,11 @@ def inherit(session: Session, heir: Source) -> None:
 
 def forget(session: Session, paths: Sequence[str]) -> int:
     """Forget these paths, and with its last path a source; returns how many paths were known."""
-    if not session.connection().execute(KNOWN, {"paths": json.dumps(list(paths))}).scalar_one():
+    if not session.connection().execute(KNOWN, {"paths": as_array(paths)}).scalar_one():
         return 0
-    wanted = queries.select_values(paths)
-    known = session.scalars(delete(PlaceRow).where(PlaceRow.path.in_(wanted)).returning(PlaceRow.path)).all()
-    bare = session.scalars(select(SourceRow).where(SourceRow.path.in_(wanted))).all()
+    copies = delete(PlaceRow).where(queries.is_one_of(PlaceRow.path, paths)).returning(PlaceRow.path)
+    known = session.scalars(copies).all()
+    bare = session.scalars(select(SourceRow).where(queries.is_one_of(SourceRow.path, paths))).all()
     copied = set(session.scalars(select(PlaceRow.source_id).distinct())) if bare else set()
     lost = [source.id for source in bare if source.id not in copied or not _move_to_copy(session, source)]
     if lost:
@@ -197,7 +199,7 @@ def exchange_of_many(
     same = (queries.among(RegionRow.source_id, source_ids), RegionRow.kind == kind)
     if session.scalars(delete(RegionRow).where(*same).returning(RegionRow.id)).all():
         note_change(session)
-    marks = insert(MarkRow).prefix_with("OR IGNORE")
+    marks = insert_into(session, MarkRow).on_conflict_do_nothing()
     if there:
         session.execute(marks, [{"source_id": source_id, "name": mark} for source_id in sorted(there)])
     kept = [n for n, region in enumerate(regions) if region.source.id in there]

@@ -8,7 +8,7 @@ statements for each of them.
 import json
 import os
 import zlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -16,26 +16,29 @@ import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Executable,
-    Integer,
     Select,
+    String,
     and_,
     bindparam,
     case,
-    column,
     exists,
     extract,
     func,
     insert,
+    literal,
     or_,
     select,
-    text,
     tuple_,
     union_all,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
+from deepseek_mm.storage.portable_sql import ArrayOf, HasItem, IsListed, IsNumbered, PlaceIn, as_array, is_file
 from index import membership
 from index.region import LIBRARY, UPLOADS, Filter, Label, Order, Region, Source, Symbol, current_viewer
+from index.server import row_ids
+from index.server.column_types import STORED
+from index.server.word_queries import HasPhrase, PhraseMatch, SaidPattern, SaysPhrase
 from index.tables import (
     CallRow,
     LabelRow,
@@ -49,7 +52,7 @@ from index.tables import (
     derive_columns,
 )
 from index.vectors import Floats, Ints, Rows
-from index.words import phrase_match
+from index.words import split_words
 
 SOURCE_FIELDS = tuple(field.name for field in fields(Source) if field.name != "id")
 SYMBOL_FIELDS = tuple(field.name for field in fields(Symbol) if field.name != "calls")
@@ -58,33 +61,37 @@ BOX = (RegionRow.left_px, RegionRow.top_px, RegionRow.right_px, RegionRow.bottom
 REST = (RegionRow.colours, RegionRow.text, RegionRow.page, RegionRow.first_line, RegionRow.last_line, RegionRow.at_ms)
 REGION_COLUMNS = (RegionRow.id, RegionRow.source_id, RegionRow.kind, *BOX, *REST)
 SYMBOL_COLUMNS = (SymbolRow.region_id, *(getattr(SymbolRow, name) for name in SYMBOL_FIELDS))
-IDS = select(func.json_each(bindparam("ids")).table_valued("value").c.value)  # however many, as one parameter
+IDS = bindparam("ids", type_=String())  # however many, as one parameter: `portable_sql.as_array`
 REGIONS: dict[str, Executable] = {
-    "id": select(*REGION_COLUMNS).where(RegionRow.id.in_(IDS)),
-    "source_id": select(*REGION_COLUMNS).where(RegionRow.source_id.in_(IDS)),
+    "id": select(*REGION_COLUMNS).where(IsNumbered(RegionRow.id, IDS)),
+    "source_id": select(*REGION_COLUMNS).where(IsNumbered(RegionRow.source_id, IDS)),
 }
-SOURCES: Executable = select(*SOURCE_COLUMNS).where(SourceRow.id.in_(IDS))
-VISIBLE: Executable = select(SourceRow.id).where(SourceRow.id.in_(IDS), membership.is_unlisted(membership.HIDDEN))
+SOURCES: Executable = select(*SOURCE_COLUMNS).where(IsNumbered(SourceRow.id, IDS))
+VISIBLE: Executable = select(SourceRow.id).where(
+    IsNumbered(SourceRow.id, IDS), membership.is_unlisted(membership.HIDDEN)
+)
 LABELS: Executable = (
     select(LabelRow.region_id, LabelRow.name, LabelRow.score)
-    .where(LabelRow.region_id.in_(IDS))
+    .where(IsNumbered(LabelRow.region_id, IDS))
     .order_by(LabelRow.region_id, LabelRow.place)
 )
-SYMBOLS: Executable = select(*SYMBOL_COLUMNS).where(SymbolRow.region_id.in_(IDS))
+SYMBOLS: Executable = select(*SYMBOL_COLUMNS).where(IsNumbered(SymbolRow.region_id, IDS))
 CALLS: Executable = (
-    select(CallRow.region_id, CallRow.name).where(CallRow.region_id.in_(IDS)).order_by(CallRow.region_id, CallRow.place)
+    select(CallRow.region_id, CallRow.name)
+    .where(IsNumbered(CallRow.region_id, IDS))
+    .order_by(CallRow.region_id, CallRow.place)
 )
 SPLIT = ("code", "text")  # kinds of regions that may define something
 
 
-def select_values(values: Iterable[int | str]) -> Select[Any]:
-    """These, however many, as something to look in: they travel as one parameter."""
-    return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)
+def is_one_of(column: InstrumentedAttribute[str], texts: Iterable[str]) -> ColumnElement[bool]:
+    """`column` is one of these, however many."""
+    return IsListed(column, as_array(texts))
 
 
 def among(column: InstrumentedAttribute[int], ids: Iterable[int]) -> ColumnElement[bool]:
     """`column` is one of `ids`."""
-    return column.in_(select_values(map(int, ids)))
+    return IsNumbered(column, as_array(map(int, ids)))
 
 
 def to_source(row: SourceRow) -> Source:
@@ -94,7 +101,7 @@ def to_source(row: SourceRow) -> Source:
 
 def rows_of(session: Session, query: Executable, ids: Iterable[int], **values: str) -> Sequence[Any]:
     """Rows of a statement that stands ready, for these ids and what else it has a place for."""
-    return session.connection().execute(query, {"ids": json.dumps([int(n) for n in ids]), **values}).all()
+    return session.connection().execute(query, {"ids": as_array(map(int, ids)), **values}).all()
 
 
 def regions_by(session: Session, column: Literal["id", "source_id"], ids: Iterable[int]) -> list[Region]:
@@ -148,14 +155,13 @@ def _symbols(session: Session, ids: Sequence[int]) -> dict[int, Symbol]:
     return {row[0]: Symbol(**dict(zip(SYMBOL_FIELDS, row[1:], strict=True)), calls=calls[row[0]]) for row in rows}
 
 
-STORED = np.dtype("<f4")  # how a number of a vector lies on disk, on any machine
-LABELLED = "SELECT json_group_array(region_id) FROM labels WHERE name = ?"
+LABELLED: Executable = select(ArrayOf(LabelRow.region_id)).where(LabelRow.name == bindparam("name"))
 READ_ROWS = 8192  # vectors fetched in one piece
 VECTORS: Executable = (
     select(VectorRow.region_id, VectorRow.data)
     .join(RegionRow, RegionRow.id == VectorRow.region_id)
     .join(SourceRow, SourceRow.id == RegionRow.source_id)
-    .where(VectorRow.region_id.in_(IDS), membership.is_unlisted(membership.HIDDEN))
+    .where(IsNumbered(VectorRow.region_id, IDS), membership.is_unlisted(membership.HIDDEN))
 )
 SOURCE, *ROWS = (insert(table) for table in (SourceRow, RegionRow, VectorRow, LabelRow, SymbolRow, CallRow))
 ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
@@ -213,8 +219,8 @@ def _path_conditions(where: Filter, of: type[SourceRow]) -> list[ColumnElement[b
         elsewhere = select(PlaceRow.source_id).where(_below(PlaceRow.path, where.folder))
         conditions.append(of.id.in_(union_all(paths, elsewhere)))
     if where.path:
-        inside = select(PlaceRow.source_id).where(func.instr(PlaceRow.path, where.path) > 0)
-        conditions.append(or_(func.instr(of.path, where.path) > 0, of.id.in_(inside)))
+        inside = select(PlaceRow.source_id).where(PlaceIn(PlaceRow.path, where.path) > 0)
+        conditions.append(or_(PlaceIn(of.path, where.path) > 0, of.id.in_(inside)))
     return conditions
 
 
@@ -260,9 +266,7 @@ def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
         conditions.append(
             RegionRow.id.in_(select(LabelRow.region_id).where(LabelRow.name.in_((where.label, *where.other_labels))))
         )
-    for colour in where.colours:
-        shown = func.json_each(RegionRow.colours).table_valued("value")
-        conditions.append(exists(select(shown.c.value).where(shown.c.value == colour)))
+    conditions += [HasItem(RegionRow.colours, colour) for colour in where.colours]
     conditions += [_contains_phrase(phrase) for phrase in where.phrases]
     return conditions
 
@@ -270,18 +274,15 @@ def region_conditions(where: Filter) -> list[ColumnElement[bool]]:
 def in_place(name: str) -> tuple[ColumnElement[bool], ...]:
     """A region names this place among those that lie in each other: "Pisa, Tuscany, Italy"."""
     chain = ", " + func.lower(RegionRow.text) + ","
-    return RegionRow.kind == "place", func.instr(chain, f", {name.lower()},") > 0
+    return RegionRow.kind == "place", PlaceIn(chain, f", {name.lower()},") > 0
 
 
 def _contains_phrase(phrase: str) -> ColumnElement[bool]:
     """The phrase stands in the region's text, or in that of another region of the picture that it is the whole of."""
     own = aliased(RegionRow)
-    saying = select(own.id).where(func.says(own.text, phrase))
-    if match := phrase_match(phrase):
-        near = text("SELECT rowid FROM words WHERE words MATCH :words").bindparams(
-            bindparam("words", match, unique=True)
-        )
-        saying = saying.where(own.id.in_(near.columns(column("rowid", Integer))))
+    saying = select(own.id).where(SaysPhrase(own.text, literal(phrase, SaidPattern)))
+    if words := split_words(phrase):
+        saying = saying.where(HasPhrase(own.id, literal(" ".join(words), PhraseMatch)))
     home = aliased(RegionRow)
     whole = select(home.source_id).where(home.id.in_(saying))
     return or_(RegionRow.id.in_(saying), and_(RegionRow.kind == "whole", RegionRow.source_id.in_(whole)))
@@ -326,12 +327,11 @@ def rising(session: Session, query: Select[Any], *, limit: int, after: int) -> l
 def matching_ids(session: Session, where: Filter, *, after: int = 0) -> Ints:
     """Ids of the regions above `after` that `where` allows, rising.
 
-    They come as one row: for each row sqlite3 lets the interpreter's lock go, and with others that compute it takes up
-    to 5 ms until it has it again.
+    They come as one row: see `ArrayOf`.
     """
     query = matching_regions(where)
     found = (query.where(RegionRow.id > after) if after else query).subquery()
-    told = session.connection().execute(select(func.json_group_array(found.c.id))).scalar_one()
+    told = session.connection().execute(select(ArrayOf(found.c.id))).scalar_one()
     return np.sort(np.array(json.loads(told), np.int64))
 
 
@@ -339,25 +339,9 @@ def labelled_ids(session: Session, names: Sequence[str]) -> Ints:
     """Ids of the regions that carry one of these labels, rising."""
     connection = session.connection()
     told = [
-        connection.exec_driver_sql(LABELLED, (name,)).scalar_one() for name in names
+        connection.execute(LABELLED, {"name": name}).scalar_one() for name in names
     ]  # as one row: see `matching_ids`
     return np.unique(np.array([id for ids in told for id in json.loads(ids)], np.int64))
-
-
-def last_region_ever(session: Session) -> int:
-    """The highest id that was ever given."""
-    return session.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'regions'")) or 0
-
-
-def last_ids(session: Session) -> dict[str, int]:
-    """Table -> the last id that it has given, of tables that have given one."""
-    return {name: last for name, last in session.execute(text("SELECT name, seq FROM sqlite_sequence"))}
-
-
-def begin_ids(session: Session, last: Mapping[str, int]) -> None:
-    """Have tables go on behind these ids; those that have given any go on behind their own."""
-    for name in last.keys() - last_ids(session).keys():
-        session.execute(text("INSERT INTO sqlite_sequence VALUES (:name, :last)"), {"name": name, "last": last[name]})
 
 
 def count_of(session: Session, query: Select[Any]) -> int:
@@ -431,7 +415,8 @@ def add_source(session: Session, source: Source) -> Source:
     """A new row for the noun, which comes back with its id."""
     values: dict[str, Any] = {name: getattr(source, name) for name in SOURCE_FIELDS}
     values |= {"leader": 0, **derive_columns(source)}
-    return replace(source, id=session.connection().execute(SOURCE, values).lastrowid)
+    made = session.connection().execute(SOURCE, values).inserted_primary_key
+    return replace(source, id=made[0] if made else 0)
 
 
 def add_regions(session: Session, source_id: int, regions: Sequence[Region], vectors_ND: Floats) -> None:
@@ -444,11 +429,15 @@ def add_regions(session: Session, source_id: int, regions: Sequence[Region], vec
 
 def add_regions_of(session: Session, source_ids: Sequence[int], regions: Sequence[Region], vectors_ND: Floats) -> None:
     """The same of many sources, row n being a region of source_ids[n]."""
-    first = last_region_ever(session) + 1
+    first = row_ids.last_region_ever(session) + 1
     owned = zip(regions, source_ids, strict=True)
     rows = [_region_values(region, source_id) | {"id": first + n} for n, (region, source_id) in enumerate(owned)]
     blobs = [vector_D.astype(STORED).tobytes() for vector_D in vectors_ND]
-    vectors = [{"region_id": first + n, "data": data, "checksum": zlib.crc32(data)} for n, data in enumerate(blobs)]
+    seen = is_file(session)  # a server sees to its own bytes
+    vectors = [
+        {"region_id": first + n, "data": data, "checksum": zlib.crc32(data) if seen else None}
+        for n, data in enumerate(blobs)
+    ]
     labels = [
         {"region_id": first + n, "place": place, "name": label.name, "score": label.score}
         for n, region in enumerate(regions)
@@ -465,6 +454,7 @@ def add_regions_of(session: Session, source_ids: Sequence[int], regions: Sequenc
     for table, values in zip(ROWS, (rows, vectors, labels, names, calls), strict=True):
         if values:
             connection.execute(table, values)
+    row_ids.settle_ids(session, after=first - 1)
 
 
 def search_name(symbol: Symbol | None) -> str:

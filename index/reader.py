@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.portable_sql import is_file, limit_of
 from index import groups, places, queries, symbols, words
 from index.database import NotStored
 from index.filter_cache import Answer, CountCache
@@ -29,6 +30,7 @@ from index.region import (
     current_viewer,
     limit_to_viewer,
 )
+from index.server import server_words
 from index.tables import SourceRow
 from index.vectors import Floats
 
@@ -65,7 +67,7 @@ class StoreReader:
 
     def count_phrase(self, phrase: str) -> int:
         """How many entries of the index of words have these words one after the other."""
-        return self._database.read(words.num_with, phrase)
+        return self._database.read(count_phrase, phrase)
 
     def num_without_mark(self, mark: str, *, where: Filter = EVERYTHING) -> int:
         """How many sources `unmarked` would give in all."""
@@ -105,7 +107,7 @@ class StoreReader:
         "added" is the latest added first, "newest" and "oldest" go by the time that a photo was taken, or else that of
         the file's last change, "name" by the file's name, "size" is the largest first.
         """
-        query = queries.matching_sources(limit_to_viewer(where), order).limit(limit).offset(offset)
+        query = queries.matching_sources(limit_to_viewer(where), order).limit(limit_of(limit)).offset(offset)
         return self._database.read(queries.sources_in_order, query)
 
     def regions_of(self, source_ids: Sequence[int]) -> dict[int, tuple[Region, ...]]:
@@ -233,6 +235,11 @@ class StoreReader:
 
     def _tally(self, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
         return self._database.read(self._tallies.of, key, count)
+
+
+def count_phrase(session: Session, phrase: str) -> int:
+    """As `StoreReader.count_phrase`."""
+    return words.num_with(session, phrase) if is_file(session) else server_words.num_with(session, phrase)
 
 
 def _is_visible(source: Source) -> bool:

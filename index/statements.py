@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.portable_sql import insert_into
 from index import curation, places, queries
 from index.membership import visible_to
 from index.region import (
@@ -152,7 +152,7 @@ def adapt(session: Session, source: Source) -> Source:
 def read(session: Session, digests: Iterable[str]) -> dict[str, dict[str, PhotoStatement]]:
     """Bytes -> origin -> what it says; bytes of which nothing is told are left out."""
     found: dict[str, dict[str, PhotoStatement]] = {}
-    wanted = select(StatementRow).where(StatementRow.digest.in_(queries.select_values(sorted(digests))))
+    wanted = select(StatementRow).where(queries.is_one_of(StatementRow.digest, sorted(digests)))
     for row in session.scalars(wanted.execution_options(populate_existing=True)):
         found.setdefault(row.digest, {})[row.origin] = _statement(row)
     return found
@@ -181,12 +181,11 @@ def read_files(session: Session, origin: str, folders: Sequence[str]) -> dict[st
 
 def withdraw(session: Session, paths: Sequence[str], stale: Collection[str]) -> int:
     """What these files told holds no longer; returns of how many photos. What it led to here stays, dates do not."""
-    listed = queries.select_values(paths)
-    gone = select(StatementRow.digest).where(StatementRow.told_by.in_(listed), StatementRow.origin == SIDECAR)
-    digests = list(session.scalars(gone))
-    session.execute(delete(StatementRow).where(StatementRow.told_by.in_(listed), StatementRow.origin == SIDECAR))
-    for digest, told in read(session, digests).items():
-        _date_sources(session, digest, told)
+    told = (queries.is_one_of(StatementRow.told_by, paths), StatementRow.origin == SIDECAR)
+    digests = list(session.scalars(select(StatementRow.digest).where(*told)))
+    session.execute(delete(StatementRow).where(*told))
+    for digest, said in read(session, digests).items():
+        _date_sources(session, digest, said)
     _make_stale(session, digests, stale)
     if digests:
         places.note_change(session)
@@ -196,14 +195,14 @@ def withdraw(session: Session, paths: Sequence[str], stale: Collection[str]) -> 
 def _make_stale(session: Session, digests: Sequence[str], marks: Collection[str]) -> None:
     """Take from the sources with these bytes the marks of passes that are to be made again."""
     if digests and marks:
-        sources = select(SourceRow.id).where(SourceRow.digest.in_(queries.select_values(digests)))
+        sources = select(SourceRow.id).where(queries.is_one_of(SourceRow.digest, digests))
         session.execute(delete(MarkRow).where(MarkRow.source_id.in_(sources), MarkRow.name.in_(list(marks))))
 
 
 def mark_stale(session: Session, paths: Sequence[str], marks: Collection[str]) -> int:
     """As `Statements.mark_stale`."""
-    listed = queries.select_values(paths)
-    ids = session.scalars(select(SourceRow.id).where(SourceRow.path.in_(listed), SourceRow.kind == "photo")).all()
+    photos = select(SourceRow.id).where(queries.is_one_of(SourceRow.path, paths), SourceRow.kind == "photo")
+    ids = session.scalars(photos).all()
     session.execute(delete(MarkRow).where(queries.among(MarkRow.source_id, ids), MarkRow.name.in_(list(marks))))
     return len(ids)
 
@@ -219,7 +218,7 @@ def _write(session: Session, each: PhotoStatement) -> None:
     columns = {name: facts.pop(name) for name in ("taken_at", "latitude", "longitude")}
     columns |= {"told_by": each.told_by, "size_bytes": each.size_bytes, "modified_ns": each.modified_ns}
     columns["words"] = {name: value for name, value in facts.items() if value}
-    rows = insert(StatementRow).values(digest=each.digest, origin=each.origin, **columns)
+    rows = insert_into(session, StatementRow).values(digest=each.digest, origin=each.origin, **columns)
     session.execute(rows.on_conflict_do_update(index_elements=["digest", "origin"], set_=columns))
 
 
@@ -243,7 +242,7 @@ def join(session: Session, origin: Session) -> None:
     rows = [dict(row._mapping) for row in origin.execute(select(StatementRow.__table__))]
     if not rows:
         return
-    session.execute(insert(StatementRow).on_conflict_do_nothing(), rows)
+    session.execute(insert_into(session, StatementRow).on_conflict_do_nothing(), rows)
     for digest, told in read(session, {row["digest"] for row in rows}).items():
         _date_sources(session, digest, told)
     places.note_change(session)

@@ -12,11 +12,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from numpy.typing import NDArray
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
-from deepseek_mm.storage.database import Database, open_database
+from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.errors import StoreBusy
+from deepseek_mm.storage.places import ServerPlace, open_readable
+from deepseek_mm.storage.portable_sql import insert_into, is_file
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index import curation, health, moves, places, queries, statements, trash, words
 from index.curation import Curation
 from index.database import STORE, BadFileName, SpaceMismatch, StoreReadOnly
@@ -25,6 +28,8 @@ from index.health import StoreHealth, StoreProblem
 from index.people import People
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source, limit_to_viewer
+from index.server import row_ids, server_words
+from index.server.server_finder import ServerFinder, create_vector_index
 from index.statements import Statements
 from index.tables import COUNTED, LibraryRow, MarkRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
@@ -36,9 +41,21 @@ ID_DISTANCE = 10**7  # ids that a store may still give while another one takes i
 class RegionStore(StoreReader):
     """Regions and vectors of one space in one folder; any number of threads and processes may use it at once."""
 
-    def __init__(self, folder: Path, *, space_name: str, fingerprint: str, dim: int, config: SearchConfig) -> None:
-        """Opens or makes `folder`/store.db. An IndexProblem says why it cannot be used; then nothing was changed."""
-        super().__init__(open_database(folder / "store.db", STORE, noted=True), dim=dim)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        space_name: str,
+        fingerprint: str,
+        dim: int,
+        config: SearchConfig,
+        place: ServerPlace | None = None,
+    ) -> None:
+        """Opens or makes `folder`/store.db, or the schema at `place`; beside it lies what is only kept for speed.
+
+        An IndexProblem, or on a server a LibraryError, says why it cannot be used; then nothing was changed.
+        """
+        super().__init__(open_readable(place or folder / "store.db", STORE, noted=True), dim=dim)
         self.folder = folder
         self._named_space = LibraryRow(space_name=space_name, fingerprint=fingerprint, dim=dim)
         try:
@@ -50,12 +67,17 @@ class RegionStore(StoreReader):
         self.people = People(self._database)
         self.statements = Statements(self._database)
         self._rarity = words.Rarity()
-        self._finder = Finder(folder / "vectors.faiss", dim=dim, config=config, writes=not self.read_only)
+        self._words = server_words if place else words
+        self._finder: Finder | ServerFinder = (
+            ServerFinder(dim=dim)
+            if place
+            else Finder(folder / "vectors.faiss", dim=dim, config=config, writes=not self.read_only)
+        )
 
     @classmethod
     def open_known(cls, folder: Path, config: SearchConfig) -> Self:
         """The store that is there, whichever space its vectors are of. IndexProblem."""
-        with closing(open_database(folder / "store.db", STORE, noted=True)) as database, database.reading() as session:
+        with closing(open_readable(folder / "store.db", STORE, noted=True)) as database, database.reading() as session:
             row = session.get_one(LibraryRow, 1)
             name, fingerprint, dim = row.space_name, row.fingerprint, row.dim
         return cls(folder, space_name=name, fingerprint=fingerprint, dim=dim, config=config)
@@ -99,9 +121,9 @@ class RegionStore(StoreReader):
         Whoever still holds an id of the other one then finds nothing here, instead of another file.
         """
         with other._database.reading() as session:
-            last = queries.last_ids(session)
+            last = row_ids.last_ids(session)
         with self._database.writing() as session:
-            queries.begin_ids(session, {name: value + ID_DISTANCE for name, value in last.items()})
+            row_ids.begin_ids(session, {name: value + ID_DISTANCE for name, value in last.items()})
 
     def extend(self, source_id: int, regions: Sequence[Region], vectors_ND: NDArray[Any], *, mark: str) -> bool:
         """Add regions that a later pass found, and note in the same transaction that the pass `mark` is done.
@@ -154,13 +176,13 @@ class RegionStore(StoreReader):
     def problems(self) -> list[StoreProblem]:
         """What does not fit together in the store, the gravest first. StoreDamaged if it cannot even be read."""
         with self._database.reading() as session:
-            lost = check_counters(session.connection(), COUNTED)
+            lost = check_counters(session.connection(), COUNTED) if is_file(session) else []
             return [*health.problems(session, self._dim), *(StoreProblem(path="", detail=detail) for detail in lost)]
 
     def num_lost(self) -> int:
         """Writes that were acknowledged and are not there any more."""
         with self._database.reading() as session:
-            return read_counters(session.connection())[LOST]
+            return read_counters(session.connection())[LOST] if is_file(session) else 0
 
     def accept(self) -> None:
         """What is there now is what should be there: no loss is told of any more."""
@@ -178,7 +200,7 @@ class RegionStore(StoreReader):
             num = queries.count_of(session, queries.matching_regions(ANYTHING))  # nobody writes into the file any more
             find = partial(self._finder.find, session, where=ANYTHING)
             share, sampled = health.recall(session, lambda queries_QD, k: find(queries_QD, k=k), self._dim)
-            left = health.traces(session, self._database.path, self._finder.cached_ids(session))
+            left = health.traces(session, self._database.place, self._finder.cached_ids(session))
             return StoreHealth(recall=share, sampled=sampled, regions=num, traces=left)
 
     def note_found(
@@ -212,7 +234,7 @@ class RegionStore(StoreReader):
 
         What is known by now wins. OtherStore if the content of this store was exchanged since.
         """
-        taken = Database(file, STORE)
+        taken = SqliteDatabase(file, STORE)
         try:
             with taken.reading() as session_of_file, self._database.writing(synced=True) as session:
                 return trash.restore(session, session_of_file, file)
@@ -263,8 +285,10 @@ class RegionStore(StoreReader):
         if k < 1:
             raise ValueError(f"k={k} must be at least 1")
         with self._database.reading() as session:
-            allowed = self._finder.allowed_ids(session, limit_to_viewer(where))
-            scores_k, ids_k = words.rank(session, query, k=k, allowed=allowed, rarity=self._rarity)
+            seen = limit_to_viewer(where)
+            allowed = partial(self._finder.allowed_ids, session, seen)
+            ids = queries.matching_regions(seen)
+            scores_k, ids_k = self._words.rank(session, query, k=k, ids=ids, allowed=allowed, rarity=self._rarity)
             regions = queries.regions_by_id(session, ids_k.tolist())
         pairs = zip(scores_k.tolist(), ids_k.tolist(), strict=True)
         return [Hit(region=regions[n], score=s) for s, n in pairs]
@@ -314,7 +338,7 @@ class RegionStore(StoreReader):
             self._finder.renew(session)
         with suppress(StoreBusy):
             with self._database.writing() as session:
-                words.tidy(session)
+                self._words.tidy(session)
             self._database.empty_log()
 
     def settle(self) -> None:
@@ -334,12 +358,14 @@ def _claim(database: Database, wanted: LibraryRow) -> None:
     if new:
         with database.writing() as session:
             space = {"space_name": wanted.space_name, "fingerprint": wanted.fingerprint, "dim": wanted.dim}
-            first = insert(LibraryRow).prefix_with("OR IGNORE")  # another process may have been faster
-            session.execute(first.values(id=1, identity=uuid.uuid4().hex, removals=0, **space))
+            first = insert_into(session, LibraryRow).values(id=1, identity=uuid.uuid4().hex, removals=0, **space)
+            session.execute(first.on_conflict_do_nothing())  # another process may have been faster
+            if not is_file(session):
+                create_vector_index(session.connection(), wanted.dim)
     with database.reading() as session:
         row = session.get_one(LibraryRow, 1)
     if (row.fingerprint, row.dim) != (wanted.fingerprint, wanted.dim):
-        raise SpaceMismatch(database.path, stored=_describe_space(row), given=_describe_space(wanted))
+        raise SpaceMismatch(database.place, stored=_describe_space(row), given=_describe_space(wanted))
 
 
 def _describe_space(row: LibraryRow) -> str:

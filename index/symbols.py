@@ -71,20 +71,21 @@ def names(session: Session, prefix: str, where: Filter, limit: int) -> list[str]
     """Names that begin so, each once; those after a dot are members of what stands before it."""
     head, dot, start = prefix.rpartition(".")
     own = SymbolRow.name.collate("BINARY")  # "Ask" and "ask" are two names
-    full = SymbolRow.parent + "." + own if dot else own
+    full = (SymbolRow.parent + "." + own if dot else own).label("full")
     begins = (SymbolRow.name >= start, SymbolRow.name < start + HIGHEST, SymbolRow.kind.in_(NAMED))
     query = select(full).where(*begins, SymbolRow.region_id.in_(queries.matching_regions(where)))
     if dot:
         query = query.where((SymbolRow.parent == head) | SymbolRow.parent.endswith("." + head, autoescape=True))
-    return list(session.scalars(query.group_by(full).order_by(func.lower(full), full).limit(limit)))
+    known = query.distinct().subquery()
+    return list(session.scalars(select(known.c.full).order_by(func.lower(known.c.full), known.c.full).limit(limit)))
 
 
 def busiest(session: Session, where: Filter, limit: int) -> list[Region]:
     """What is called from most places, of names that are defined once: with two, nobody knows which one is meant."""
     called = select(CallRow.name, func.count().label("times")).group_by(CallRow.name).subquery()
-    query = select(func.min(SymbolRow.region_id)).join(called, called.c.name == SymbolRow.name)
+    query = select(func.min(SymbolRow.region_id)).join(called, called.c.name == SymbolRow.name.collate("BINARY"))
     query = query.where(SymbolRow.kind.in_(CALLED), SymbolRow.region_id.in_(queries.matching_regions(where)))
-    query = query.group_by(SymbolRow.name).having(func.count() == 1)
+    query = query.group_by(SymbolRow.name, called.c.times).having(func.count() == 1)
     ids = session.scalars(query.order_by(called.c.times.desc(), SymbolRow.name).limit(limit)).all()
     found = queries.regions_by_id(session, ids)
     return [found[region_id] for region_id in ids]

@@ -13,20 +13,25 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Connection, Float, ForeignKey, Index, String, event
+from sqlalchemy import JSON, CheckConstraint, Connection, ForeignKey, Index, String, event
 from sqlalchemy import text as sql_text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from deepseek_mm.storage.counters import make_counters
-from index.companions import create_triggers, place_in_group
+from deepseek_mm.storage.schema import REAL, WHOLE, where
+from index.companions import SERVER_TRIGGERS, create_triggers, place_in_group
 from index.region import Source
+from index.server.column_types import StoreText, VectorData
 
 EPOCH = datetime(1970, 1, 1)
+NAME = String(collation="NOCASE")  # capitals do not matter; on a server `NAMES` says how
 DIGITS = 12  # that a number in a name is padded to, so that "2.jpg" comes before "10.jpg"
 
 
 class StoreBase(DeclarativeBase):
     """All tables of the store."""
+
+    type_annotation_map = {str: StoreText, int: WHOLE, float: REAL}
 
 
 class LibraryRow(StoreBase):
@@ -59,8 +64,8 @@ class SourceRow(StoreBase):
         Index("sources_by_taken_at", "taken_at"),
         Index("sources_by_digest", "digest"),
         *(Index(f"sources_by_{key}", key, "id", "collection", "kind", "format", "leader") for key in SORTED_BY),
-        Index("sources_by_group", "group_key", sqlite_where=sql_text("group_key != ''")),
-        Index("sources_by_leader", "leader", sqlite_where=sql_text("leader != 0")),
+        Index("sources_by_group", "group_key", **where(sql_text("group_key != ''"))),
+        Index("sources_by_leader", "leader", **where(sql_text("leader != 0"))),
         {"sqlite_autoincrement": True},
     )
 
@@ -74,8 +79,8 @@ class SourceRow(StoreBase):
     width_px: Mapped[int]
     height_px: Mapped[int]
     taken_at: Mapped[datetime | None]
-    latitude: Mapped[float | None] = mapped_column(Float)
-    longitude: Mapped[float | None] = mapped_column(Float)
+    latitude: Mapped[float | None] = mapped_column(REAL)
+    longitude: Mapped[float | None] = mapped_column(REAL)
     format: Mapped[str]
     note: Mapped[str]
     duration_ms: Mapped[int]
@@ -116,7 +121,7 @@ class AlbumRow(StoreBase):
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(collation="NOCASE"), unique=True)
+    name: Mapped[str] = mapped_column(NAME, unique=True)
     cover: Mapped[str]  # digest of the photo that stands for it; "" is its first
     made_at: Mapped[datetime]  # UTC
     owner: Mapped[str] = mapped_column(server_default="")  # id of the account that made it; "" is the house
@@ -140,7 +145,7 @@ class PersonRow(StoreBase):
     __table_args__ = (Index("people_by_name", "name"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(collation="NOCASE"))  # "" until somebody has named them
+    name: Mapped[str] = mapped_column(NAME)  # "" until somebody has named them
     owner: Mapped[str] = mapped_column(server_default="")  # id of the account that named them; "" is the house
 
 
@@ -156,11 +161,11 @@ class FaceRow(StoreBase):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str]
-    left: Mapped[float] = mapped_column(Float)  # shares of the upright photo
-    top: Mapped[float] = mapped_column(Float)
-    right: Mapped[float] = mapped_column(Float)
-    bottom: Mapped[float] = mapped_column(Float)
-    score: Mapped[float] = mapped_column(Float)
+    left: Mapped[float] = mapped_column(REAL)  # shares of the upright photo
+    top: Mapped[float] = mapped_column(REAL)
+    right: Mapped[float] = mapped_column(REAL)
+    bottom: Mapped[float] = mapped_column(REAL)
+    score: Mapped[float] = mapped_column(REAL)
     data: Mapped[bytes]  # the vector, float32, little-endian
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"))
 
@@ -186,8 +191,8 @@ class StatementRow(StoreBase):
     size_bytes: Mapped[int]
     modified_ns: Mapped[int]
     taken_at: Mapped[datetime | None]
-    latitude: Mapped[float | None] = mapped_column(Float)
-    longitude: Mapped[float | None] = mapped_column(Float)
+    latitude: Mapped[float | None] = mapped_column(REAL)
+    longitude: Mapped[float | None] = mapped_column(REAL)
     words: Mapped[dict[str, Any]] = mapped_column(JSON)  # all other facts, by their names
 
 
@@ -206,7 +211,7 @@ class RegionRow(StoreBase):
     __tablename__ = "regions"
     __table_args__ = (
         Index("regions_by_source", "source_id"),
-        Index("regions_of_place", "text", "source_id", sqlite_where=sql_text("kind = 'place'")),
+        Index("regions_of_place", "text", "source_id", **where(sql_text("kind = 'place'"))),
         {"sqlite_autoincrement": True},
     )
 
@@ -232,7 +237,7 @@ class VectorRow(StoreBase):
     __tablename__ = "vectors"
 
     region_id: Mapped[int] = mapped_column(ForeignKey("regions.id", ondelete="CASCADE"), primary_key=True)
-    data: Mapped[bytes]  # D float32, little-endian
+    data: Mapped[bytes] = mapped_column(VectorData)  # D float32, little-endian
     checksum: Mapped[int | None]  # CRC-32 of data; unknown in rows from before it was kept
 
 
@@ -245,7 +250,7 @@ class LabelRow(StoreBase):
     region_id: Mapped[int] = mapped_column(ForeignKey("regions.id", ondelete="CASCADE"), primary_key=True)
     place: Mapped[int] = mapped_column(primary_key=True)  # 0 is the best
     name: Mapped[str]
-    score: Mapped[float] = mapped_column(Float)
+    score: Mapped[float] = mapped_column(REAL)
 
 
 class SymbolRow(StoreBase):
@@ -255,7 +260,7 @@ class SymbolRow(StoreBase):
     __table_args__ = (Index("symbols_by_name", "name", "region_id"),)
 
     region_id: Mapped[int] = mapped_column(ForeignKey("regions.id", ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(collation="NOCASE"))
+    name: Mapped[str] = mapped_column(NAME)
     parent: Mapped[str]
     kind: Mapped[str]
     signature: Mapped[str]
@@ -315,11 +320,36 @@ COUNTED = ("sources", "regions")  # tables whose rows are counted with every wri
 
 def create_tables(connection: Connection) -> None:
     """Make all tables, and the index of the words in the regions' texts, which triggers keep in step (`words`)."""
+    if connection.dialect.name == "postgresql":
+        create_on_server(connection)
+        return
     StoreBase.metadata.create_all(connection)
     for statement in (WORDS, WORDS_ADDED, WORDS_REMOVED):
         connection.exec_driver_sql(statement)
     create_triggers(connection)
     make_counters(connection, COUNTED)
+
+
+NAMES = (  # how names sort and compare on a server: capitals do not matter in the one, and do in the other
+    "CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public",
+    """CREATE COLLATION IF NOT EXISTS "NOCASE" (provider = icu, locale = 'und-u-ks-level2', deterministic = false)""",
+    """CREATE COLLATION IF NOT EXISTS "BINARY" (provider = libc, locale = 'C')""",
+)
+SERVER_WORDS = (  # see `server_words`
+    """CREATE TABLE words (
+        region_id bigint PRIMARY KEY REFERENCES regions ON DELETE CASCADE,
+        body tsvector NOT NULL, length int NOT NULL)""",
+    "CREATE INDEX words_by_body ON words USING gin (body)",
+)
+
+
+def create_on_server(connection: Connection) -> None:
+    """The same tables; the index of words is written with the regions (`server_words`)."""
+    for statement in NAMES:
+        connection.exec_driver_sql(statement)
+    StoreBase.metadata.create_all(connection)
+    for statement in (*SERVER_WORDS, *SERVER_TRIGGERS):
+        connection.exec_driver_sql(statement)
 
 
 UNDATE = (

@@ -16,12 +16,13 @@ from typing import Any
 from sqlalchemy import Select, insert, or_, select
 from sqlalchemy.orm import Session
 
-from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.exchange import draft_beside
 from deepseek_mm.storage.files import sync_folder
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index import places, queries
-from index.database import STORE, OtherStore
+from index.database import STORE, OtherStore, adapt_row
 from index.people import FACES_MARK
+from index.server import row_ids
 from index.tables import (
     CallRow,
     LabelRow,
@@ -50,7 +51,7 @@ def write(session: Session, paths: Sequence[str], file: Path) -> int:
         return 0
     file.parent.mkdir(exist_ok=True)
     with draft_beside(file) as draft:
-        database = Database(draft, STORE)
+        database = SqliteDatabase(draft, STORE)
         try:
             with database.writing() as into:
                 _copy_out(session, into, ids, paths)
@@ -73,8 +74,8 @@ def _copy_out(session: Session, into: Session, ids: Sequence[int], paths: Sequen
         _copy_rows(_all(table).where(table.region_id.in_(regions)), session, into, table)
     own: list[Any] = [SourceRow.path, SourceRow.id.label("source_id")]
     own += [SourceRow.size_bytes, SourceRow.modified_ns]
-    _copy_rows(select(*own).where(SourceRow.path.in_(queries.select_values(paths))), session, into, PlaceRow)
-    _copy_rows(_all(PlaceRow).where(PlaceRow.path.in_(queries.select_values(paths))), session, into, PlaceRow)
+    _copy_rows(select(*own).where(queries.is_one_of(SourceRow.path, paths)), session, into, PlaceRow)
+    _copy_rows(_all(PlaceRow).where(queries.is_one_of(PlaceRow.path, paths)), session, into, PlaceRow)
 
 
 def restore(session: Session, aside: Session, file: Path) -> int:
@@ -104,9 +105,9 @@ def restore(session: Session, aside: Session, file: Path) -> int:
 def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow]]:
     """Source id -> the places that the store does not know by now, in order of their paths."""
     taken = aside.scalars(select(PlaceRow).order_by(PlaceRow.path)).all()
-    listed = queries.select_values([place.path for place in taken])
-    known = set(session.scalars(select(SourceRow.path).where(SourceRow.path.in_(listed))))
-    known |= set(session.scalars(select(PlaceRow.path).where(PlaceRow.path.in_(listed))))
+    listed = [place.path for place in taken]
+    known = set(session.scalars(select(SourceRow.path).where(queries.is_one_of(SourceRow.path, listed))))
+    known |= set(session.scalars(select(PlaceRow.path).where(queries.is_one_of(PlaceRow.path, listed))))
     wanted: dict[int, list[PlaceRow]] = {}
     for place in taken:
         if place.path not in known:
@@ -117,7 +118,7 @@ def _missing_places(session: Session, aside: Session) -> dict[int, list[PlaceRow
 def _twins(session: Session, rows: Sequence[SourceRow]) -> dict[int, int]:
     """Source id -> the source of the store that is the same one, or has the same bytes; only where there is one."""
     ids = queries.among(SourceRow.id, [row.id for row in rows])
-    digests = SourceRow.digest.in_(queries.select_values([row.digest for row in rows if row.digest]))
+    digests = queries.is_one_of(SourceRow.digest, [row.digest for row in rows if row.digest])
     found = session.execute(select(SourceRow.id, SourceRow.digest, SourceRow.collection).where(or_(ids, digests))).all()
     there = {source_id for source_id, _, _ in found}
     bytes_of = {(digest, queries.group_of(name)): source_id for source_id, digest, name in found if digest}
@@ -155,7 +156,7 @@ def _first(row: SourceRow, wanted: Sequence[PlaceRow]) -> PlaceRow:
 def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     """Marks, regions and what belongs to these; regions keep their order and get ids above all others."""
     query = select(RegionRow.id).where(queries.among(RegionRow.source_id, ids)).order_by(RegionRow.id)
-    first = queries.last_region_ever(session) + 1
+    first = row_ids.last_region_ever(session) + 1
     new = {old: first + n for n, old in enumerate(aside.scalars(query))}
     regions = query.order_by(None)
     _copy_rows(_all(MarkRow).where(queries.among(MarkRow.source_id, ids)), aside, session, MarkRow)
@@ -169,6 +170,7 @@ def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     for table in OF_REGIONS:
         of_regions = _all(table).where(table.region_id.in_(regions)).order_by(table.region_id)
         _copy_rows(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
+    row_ids.settle_ids(session, after=first - 1)
 
 
 def _all(table: type[StoreBase]) -> Select[Any]:
@@ -180,7 +182,9 @@ def _copy_rows(
 ) -> None:
     """Every row that `query` finds in the one becomes a row of the other."""
     for rows in source.connection().execute(query).mappings().partitions(PIECE):
-        target.execute(insert(StoreBase.metadata.tables[table.__tablename__]), [change(dict(row)) for row in rows])
+        name, dialect = table.__tablename__, target.get_bind().dialect.name
+        changed = [adapt_row(name, change(dict(row)), dialect) for row in rows]
+        target.execute(insert(StoreBase.metadata.tables[name]), changed)
 
 
 def _place(place: PlaceRow | SourceRow, source_id: int) -> PlaceRow:

@@ -11,12 +11,15 @@ A word in a large part of the library costs time and says little, so the rarest 
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
+from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
+from index.server.word_queries import write_pattern
 from index.vectors import Floats, Ints, is_among
 
 MOST = 5000  # regions that are ranked for one query: a microsecond each
@@ -64,10 +67,7 @@ def split_query(text: str) -> list[str]:
 
 def says(text: str, phrase: str) -> bool:
     """Does the text say exactly this? Capitals and the width of gaps do not matter; words are not cut."""
-    inside = r"\s+".join(re.escape(piece) for piece in phrase.split())
-    before = r"(?<!\w)" if phrase.strip()[:1].isalnum() else ""
-    after = r"(?!\w)" if phrase.strip()[-1:].isalnum() else ""
-    return re.search(f"{before}{inside}{after}", text, re.IGNORECASE) is not None
+    return re.search(write_pattern(phrase), text, re.IGNORECASE) is not None
 
 
 def teach(connection: sqlite3.Connection) -> None:
@@ -81,37 +81,61 @@ def phrase_match(phrase: str) -> str:
     return '"' + " ".join(words) + '"' if (words := split_words(phrase)) else ""
 
 
+Counted = TypeVar("Counted", int, tuple[int, int])
+
+
 class Rarity:
     """In how many regions words are, remembered while the store is of about that size; safe in many threads."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[int, int]] = {}  # word -> regions that have it, and the store's size then
+        self._known: dict[str, tuple[Any, int]] = {}  # word -> regions that have it, and the store's size then
 
-    def count(self, session: Session, word: str, size: int) -> int:
-        """Exact when it was counted; the store may have grown or shrunk by a tenth since."""
-        count, then = self._known.get(word, (0, 0))
-        if abs(size - then) > then // 10:
+    def count(self, session: Session, word: str, size: int, look: Callable[[Session, str], int]) -> int:
+        """Exact when it was counted by `look`; the store may have grown or shrunk by a tenth since."""
+        return self._remember(word, size, lambda: look(session, word))
+
+    def texts(self, session: Session, size: int, look: Callable[[Session], tuple[int, int]]) -> tuple[int, int]:
+        """How many regions have words, and how many words they have together, as `look` found it."""
+        return self._remember("", size, lambda: look(session))
+
+    def _remember(self, key: str, size: int, look: Callable[[], Counted]) -> "Counted":
+        count, then = self._known.get(key, (None, 0))
+        if count is None or abs(size - then) > then // 10:
             if len(self._known) >= REMEMBERED:
                 self._known = {}
-            count = int(session.connection().exec_driver_sql(COUNT, (f'"{word}"',)).scalar_one())
-            self._known[word] = (count, size)
-        return count
+            count = look()
+            self._known[key] = (count, size)
+        return cast("Counted", count)
 
 
-def rank(session: Session, query: str, *, k: int, allowed: Ints, rarity: Rarity) -> tuple[Floats, Ints]:
-    """Scores and ids of at most k regions in `allowed` (rising), best first, equals by id."""
-    size = int(session.connection().exec_driver_sql(SIZE).scalar_one())
+def rank(
+    session: Session, query: str, *, k: int, ids: "Select[tuple[int]]", allowed: Callable[[], Ints], rarity: Rarity
+) -> tuple[Floats, Ints]:
+    """Scores and ids of at most k of the regions that `allowed` gives (rising), best first, equals by id."""
+    del ids  # what a file is asked for is in memory already
+    size, allowed_N = int(session.connection().exec_driver_sql(SIZE).scalar_one()), allowed()
     words = list(dict.fromkeys(split_query(query)))[:LONGEST]
-    match, is_common = expression({word: rarity.count(session, word, size) for word in words})
-    ids_n, scores_n = _rows(session, match, bounded=is_common and 2 * len(allowed) > size)
-    kept_n = is_among(ids_n, allowed)
+    match, is_common = expression({word: rarity.count(session, word, size, count_regions) for word in words})
+    ids_n, scores_n = _rows(session, match, bounded=is_common and 2 * len(allowed_N) > size)
+    kept_n = is_among(ids_n, allowed_N)
     ids_n, scores_n = ids_n[kept_n], scores_n[kept_n]
     order_k = np.lexsort((ids_n, -scores_n))[:k]
     return scores_n[order_k], ids_n[order_k]
 
 
+def count_regions(session: Session, word: str) -> int:
+    return int(session.connection().exec_driver_sql(COUNT, (f'"{word}"',)).scalar_one())
+
+
 def expression(counts: Mapping[str, int]) -> tuple[str, bool]:
-    """FTS5's expression for the words that choose, and whether more than `MOST` regions may have them.
+    """FTS5's expression for the words that choose, and whether more than `MOST` regions may have them."""
+    words, way, is_common = choose_words(counts)
+    joint = {"|": " OR ", "&": " AND "}[way]
+    return joint.join(f'"{word}"' for word in words), is_common
+
+
+def choose_words(counts: Mapping[str, int]) -> tuple[list[str], Literal["|", "&"], bool]:
+    """The words that choose, whether any of them or all do, and whether more than `MOST` regions may have them.
 
     Any of the rarest, as long as together they are in no more than `MOST` regions; where already the rarest is in
     more, the `TOGETHER` rarest at once.
@@ -119,8 +143,7 @@ def expression(counts: Mapping[str, int]) -> tuple[str, bool]:
     there = sorted((word for word in counts if counts[word]), key=lambda word: counts[word])
     totals = np.cumsum([counts[word] for word in there])
     rare = there[: int(np.searchsorted(totals, MOST, side="right"))]
-    words, way = (rare, " OR ") if rare else (there[:TOGETHER], " AND ")
-    return way.join(f'"{word}"' for word in words), not rare
+    return (rare, "|", False) if rare else (there[:TOGETHER], "&", True)
 
 
 def num_with(session: Session, phrase: str) -> int:

@@ -27,7 +27,7 @@ class Calendar:
 
 
 def open_quick(data: Path, calendar: Calendar | None = None) -> Accounts:
-    return Accounts(data, passwords=Passwords(quick_hasher()), now=calendar or Calendar())
+    return Accounts(data / "accounts.db", passwords=Passwords(quick_hasher()), now=calendar or Calendar())
 
 
 class CountedHasher(PasswordHasher):

@@ -54,9 +54,9 @@ def copy_empty_databases():
     are made each time, and all are where a test asks for `made_anew`.
     """
     from deepseek_mm.storage.counters import RENEW, new_identity
-    from deepseek_mm.storage.database import Database
+    from deepseek_mm.storage.sqlite_database import SqliteDatabase
 
-    fill, made = Database._fill, {}
+    fill, made = SqliteDatabase._fill, {}
 
     @wraps(fill)
     def fill_draft(database, draft):
@@ -75,7 +75,7 @@ def copy_empty_databases():
         ):
             made[id(kind)] = draft.read_bytes()
 
-    Database._fill = fill_draft
+    SqliteDatabase._fill = fill_draft
 
 
 def pytest_collection_finish():
@@ -94,9 +94,9 @@ def pytest_sessionfinish():
 @pytest.fixture
 def made_anew(monkeypatch):
     """Every database is made as the product makes it."""
-    from deepseek_mm.storage.database import Database
+    from deepseek_mm.storage.sqlite_database import SqliteDatabase
 
-    monkeypatch.setattr(Database, "_fill", Database._fill.__wrapped__)
+    monkeypatch.setattr(SqliteDatabase, "_fill", SqliteDatabase._fill.__wrapped__)
 
 
 @pytest.fixture
@@ -193,3 +193,12 @@ def reader(chromium, served):
     yield reader
     assert reader.errors == []
     reader.context.close()
+
+
+@pytest.fixture(autouse=bool(os.environ.get("STORAGE_URL")))
+def keep_on_server(monkeypatch):
+    """With STORAGE_URL set, what would be kept in files lies on that server: see `storage_contract`."""
+    from storage_contract import MODULES, open_anywhere
+
+    for module in MODULES:
+        monkeypatch.setattr(f"{module}.open_database", open_anywhere)

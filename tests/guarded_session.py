@@ -18,10 +18,10 @@ import sys
 from pathlib import Path
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index.database import STORE
 data = Path(sys.argv[1])
-for each in (History(data / "history.db"), Jobs(data / "jobs.db"), Database(data / "space" / "store.db", STORE)):
+for each in (History(data / "history.db"), Jobs(data / "jobs.db"), SqliteDatabase(data / "space" / "store.db", STORE)):
     each.close()
 """
 
@@ -32,7 +32,7 @@ def open_beside(data: Path) -> None:
 
 
 def deleted_files(pid: int | str) -> list[str]:
-    """Database files that the process has open and that nobody else can find any more."""
+    """SqliteDatabase files that the process has open and that nobody else can find any more."""
     targets = []
     for link in Path(f"/proc/{pid}/fd").iterdir():
         try:

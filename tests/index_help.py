@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from storage_contract import as_sought, place_of
 
 from deepseek_mm.config import IndexConfig
 from index import Filter, Label, Region, Source
@@ -20,7 +21,8 @@ LABELS = ("dog", "cat", "kite")
 
 
 def open_store(folder: Path, *, fingerprint="f" * 64, dim=DIM, **numbers) -> RegionStore:
-    return RegionStore(folder, space_name="toy", fingerprint=fingerprint, dim=dim, config=IndexConfig(**numbers))
+    space = {"space_name": "toy", "fingerprint": fingerprint, "dim": dim}
+    return RegionStore(folder, **space, config=IndexConfig(**numbers), place=place_of(folder))
 
 
 def rows(count: int, *, seed=0, dim=DIM):
@@ -81,7 +83,7 @@ def brute_force(store: RegionStore, query_D, *, k: int, where: Filter) -> list[i
     sources = store.sources(where=everything, limit=10_000)
     every = [r for regions in store.regions_of([s.id for s in sources]).values() for r in regions]
     allowed = [region for region in every if passes(region, where)]
-    scores = store.vectors_of([region.id for region in allowed]) @ query_D
+    scores = store.vectors_of([region.id for region in allowed]) @ as_sought(query_D)
     ranked = sorted(zip(-scores, [region.id for region in allowed], strict=True))
     return [region_id for _, region_id in ranked[:k]]
 

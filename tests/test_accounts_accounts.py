@@ -79,7 +79,7 @@ def test_somebody_must_be_left_who_may_change_settings(accounts, anna):
 
 def test_an_unknown_name_costs_the_same_verification_as_a_wrong_password(tmp_path, anna, accounts):
     hasher = quick_hasher()
-    again = Accounts(tmp_path, passwords=Passwords(hasher))
+    again = Accounts(tmp_path / "accounts.db", passwords=Passwords(hasher))
     for number, name in enumerate(("Anna", "nobody"), start=1):
         assert again.verify(name, "a wrong password") is None
         assert hasher.num_verified == number
@@ -87,7 +87,7 @@ def test_an_unknown_name_costs_the_same_verification_as_a_wrong_password(tmp_pat
 
 
 def test_a_hash_that_was_made_cheaper_is_made_anew_at_the_next_login(tmp_path, accounts, anna):
-    dearer = Accounts(tmp_path, passwords=Passwords(quick_hasher(time_cost=2)))
+    dearer = Accounts(tmp_path / "accounts.db", passwords=Passwords(quick_hasher(time_cost=2)))
     before = password_kept(tmp_path)
     assert dearer.verify("Anna", SECRET) == anna
     assert password_kept(tmp_path) != before

@@ -102,7 +102,7 @@ def test_a_database_that_cannot_be_used_is_named_left_alone_and_missed_by_nobody
 
 @pytest.mark.parametrize("name", ["spaces/*/store.db", "jobs.db"])
 def test_a_database_that_another_program_holds_is_named_and_used_once_it_is_free(shop, name, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.storage.database.TIMEOUT_S", 0.3)
+    monkeypatch.setattr("deepseek_mm.storage.sqlite_database.TIMEOUT_S", 0.3)
     (path,) = (shop.folder / "library").glob(name)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

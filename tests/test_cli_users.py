@@ -69,7 +69,7 @@ def test_what_does_not_work_says_what_does(run, words, typed, said):
 
 def test_where_somebody_is_logged_in_is_told_and_ended(run, tmp_path):
     run("add", "Anna")
-    with closing(Accounts(tmp_path)) as accounts:
+    with closing(Accounts(tmp_path / "accounts.db")) as accounts:
         anna = accounts.find_by_name("Anna")
         accounts.begin_login(anna.id, lasts_s=60, address="10.0.0.7", browser="Firefox")
     assert "10.0.0.7  Firefox" in run("logins", "anna")[1]

@@ -1,5 +1,6 @@
 """The Config: one value, checked where it is made."""
 
+import re
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
@@ -28,6 +29,7 @@ from deepseek_mm.config import (
     between,
 )
 from deepseek_mm.errors import ConfigError, DeepSeekMMError
+from deepseek_mm.storage_config import StorageConfig
 
 ROOT = Path(__file__).parent.parent
 SECTIONS = (
@@ -47,6 +49,7 @@ SECTIONS = (
     PeopleConfig,
     AccountsConfig,
     OpenIdConfig,
+    StorageConfig,
 )
 
 
@@ -141,3 +144,23 @@ def test_every_field_has_a_default_and_every_section_is_known():
 def test_the_config_needs_no_library_of_arrays():
     code = "import sys, deepseek_mm.config; sys.exit(any(m in sys.modules for m in ('torch', 'numpy', 'PIL')))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("mysql://host/db", "must begin with postgresql://"),
+        ("postgresql://anna:secret@host/db", "~/.pgpass"),
+        ("host/db", "must begin with postgresql://"),
+    ],
+)
+def test_an_address_of_a_server_that_cannot_be_used_says_what_to_write(url, says):
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        StorageConfig(url=url)
+
+
+def test_addresses_with_and_without_a_user_and_a_port_are_taken():
+    for url in ("postgresql://host/db", "postgresql://anna@host:5433/db", "postgres://anna@host/db", ""):
+        assert StorageConfig(url=url).url == url
+    with pytest.raises(ConfigError, match="small letters"):
+        StorageConfig(prefix="Two words")

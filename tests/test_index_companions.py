@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from index_help import open_store, regions_for, rows
+from storage_contract import only_files
 
 from deepseek_mm.parse.formats import RAWS, named_format
 from index import Filter, Source
@@ -170,6 +171,7 @@ def test_the_index_knows_the_raw_formats_that_are_read():
     assert place_in_group("/p/x.pdf", "pdf", 0).key == ""
 
 
+@only_files
 def test_a_store_of_before_learns_at_once_what_belongs_together(tmp_path):
     with open_store(tmp_path) as store:
         for name in ("a.jpg", "a.nef", "b.jpg"):

@@ -117,7 +117,7 @@ except Exception as error:
 
 
 def test_a_writer_that_waited_too_long_says_who_to_wait_for(folder, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.storage.database.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("deepseek_mm.storage.sqlite_database.TIMEOUT_S", 0.2)
     with open_store(folder) as store:
         other = sqlite3.connect(folder / "store.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

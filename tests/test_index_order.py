@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 from index_help import fill, note_copy, open_store, photo, regions_for, rows
+from storage_contract import only_files
 
 from index import Filter, Region, Source
 from index.region import UPLOADS
@@ -99,6 +100,7 @@ def test_a_folder_does_not_hold_a_file_that_is_named_like_the_next_one(store):
     assert names(store, "added", where=Filter(folder="/photos/1")) == ["elsewhere.jpg", "a.jpg"]
 
 
+@only_files
 def test_a_late_page_of_any_order_is_read_from_an_index_without_sorting(store):
     """Sorting 100,000 rows for one page of 60 is what makes a page slow; SQLite says how it would go about it."""
     connection = sqlite3.connect(store.folder / "store.db")

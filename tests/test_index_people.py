@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from index_help import note_copy, open_store, photo, regions_for, rows
+from storage_contract import only_files
 
 from index import Filter
 from index.people import FACES_MARK, NewFace
@@ -130,6 +131,7 @@ def test_reading_a_photo_again_adds_no_face_and_marks_it(store):
     assert store.num_without_mark(FACES_MARK, where=Filter()) == 0
 
 
+@only_files
 def test_a_person_is_removed_with_all_vectors_and_no_byte_of_them_stays(store, tmp_path):
     anna, _ = name_both(store)
     assert b"Anna" in bytes_of(tmp_path)

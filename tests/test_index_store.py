@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 from index_help import DIM, LABELS, brute_force, fill, found, open_store, photo, regions_for, rows
+from storage_contract import CLOSE
 
 from index import EVERYTHING, Counts, Filter, Label, LabelCount, Region, Source, queries
 from index.database import BadFileName, NotStored
@@ -103,7 +104,7 @@ def test_a_region_is_found_by_its_own_vector_with_everything_that_was_stored(sto
     stored = store.add(source, [region], rows(1))
 
     hit = store.search_many(3 * rows(1), k=1)[0][0]
-    assert hit.score == pytest.approx(1, abs=1e-6)
+    assert hit.score == pytest.approx(1, abs=CLOSE)
     assert stored.id > 0
     assert hit.region == Region(
         id=hit.region.id, source=stored, kind="part", box_px=(1, 2, 3000, 2999), labels=labels, colours=("red", "grey")
@@ -175,7 +176,7 @@ def test_vectors_come_in_the_order_asked_and_belong_to_their_regions(store):
     source = store.add(photo(1), regions_for(photo(1), 3), rows(3))
     by_place = {region.box_px[0]: region.id for region in store.regions_of([source.id])[source.id]}
     order = [2, 0, 2]
-    np.testing.assert_allclose(store.vectors_of([by_place[n] for n in order]), rows(3)[order], atol=1e-6)
+    np.testing.assert_allclose(store.vectors_of([by_place[n] for n in order]), rows(3)[order], atol=CLOSE)
 
 
 def test_sources_are_paged_newest_first_and_filtered_by_what_their_regions_carry(store):

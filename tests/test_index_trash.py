@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from index_help import fill, found, note_copy, open_store, photo, regions_for, rows
+from storage_contract import CLOSE
 
 from index import Filter, Region
 from index.database import OtherStore
@@ -81,7 +82,7 @@ def test_a_search_finds_no_more_what_was_taken_and_finds_it_again_as_near_as_bef
     assert photo(2).path not in [hit.region.source.path for hit in store.search_many(query_D[None], k=20)[0]]
     store.restore(file)
     after = store.search_many(query_D[None], k=20)[0]
-    np.testing.assert_allclose([hit.score for hit in after], [hit.score for hit in before], atol=1e-6)
+    np.testing.assert_allclose([hit.score for hit in after], [hit.score for hit in before], atol=CLOSE)
     assert [replace(hit.region, id=0) for hit in after] == [replace(hit.region, id=0) for hit in before]
     assert len(found(store, query_D, where=Filter(collection="Alps"), k=20)) == 4
 
@@ -117,7 +118,7 @@ def test_a_file_that_was_indexed_again_meanwhile_wins(store, file):
     again = store.add(photo(1), regions_for(photo(1), 1), rows(1, seed=77))
     assert store.restore(file) == 1
     (region,) = store.regions_of([again.id])[again.id]
-    np.testing.assert_allclose(store.vectors_of([region.id]), rows(1, seed=77), atol=1e-6)
+    np.testing.assert_allclose(store.vectors_of([region.id]), rows(1, seed=77), atol=CLOSE)
     assert store.counts().sources == 2
     assert store.restore(file) == 0
 

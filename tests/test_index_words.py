@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 from index_help import finished, in_another_process, note_copy, open_store, photo, rows
+from storage_contract import only_files
 
 from index import Filter, Region, Source, Symbol
-from index.words import Rarity, expression, says, split_words
+from index.words import Rarity, count_regions, expression, says, split_words
 
 TEXTS = ("def askMany(cases): return cases", "a dog runs through the grass", "the dog and the cat and the mouse sleep")
 
@@ -119,14 +120,15 @@ def test_code_is_found_by_its_own_name_and_by_what_encloses_it_until_it_goes(sto
     assert store.problems() == []
 
 
+@only_files
 def test_how_rare_a_word_is_is_counted_again_when_the_store_has_grown_by_a_tenth(store):
     rarity = Rarity()
     written(store, "a dog")
     with store._database.reading() as session:
-        assert rarity.count(session, "dog", 100) == 1
+        assert rarity.count(session, "dog", 100, count_regions) == 1
     written(store, "another dog", n=2)
     with store._database.reading() as session:
-        assert [rarity.count(session, "dog", size) for size in (100, 110, 111)] == [1, 1, 2]
+        assert [rarity.count(session, "dog", size, count_regions) for size in (100, 110, 111)] == [1, 1, 2]
 
 
 def test_the_rarest_words_choose_where_the_others_are_everywhere(store, monkeypatch):
@@ -152,6 +154,7 @@ def test_a_text_that_is_replaced_reworded_or_removed_is_found_by_its_new_words_a
     assert store.problems() == []
 
 
+@only_files
 def test_what_is_set_aside_is_not_found_and_comes_back_with_its_words(store, tmp_path):
     written(store, "a dog")
     store.take_out(["/books/1.txt"], tmp_path / "aside.db")
@@ -171,6 +174,7 @@ def test_an_exchange_brings_the_words_of_the_new_content_and_clearing_takes_all(
     assert texts(store, "dog") == []
 
 
+@only_files
 def test_after_tidying_no_byte_of_a_removed_word_is_left(store):
     written(store, *(f"page{n} about zebrafinch{n}" for n in range(50)))
     written(store, "a dog", n=2)
@@ -203,6 +207,7 @@ def test_a_transaction_that_fails_takes_its_words_with_it(store):
     assert texts(store, "dog") == ["a dog"]
 
 
+@only_files
 def test_words_that_do_not_agree_with_the_texts_are_a_problem_and_tidying_mends_it(store):
     written(store, "a dog", "a cat")
     with store._database.writing() as session:

@@ -80,7 +80,7 @@ def test_a_database_of_someone_else_is_refused(path):
 
 
 def test_a_table_that_another_process_keeps_locked_says_so_and_goes_on_afterwards(path, monkeypatch):
-    monkeypatch.setattr("deepseek_mm.storage.database.TIMEOUT_S", 0.1)
+    monkeypatch.setattr("deepseek_mm.storage.sqlite_database.TIMEOUT_S", 0.1)
     jobs = Jobs(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

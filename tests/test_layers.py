@@ -41,9 +41,11 @@ FLOORS = (
         "deepseek_mm.jobs",
         "deepseek_mm.sandbox",
         "deepseek_mm.settings",
+        "deepseek_mm.database_places",
         "deepseek_mm.start_notices",
     ),
     ("deepseek_mm.config", "deepseek_mm.storage", "deepseek_mm.batcher"),
+    ("deepseek_mm.storage_config",),
     (
         "deepseek_mm.errors",
         "deepseek_mm.addresses",

@@ -187,11 +187,11 @@ from pathlib import Path
 from sqlalchemy import text
 from deepseek_mm.history import History
 from deepseek_mm.read_only import is_closed, writable_home
-from deepseek_mm.storage.database import open_database
+from deepseek_mm.storage.places import open_readable
 from index.database import STORE
 
 def look(home):
-    store = open_database(next(home.glob("spaces/*/store.db")), STORE)
+    store = open_readable(next(home.glob("spaces/*/store.db")), STORE)
     with store.reading() as session:
         (count,) = session.execute(text("SELECT count(*) FROM sources")).one()
     store.close()

@@ -17,23 +17,23 @@ from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library.trash import sweep
-from deepseek_mm.storage import database
-from deepseek_mm.storage.database import Database
+from deepseek_mm.storage import sqlite_database
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index.database import STORE, StoreDamaged
 
 pytestmark = pytest.mark.usefixtures("made_anew")
 ROOT = Path(__file__).parent.parent
-OPENERS = {"history.db": History, "jobs.db": Jobs, "store.db": partial(Database, schema=STORE)}
+OPENERS = {"history.db": History, "jobs.db": Jobs, "store.db": partial(SqliteDatabase, schema=STORE)}
 OPENS = """
 import sys
 from pathlib import Path
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from functools import partial
 from index.database import STORE
 path = Path(sys.argv[1])
-{"history.db": History, "jobs.db": Jobs, "store.db": partial(Database, schema=STORE)}[path.name](path)
+{"history.db": History, "jobs.db": Jobs, "store.db": partial(SqliteDatabase, schema=STORE)}[path.name](path)
 """
 
 
@@ -50,8 +50,8 @@ def die_after(work: Callable[..., object]) -> Callable[..., None]:
 
 
 MOMENTS = {  # of a kill -> what the process is at then
-    "begun": lambda: setattr(database, "upgrade", die),
-    "half": lambda: setattr(database, "upgrade", die_after(database.upgrade)),  # before the commit
+    "begun": lambda: setattr(sqlite_database, "upgrade", die),
+    "half": lambda: setattr(sqlite_database, "upgrade", die_after(sqlite_database.upgrade)),  # before the commit
     "whole": lambda: setattr(os, "link", die),
     "named": lambda: setattr(Path, "unlink", die),  # the draft has a second name by then
 }

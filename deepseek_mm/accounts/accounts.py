@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import chain, count
-from pathlib import Path
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
@@ -20,6 +19,7 @@ from deepseek_mm.accounts.collection_access import CollectionAccessList
 from deepseek_mm.accounts.passwords import Passwords
 from deepseek_mm.accounts.records import (
     ROLES,
+    AccountsBase,
     AuditEntry,
     AuditRow,
     IdentityRow,
@@ -34,12 +34,15 @@ from deepseek_mm.accounts.records import (
     create_tables,
 )
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
-from deepseek_mm.storage.database import Database, DatabaseOwner
+from deepseek_mm.storage.database import DatabaseOwner
+from deepseek_mm.storage.places import Place, open_database
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
 
 FILE = "accounts.db"  # in the library's folder
 ACCOUNTS = Schema(
     create=create_tables,
+    metadata=AccountsBase.metadata,
+    on_server=True,
     oldest="0001",
     errors=LibraryErrors(noun="list of accounts"),
     migrations=(
@@ -62,12 +65,16 @@ SEE = "python -m deepseek_mm users list"
 
 
 class Accounts(DatabaseOwner):
-    """The accounts of the library at `data`. LibraryError, here and later, if their file cannot be used."""
+    """The accounts of a library. LibraryError, here and later, if their database cannot be used."""
 
     def __init__(
-        self, data: Path, *, passwords: Passwords | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        place: Place,
+        *,
+        passwords: Passwords | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(Database(data / FILE, ACCOUNTS))
+        super().__init__(open_database(place, ACCOUNTS))
         self.collections = CollectionAccessList(self._database)
         self._passwords, self._now = passwords or Passwords(), now
 

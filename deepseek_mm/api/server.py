@@ -25,6 +25,7 @@ from deepseek_mm.api.limits import RequestLimiter, SlowClientProtocol
 from deepseek_mm.api.logs import configure_logging
 from deepseek_mm.api.tls import check_certificate
 from deepseek_mm.config import Config, ServeConfig
+from deepseek_mm.database_places import place_of
 from deepseek_mm.errors import CannotListen, LibraryError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def open_accounts(config: Config, say: Callable[[str], None]) -> Iterator[Accoun
     if not needs_keys(config.serve, config.accounts):
         yield None
         return
-    with closing(Accounts(config.data)) as accounts:
+    with closing(Accounts(place_of(config, "accounts"))) as accounts:
         if config.accounts.mode == "people" and not accounts.all():
             say("nobody has an account yet. Make one: python -m deepseek_mm users add NAME --role owner")
         yield accounts

@@ -27,6 +27,7 @@ from deepseek_mm.benchmarks.answer import QUESTIONS
 from deepseek_mm.benchmarks.ingestion import bundled_photos
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.config import AccountsConfig, Config
+from deepseek_mm.database_places import place_of
 from deepseek_mm.factory import load
 from deepseek_mm.jobs import follow
 from deepseek_mm.services.answer_service import AnswerService
@@ -46,7 +47,7 @@ def measure_accounts(setting: BenchSetting) -> BenchResult:
     paths = bundled_photos()[:PHOTOS]
     lm = replace(setting.config.lm, name="none")
     config = replace(setting.config, data=setting.folder / "library", lm=lm)
-    with load(config, progress=setting.note) as assistant, closing(Accounts(config.data)) as accounts:
+    with load(config, progress=setting.note) as assistant, closing(Accounts(place_of(config, "accounts"))) as accounts:
         user, cookie = fill_accounts(accounts)
         door_ms = measure_door(config, accounts, cookie)
         setting.note(f"indexing {len(paths)} photos, then {2 * ASKS} questions about them")

@@ -22,7 +22,7 @@ from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, Measuremen
 from deepseek_mm.benchmarks.servers import own_mb
 from deepseek_mm.benchmarks.synthetic_data import AT_ONCE, ClusteredVectors, RandomVectors, insert_photos
 from deepseek_mm.config import IndexConfig
-from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index.database import STORE
 from index.memory import VectorMemory
 from index.region import Source
@@ -84,7 +84,7 @@ def fill(setting: BenchSetting, crowds: ClusteredVectors) -> None:
     """Regions with labels and vectors, ten a photo."""
     open_store(setting).close()
     photos = setting.sizes.vectors // REGIONS
-    with closing(Database(setting.folder / "start" / "store.db", STORE)) as database:
+    with closing(SqliteDatabase(setting.folder / "start" / "store.db", STORE)) as database:
         for first in range(1, photos + 1, AT_ONCE):
             sources = [make_photo(number) for number in range(first, min(first + AT_ONCE, photos + 1))]
             insert_photos(database, sources, next(crowds.pieces(REGIONS * len(sources))))

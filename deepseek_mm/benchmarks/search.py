@@ -30,7 +30,7 @@ from deepseek_mm.errors import JobFailed, MissingPackage, NothingThere
 from deepseek_mm.evaluation.screenshots import open_chromium
 from deepseek_mm.retrieval.certainty import photos_of_nobody
 from deepseek_mm.vision.vocabulary import read_names
-from index.queries import STORED
+from index.server.column_types import STORED
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

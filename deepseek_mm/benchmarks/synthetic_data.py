@@ -24,12 +24,12 @@ from sqlalchemy import insert
 
 from deepseek_mm.benchmarks.results import BenchSizes
 from deepseek_mm.history import History, Turn
-from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from deepseek_mm.types import Answer, Check, Citation
 from deepseek_mm.vision.vocabulary import read_names
 from index.database import STORE
-from index.queries import STORED
 from index.region import Label, Region, Source
+from index.server.column_types import STORED
 from index.tables import LabelRow, LibraryRow, RegionRow, SourceRow, VectorRow
 
 Floats = NDArray[np.float32]
@@ -177,7 +177,7 @@ def fill_library(
 
     Vectors spread like those of photos, or are like photos where `like` has some.
     """
-    with closing(Database(store, STORE)) as database:
+    with closing(SqliteDatabase(store, STORE)) as database:
         with database.reading() as session:
             dim = session.get_one(LibraryRow, 1).dim
         crowds = like or ClusteredVectors(count * regions, dim)
@@ -195,7 +195,7 @@ def link_photo(folder: Path, number: int, shot: SizedPhoto) -> Source:
     return source
 
 
-def insert_photos(database: Database, sources: Sequence[Source], vectors_ND: Floats) -> None:
+def insert_photos(database: SqliteDatabase, sources: Sequence[Source], vectors_ND: Floats) -> None:
     """Photos with as many regions each as there are vectors for, in one transaction."""
     names = read_names()
     with database.writing() as session:

@@ -87,9 +87,14 @@ def take_in(args: Namespace, config: Config, desk: Desk) -> int:
 @contextmanager
 def open_history(config: Config) -> Iterator["History"]:
     """The history without any model. NothingThere if there is none yet."""
+    from deepseek_mm.database_places import server_place
     from deepseek_mm.history import History
     from deepseek_mm.read_only import writable_home
 
+    if place := server_place(config, "history"):
+        with closing(History(place)) as history:
+            yield history
+        return
     file = config.data / "history.db"
     if not file.is_file():
         raise NothingThere(f"no history at {file}. Begin one with: python -m deepseek_mm ask QUESTION")

@@ -24,6 +24,7 @@ STOP_S = 10.0  # how long a transfer may take to come to rest
 
 def download_model(args: Namespace, config: Config, desk: Desk) -> int:
     """Exit code 0 when it is here whole, 1 when somebody else stopped it, 130 after Ctrl-C."""
+    from deepseek_mm.database_places import place_of
     from deepseek_mm.jobs import Jobs, Worker  # here, because a list of models must not wait for SQLAlchemy
     from deepseek_mm.models.downloads import Downloads, HubPermission, allow_hub
 
@@ -31,7 +32,7 @@ def download_model(args: Namespace, config: Config, desk: Desk) -> int:
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
     config.data.mkdir(parents=True, exist_ok=True)
     allow_hub(file)
-    with closing(Jobs(config.data / "jobs.db")) as jobs:
+    with closing(Jobs(place_of(config, "jobs"))) as jobs:
         downloads = Downloads(config=config, jobs=jobs, permission=HubPermission(file), environ=desk.environ)
         worker = Worker(jobs, downloads.handlers)
         begun = downloads.start(name, accepted=args.accept)

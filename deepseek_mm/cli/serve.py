@@ -187,13 +187,14 @@ def run_keys(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks its name, or has one too many."""
     from deepseek_mm.accounts.accounts import Accounts
     from deepseek_mm.accounts.keys import Keys
+    from deepseek_mm.database_places import place_of
 
     word = choose_subcommand("keys", args.word, KEY_WORDS, [args.name] if args.name else [])
-    data = config_of(args, desk).data
+    config = config_of(args, desk)
     if args.user:
-        with closing(Accounts(data)) as accounts:
+        with closing(Accounts(place_of(config, "accounts"))) as accounts:
             args.user = accounts.find_by_name(args.user).id
-    return word.run(Keys(data), args, desk)
+    return word.run(Keys(config.data), args, desk)
 
 
 def add_keys(parser: ArgumentParser) -> None:

@@ -202,11 +202,12 @@ USER_WORDS = {
 def run_users(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks its name, or has one too many."""
     from deepseek_mm.accounts.accounts import Accounts
+    from deepseek_mm.database_places import place_of
 
     word = choose_subcommand("users", args.word, USER_WORDS, [args.name] if args.name else [])
     config = config_of(args, desk)
     config.data.mkdir(parents=True, exist_ok=True)
-    with closing(Accounts(config.data)) as accounts:
+    with closing(Accounts(place_of(config, "accounts"))) as accounts:
         return word.run(accounts, args, desk)
 
 

@@ -18,7 +18,8 @@ from deepseek_mm.code_graph.graph import CodeGraph, GraphReader
 from deepseek_mm.code_graph.python_facts import VERSION
 from deepseek_mm.code_graph.records import CERTAINTIES, CodeLink, CodeSymbol
 from deepseek_mm.errors import LibraryError
-from deepseek_mm.storage.database import Database, DatabaseOwner, open_database
+from deepseek_mm.storage.database import Database, DatabaseOwner
+from deepseek_mm.storage.places import open_readable
 from deepseek_mm.storage.schema import LibraryErrors, Schema
 
 NAME = f"code-{VERSION}.db"  # in the library's folder
@@ -235,13 +236,13 @@ def open_anew(path: Path) -> Database:
         if not old.name.startswith(path.name):
             old.unlink(missing_ok=True)
     try:
-        return open_database(path, GRAPHS)
+        return open_readable(path, GRAPHS)
     except LibraryError as error:
         if REMADE not in str(error):
             raise
         for part in path.parent.glob(f"{path.name}*"):
             part.unlink(missing_ok=True)
-        return open_database(path, GRAPHS)
+        return open_readable(path, GRAPHS)
 
 
 def read_imports(told: str) -> tuple[Import, ...]:

@@ -13,7 +13,6 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, text, update
@@ -27,6 +26,7 @@ from deepseek_mm.history.tables import (
     COUNTED,
     CitationRow,
     ConversationRow,
+    HistoryBase,
     SavedRow,
     TurnRow,
     add_inside,
@@ -34,14 +34,18 @@ from deepseek_mm.history.tables import (
     add_requests,
     create_tables,
 )
-from deepseek_mm.storage.database import Database, DatabaseOwner
+from deepseek_mm.storage.database import DatabaseOwner
 from deepseek_mm.storage.owner import Owner, current_process
+from deepseek_mm.storage.places import Place, open_database
+from deepseek_mm.storage.portable_sql import is_file
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
 from deepseek_mm.types import Answer, Question, Request
 from index.region import UPLOADS, MovedFile
 
 HISTORY = Schema(
     create=create_tables,
+    metadata=HistoryBase.metadata,
+    on_server=True,
     oldest="0008",
     errors=LibraryErrors(noun="history"),
     migrations=(
@@ -58,8 +62,8 @@ UNDO_S = 600.0  # how long a deleted conversation can be brought back
 class History(DatabaseOwner):
     """Conversations in one SQLite file that many threads and processes may use at once."""
 
-    def __init__(self, path: Path, *, ages: Ages | None = None) -> None:
-        super().__init__(Database(path, HISTORY, noted=True))
+    def __init__(self, place: Place, *, ages: Ages | None = None) -> None:
+        super().__init__(open_database(place, HISTORY, noted=True))
         self._ages, self._owner = ages or Ages(), current_process()
         self._stop_orphans()
         self.purge()
@@ -116,7 +120,7 @@ class History(DatabaseOwner):
         With `text`, those with every word of it (up to search.MAX_WORDS) somewhere in title, questions or answers.
         """
         with self._database.reading() as reading:
-            rows = reading.execute(queries.select_conversations(session, text, limit, offset))
+            rows = reading.execute(queries.select_conversations(session, text, limit, offset, indexed=is_file(reading)))
             return [convert(row, Conversation, num_turns=num_turns) for row, num_turns in rows]
 
     def conversation(self, conversation: int, *, session: str) -> Conversation:
@@ -129,7 +133,7 @@ class History(DatabaseOwner):
     def count(self, *, session: str, text: str = "") -> int:
         """How many conversations there are to list."""
         with self._database.reading() as reading:
-            return int(reading.scalars(queries.count_conversations(session, text)).one())
+            return int(reading.scalars(queries.count_conversations(session, text, indexed=is_file(reading))).one())
 
     def num_conversations(self) -> int:
         """How many conversations all sessions have together."""
@@ -344,5 +348,5 @@ class History(DatabaseOwner):
 
 def forget_words(session: Session) -> None:
     """Let the index of words forget what was deleted: FTS5 keeps removed words until it merges its parts."""
-    for words in ("turn_words", "title_words"):
+    for words in ("turn_words", "title_words") if is_file(session) else ():
         session.execute(text(f"INSERT INTO {words} ({words}) VALUES ('optimize')"))

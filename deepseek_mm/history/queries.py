@@ -15,12 +15,27 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, column, delete, func, or_, select, table, text, union
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Text,
+    cast,
+    column,
+    delete,
+    func,
+    or_,
+    select,
+    table,
+    text,
+    union,
+)
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import BadFeedback, BadQuestion, NothingThere
 from deepseek_mm.history.records import RATINGS, Corrected, Rating, Saved, correction_row
 from deepseek_mm.history.tables import CitationRow, ConversationRow, CorrectionRow, SavedRow, TurnRow
+from deepseek_mm.storage.portable_sql import limit_of
 from deepseek_mm.storage.schema import convert
 from index.region import UPLOADS, MovedFile
 
@@ -54,21 +69,24 @@ TURN_WORDS = table("turn_words", column("rowid"), column("turn_words"))
 TITLE_WORDS = table("title_words", column("rowid"), column("title_words"))
 
 
-def select_conversations(session: str, text: str, limit: int, offset: int) -> Select[Any]:
-    """The session's conversations with every word of `text`, each with its number of turns; pinned, then newest."""
+def select_conversations(session: str, text: str, limit: int, offset: int, *, indexed: bool) -> Select[Any]:
+    """The session's conversations with every word of `text`, each with its number of turns; pinned, then newest.
+
+    `indexed`: the words stand in FTS5's indexes; else they are looked for in the text, which a server speeds up itself.
+    """
     num_turns = select(func.count()).where(TurnRow.conversation_id == ConversationRow.id).scalar_subquery()
     return (
         select(ConversationRow, num_turns)
-        .where(*_conditions(session, text))
+        .where(*_conditions(session, text, indexed=indexed))
         .order_by(ConversationRow.pinned.desc(), ConversationRow.last_at.desc(), ConversationRow.id.desc())
-        .limit(limit)
+        .limit(limit_of(limit))
         .offset(offset)
     )
 
 
-def count_conversations(session: str, text: str) -> Select[Any]:
+def count_conversations(session: str, text: str, *, indexed: bool) -> Select[Any]:
     """How many there are."""
-    return select(func.count(ConversationRow.id)).where(*_conditions(session, text))
+    return select(func.count(ConversationRow.id)).where(*_conditions(session, text, indexed=indexed))
 
 
 def words_of(text: str) -> list[str]:
@@ -77,15 +95,15 @@ def words_of(text: str) -> list[str]:
     return list(dict.fromkeys(clean.split()))[:MAX_WORDS]
 
 
-def _conditions(session: str, text: str) -> list[ColumnElement[bool]]:
+def _conditions(session: str, text: str, *, indexed: bool) -> list[ColumnElement[bool]]:
     mine = (ConversationRow.session_hash == hash_of(session)) & ConversationRow.deleted_at.is_(None)
     ids = select(ConversationRow.id).where(mine)
-    return [mine, *(ConversationRow.id.in_(_holding(word, ids)) for word in words_of(text))]
+    return [mine, *(ConversationRow.id.in_(_holding(word, ids, indexed=indexed)) for word in words_of(text))]
 
 
-def _holding(word: str, ids: Select[Any]) -> CompoundSelect[Any]:
+def _holding(word: str, ids: Select[Any], *, indexed: bool) -> CompoundSelect[Any]:
     """Ids of conversations with `word` in the title, a question or an answer; at least all those among `ids`."""
-    if len(word) < TRIGRAM:
+    if len(word) < TRIGRAM or not indexed:
         turns = TurnRow.conversation_id.in_(ids) & _in(word, TurnRow.question, TurnRow.text)
         titles = ConversationRow.id.in_(ids) & _in(word, ConversationRow.title)
         return union(select(TurnRow.conversation_id).where(turns), select(ConversationRow.id).where(titles))
@@ -99,9 +117,9 @@ def _holding(word: str, ids: Select[Any]) -> CompoundSelect[Any]:
 
 
 def _in(word: str, *columns: Any) -> ColumnElement[bool]:
-    """LIKE takes a for A, but not o-umlaut for O-umlaut: such a word is tried small, large and with a large initial."""
+    """SQLite takes a for A, but not o-umlaut for O-umlaut: such a word is tried small, large and capitalised."""
     forms = {word} if word.isascii() else {word.lower(), word.upper(), word.capitalize()}
-    return or_(*(column.contains(form, autoescape=True) for column in columns for form in sorted(forms)))
+    return or_(*(column.icontains(form, autoescape=True) for column in columns for form in sorted(forms)))
 
 
 MOST = 200  # of one session
@@ -193,23 +211,28 @@ def select_judged(limit: int) -> Select[Any]:
             TurnRow.conversation_id.not_in(hidden),
         )
         .order_by(TurnRow.id)
-        .limit(limit)
+        .limit(limit_of(limit))
     )
 
 
-MOVE_CITED = text("""
-    WITH moves AS MATERIALIZED (
+MOVED = {  # by dialect
+    "sqlite": """
         SELECT json_extract(value, '$[0]') AS old, json_extract(value, '$[1]') AS new,
             json_extract(value, '$[2]') AS digest
-        FROM json_each(:moves))
+        FROM json_each(:moves)""",
+    "postgresql": """
+        SELECT value ->> 0 AS old, value ->> 1 AS new, value ->> 2 AS digest
+        FROM json_array_elements(CAST(:moves AS json))""",
+}
+MOVE_CITED = """
+    WITH moves AS MATERIALIZED ({moves})
     UPDATE citations SET path = moves.new FROM moves
     WHERE citations.path = moves.old AND citations.digest = moves.digest AND citations.collection <> :uploads
-""")
-MOVE_ASKED = text("""
-    WITH moves AS MATERIALIZED (
-        SELECT json_extract(value, '$[0]') AS old, json_extract(value, '$[1]') AS new FROM json_each(:moves))
+"""
+MOVE_ASKED = """
+    WITH moves AS MATERIALIZED ({moves})
     UPDATE turns SET image_path = moves.new FROM moves WHERE turns.image_path = moves.old
-""")
+"""
 
 
 def uploads_of(session: Session, conversations: Select[Any] | None = None) -> set[str]:
@@ -217,7 +240,7 @@ def uploads_of(session: Session, conversations: Select[Any] | None = None) -> se
     turns = select(TurnRow.id) if conversations is None else turns_of(conversations)
     named = select(TurnRow.image_path).where(TurnRow.image_path != "", TurnRow.id.in_(turns))
     cited = select(CitationRow.path).where(CitationRow.collection == UPLOADS, CitationRow.turn_id.in_(turns))
-    further = session.scalars(select(TurnRow.more).where(TurnRow.more != [], TurnRow.id.in_(turns)))
+    further = session.scalars(select(TurnRow.more).where(cast(TurnRow.more, Text) != "[]", TurnRow.id.in_(turns)))
     paths = {path for pictures in further for _, path in pictures if path}
     return paths | set(session.scalars(named)) | set(session.scalars(cited))
 
@@ -238,10 +261,11 @@ def turns_of(conversations: Select[Any]) -> Select[Any]:
 def move_files(session: Session, moves: Sequence[MovedFile]) -> None:
     """As `History.move_files`; the new paths of all are written at once, since files may have exchanged theirs."""
     told = json.dumps([[each.old, each.new, each.digest] for each in moves])
-    session.execute(MOVE_CITED, {"moves": told, "uploads": UPLOADS})
-    session.execute(MOVE_ASKED, {"moves": told})
+    listed = MOVED[session.get_bind().dialect.name]
+    session.execute(text(MOVE_CITED.format(moves=listed)), {"moves": told, "uploads": UPLOADS})
+    session.execute(text(MOVE_ASKED.format(moves=listed)), {"moves": told})
     new = {each.old: each.new for each in moves}
-    for turn in session.scalars(select(TurnRow).where(TurnRow.more != [])):
+    for turn in session.scalars(select(TurnRow).where(cast(TurnRow.more, Text) != "[]")):
         further = [[name, new.get(path, path)] for name, path in turn.more]
         if further != turn.more:
             turn.more = further

@@ -346,7 +346,8 @@ def begun_before(session: Session, turn: Mapping[str, Any]) -> tuple[int, int] |
 
 def insert_row(session: Session, table: type[HistoryBase], values: Mapping[str, Any]) -> int:
     """Write a new row at once: its id. By the connection, as no row is kept track of that nobody changes any more."""
-    return int(session.connection().execute(insert(table), dict(values)).lastrowid)
+    made = session.connection().execute(insert(table), dict(values)).inserted_primary_key
+    return int(made[0]) if made else 0
 
 
 def store_answer(session: Session, turn: int, frozen: AnswerRows) -> None:

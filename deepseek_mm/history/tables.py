@@ -5,7 +5,8 @@ Ids are never used again (AUTOINCREMENT), so a late word for a removed turn cann
 
 Two more tables, `turn_words` and `title_words`, are FTS5 indexes that triggers keep in step with these rows. They
 hold no text of their own (external content), only which trigrams stand where; so they serve any script. A running
-answer grows five times a second: it is indexed when it is over. `search` reads them; no class stands for them.
+answer grows five times a second: it is indexed when it is over. `queries` reads them; no class stands for them. On a
+server pg_trgm's indexes take their place.
 """
 
 from datetime import datetime
@@ -15,7 +16,7 @@ from sqlalchemy import JSON, BigInteger, Connection, DateTime, ForeignKey, Index
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from deepseek_mm.storage.counters import make_counters
-from deepseek_mm.storage.schema import COLUMNS
+from deepseek_mm.storage.schema import COLUMNS, where
 
 SEEN = text("deleted_at IS NULL")
 ASKED = text("task <> ''")
@@ -50,6 +51,13 @@ TRIGGERS = {  # name and moment -> what happens then
 }
 
 
+TRIGRAMS = (  # the same on a server, which keeps them in step by itself
+    "CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public",
+    "CREATE INDEX turn_words ON turns USING gin (lower(question) public.gin_trgm_ops, lower(text) public.gin_trgm_ops)",
+    "CREATE INDEX title_words ON conversations USING gin (lower(title) public.gin_trgm_ops)",
+)
+
+
 class HistoryBase(DeclarativeBase):
     """Maps Python's types to columns, alike in every version of SQLAlchemy."""
 
@@ -61,7 +69,7 @@ class ConversationRow(HistoryBase):
 
     __tablename__ = "conversations"
     __table_args__ = (
-        Index("ix_conversations_listed", "session_hash", "pinned", "last_at", "id", sqlite_where=SEEN),
+        Index("ix_conversations_listed", "session_hash", "pinned", "last_at", "id", **where(SEEN)),
         {"sqlite_autoincrement": True},
     )
 
@@ -80,8 +88,8 @@ class TurnRow(HistoryBase):
 
     __tablename__ = "turns"
     __table_args__ = (
-        Index("once_a_task", "task", unique=True, sqlite_where=ASKED),
-        Index("ix_turns_meant", "id", sqlite_where=MEANT),
+        Index("once_a_task", "task", unique=True, **where(ASKED)),
+        Index("ix_turns_meant", "id", **where(MEANT)),
         {"sqlite_autoincrement": True},
     )
 
@@ -204,8 +212,12 @@ class SavedRow(HistoryBase):
 
 
 def create_tables(connection: Connection) -> None:
-    """Make all tables in an empty file, with the two indexes of words and their triggers."""
+    """Make all tables in an empty database, with the two indexes of words and, in a file, their triggers."""
     HistoryBase.metadata.create_all(connection)
+    if connection.dialect.name == "postgresql":
+        for statement in TRIGRAMS:
+            connection.exec_driver_sql(statement)
+        return
     for statement in (OVER, TURN_WORDS, TITLE_WORDS):
         connection.exec_driver_sql(statement)
     for moment, deed in TRIGGERS.items():

@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, ma
 from deepseek_mm.storage.counters import make_counters
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import Owner
-from deepseek_mm.storage.schema import COLUMNS, convert
+from deepseek_mm.storage.schema import COLUMNS, convert, where
 
 State = Literal["waiting", "running", "done", "cancelled", "failed"]
 ENDED: tuple[State, ...] = ("done", "cancelled", "failed")
@@ -115,12 +115,15 @@ class SetAsideRow(JobBase):
     reason: Mapped[str]
 
 
+KEYED = text("key <> ''")
+
+
 class JobRow(JobBase):
     """One piece of long work."""
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("once_asked", "asker", "key", unique=True, sqlite_where=text("key <> ''")),
+        Index("once_asked", "asker", "key", unique=True, **where(KEYED)),
         {"sqlite_autoincrement": True},
     )
 
@@ -156,9 +159,10 @@ class JobRow(JobBase):
 
 
 def create_tables(connection: Connection) -> None:
-    """Make all tables in an empty file."""
+    """Make all tables in an empty database."""
     JobBase.metadata.create_all(connection)
-    make_counters(connection, COUNTED)
+    if connection.dialect.name == "sqlite":
+        make_counters(connection, COUNTED)
 
 
 KEEP = 200  # ended jobs of the library; those that ended earlier are forgotten
@@ -189,7 +193,7 @@ def _prune(session: Session, *, asked: bool) -> None:
     alike = JobRow.asker != "" if asked else JobRow.asker == ""
     ended = select(JobRow.id).where(JobRow.ended_as.is_not(None), alike).order_by(JobRow.ended_as.desc())
     most = KEEP_ASKED if asked else KEEP
-    session.execute(delete(JobRow).where(JobRow.id.in_(ended.offset(most).limit(-1))))
+    session.execute(delete(JobRow).where(JobRow.id.in_(ended.offset(most))))
 
 
 def owners_of(session: Session) -> list[Owner]:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, select
@@ -26,6 +25,7 @@ from deepseek_mm.jobs.records import (
     Failed,
     FailedRow,
     Job,
+    JobBase,
     JobRequest,
     JobRow,
     SetAside,
@@ -39,12 +39,16 @@ from deepseek_mm.jobs.records import (
     release_orphans,
 )
 from deepseek_mm.jobs.task import Notifier, Task
-from deepseek_mm.storage.database import Database, DatabaseOwner
+from deepseek_mm.storage.database import DatabaseOwner
 from deepseek_mm.storage.owner import current_process
+from deepseek_mm.storage.places import Place, open_database
+from deepseek_mm.storage.portable_sql import limit_of
 from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
 
 JOBS = Schema(
     create=create_tables,
+    metadata=JobBase.metadata,
+    on_server=True,
     oldest="0004",
     errors=LibraryErrors(
         noun="table of jobs",
@@ -67,9 +71,9 @@ class Jobs(DatabaseOwner):
     Once they are cleared, a task that still runs finds itself left.
     """
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic, closed: str = "") -> None:
+    def __init__(self, place: Place, *, clock: Callable[[], float] = time.monotonic, closed: str = "") -> None:
         """`closed` says why the library takes no work of its own; others may ask for some all the same."""
-        super().__init__(Database(path, JOBS, noted=True))
+        super().__init__(open_database(place, JOBS, noted=True))
         self._clock, self._closed = clock, closed
         self.notifier = Notifier()
         self._owner = current_process()
@@ -140,7 +144,7 @@ class Jobs(DatabaseOwner):
         asked for; with None whoever did.
         """
         release_orphans(self._database, self._owner)
-        query = select(JobRow).order_by(JobRow.id.desc()).limit(limit).offset(offset)
+        query = select(JobRow).order_by(JobRow.id.desc()).limit(limit_of(limit)).offset(offset)
         query = query.where(JobRow.kind.in_(kinds)) if kinds else query
         query = query.where(JobRow.state.in_(states)) if states else query
         query = query if by is None else query.where(JobRow.asker == by)
@@ -151,7 +155,7 @@ class Jobs(DatabaseOwner):
         """What the job could not do, oldest first."""
         query = select(FailedRow).where(FailedRow.job_id == job_id).order_by(FailedRow.id)
         with self._database.reading() as session:
-            rows = session.scalars(query.limit(limit).offset(offset))
+            rows = session.scalars(query.limit(limit_of(limit)).offset(offset))
             return [convert(row, Failed) for row in rows]
 
     def claim(self, kinds: Collection[str], *, stop: threading.Event | None = None) -> Task | None:

@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, select, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs.records import FailedRow, Job, JobRow, State, leave
 from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.portable_sql import insert_into
 
 
 class Notifier:
@@ -168,11 +168,13 @@ class Task:
 
     def fail(self, item: str, reason: str) -> None:
         """Note that `item` could not be done; a kill right after does not lose it. The last reason counts."""
-        row = insert(FailedRow).values(job_id=self.job.id, item=item, reason=reason)
-        row = row.on_conflict_do_update(index_elements=["job_id", "item"], set_={"reason": row.excluded.reason})
         with self._lock, self._database.writing(synced=False) as session:
             if session.scalar(select(JobRow.id).where(self._mine)) is not None:
-                session.execute(row)
+                row = insert_into(session, FailedRow).values(job_id=self.job.id, item=item, reason=reason)
+                known = row.on_conflict_do_update(
+                    index_elements=["job_id", "item"], set_={"reason": row.excluded.reason}
+                )
+                session.execute(known)
 
     @property
     def stopping(self) -> bool:

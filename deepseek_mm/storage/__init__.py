@@ -1,7 +1,8 @@
-"""What everything that keeps files needs, whatever they hold: SQLite databases, small files, whole writes.
+"""What everything that keeps files needs, whatever they hold: databases, small files, whole writes.
 
-`database` opens, reads and writes a database, `schema` says what it holds and upgrades it, `counters` see what was
-lost, `exchange` copies and exchanges whole databases and opens what cannot be written, `owner` tells whether the
-process that a row speaks of still lives, `files` reads small files, writes any whole and guards open databases. Nothing
-here imports torch.
+`database` says what a database can do, `sqlite_database` keeps one in a file and `postgres_database` in a schema of a
+server, `places` opens either, `schema` says what it holds and upgrades it, `row_copies` copies one into another,
+`portable_sql` says what the two write differently. `counters` see what a file lost, `exchange` copies and exchanges
+whole files and opens what cannot be written, `owner` tells whether the process that a row speaks of still lives,
+`files` reads small files, writes any whole and guards open databases. Nothing here imports torch.
 """

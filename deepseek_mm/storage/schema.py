@@ -9,12 +9,25 @@ Columns come back as they went in: moments with their zone, and text that is not
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, DateTime, Float, Text, inspect
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Double,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TextClause,
+    inspect,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.types import TypeDecorator
@@ -95,13 +108,20 @@ class LibraryErrors:
         return LibraryError(f"cannot use the {self.noun} at {path}: {reason}. {next_step}")
 
 
+Adapt = Callable[[str, dict[str, Any], str], dict[str, Any]]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schema:
     """A kind of database: its tables, how it is kept, and its errors."""
 
-    create: Callable[[Connection], None]  # makes the tables of now in an empty file
+    create: Callable[[Connection], None]  # makes the tables of now in an empty file, or an empty schema of a server
     oldest: str  # revision of the oldest file that can be opened
     errors: LibraryErrors
+    metadata: MetaData = field(default_factory=MetaData)  # the tables whose rows are copied to another database
+    on_server: bool = False  # whether a server can keep it, too
+    adapt: Adapt = lambda table, row, dialect: row  # a row of a table that is copied to a database of this dialect
+    settle: Callable[[Connection], None] = lambda connection: None  # what follows once all rows are copied to a server
     migrations: tuple[Migration, ...] = ()  # from `oldest` on, in order
     counted: tuple[str, ...] = ()  # tables whose rows are counted with every write
     synced: bool = True  # whether a commit outlives a power cut, where a writer does not say
@@ -116,6 +136,11 @@ class Schema:
     def revisions(self) -> tuple[str, ...]:
         """Those that can be opened, in order."""
         return (self.oldest, *(migration.revision for migration in self.migrations))
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Name -> table, those first that others refer to."""
+        return {table.name: table for table in self.metadata.sorted_tables}
 
 
 def read_revision(connection: Connection, schema: Schema, path: Path) -> str | None:
@@ -146,12 +171,12 @@ def upgrade(connection: Connection, schema: Schema, path: Path) -> None:
         connection.exec_driver_sql(
             f"CREATE TABLE IF NOT EXISTS {REVISIONS} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
         )
-        connection.exec_driver_sql(f"INSERT INTO {REVISIONS} VALUES (?)", (newest,))
+        connection.execute(text(f"INSERT INTO {REVISIONS} VALUES (:newest)"), {"newest": newest})
         schema.create(connection)
         return
     for migration in schema.migrations[schema.revisions.index(revision) :]:
         migration.apply(connection)
-    connection.exec_driver_sql(f"UPDATE {REVISIONS} SET version_num = ?", (newest,))
+    connection.execute(text(f"UPDATE {REVISIONS} SET version_num = :newest"), {"newest": newest})
 
 
 def unwrap_error(error: BaseException) -> BaseException:
@@ -160,7 +185,7 @@ def unwrap_error(error: BaseException) -> BaseException:
 
 
 class Utc(TypeDecorator[datetime]):
-    """A moment. SQLite keeps no zone, so it is stored in UTC and comes back as UTC."""
+    """A moment. It is stored in UTC and without a zone, which SQLite does not keep, and comes back as UTC."""
 
     impl = DateTime
     cache_ok = True
@@ -194,21 +219,33 @@ def read_stored_json(text: str) -> Any:
         raise sqlite3.DatabaseError(f"malformed JSON {text!r:.80} ({error})") from error
 
 
+ESCAPED = "\ue0db"  # begins a text that is written with escapes: a private sign, which no text begins with
+
+
 class AnyText(TypeDecorator[str]):
-    """Text that may hold what UTF-8 cannot, as file names on Linux do: such a value is stored as bytes."""
+    """Text that may hold what UTF-8 cannot, as file names on Linux do: a file stores such a value as bytes, a server,
+    which cannot keep a zero byte either, with escapes.
+    """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
-        """Python -> file."""
-        if value is None or _is_utf8(value):
-            return value
-        return value.encode("utf-8", "surrogatepass")
+        """Python -> database."""
+        if value is None:
+            return None
+        if dialect.name == "sqlite":
+            return value if _is_utf8(value) else value.encode("utf-8", "surrogatepass")
+        plain = _is_utf8(value) and "\0" not in value and not value.startswith(ESCAPED)
+        return value if plain else ESCAPED + value.encode("unicode_escape").decode("ascii")
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        """File -> Python."""
-        return value.decode("utf-8", "surrogatepass") if isinstance(value, bytes) else value
+        """Database -> Python."""
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "surrogatepass")
+        if value and value.startswith(ESCAPED):
+            return str(value)[len(ESCAPED) :].encode("ascii").decode("unicode_escape")
+        return None if value is None else str(value)
 
 
 def _is_utf8(text: str) -> bool:
@@ -216,10 +253,19 @@ def _is_utf8(text: str) -> bool:
 
 
 Record = TypeVar("Record")
-COLUMNS: dict[Any, Any] = {datetime: Utc, str: AnyText, float: Float}  # for a DeclarativeBase's type_annotation_map
+REAL = Float().with_variant(Double(), "postgresql")
+WHOLE = BigInteger().with_variant(Integer, "sqlite")  # 64 bits; SQLite's integers have them by themselves
+COLUMNS: dict[Any, Any] = {  # for a DeclarativeBase's type_annotation_map
+    datetime: Utc, str: AnyText, float: REAL, int: WHOLE
+}  # fmt: skip
 
 
 def convert(record: object, to: Callable[..., Record], **changes: Any) -> Record:
     """A record of a dataclass with the fields that another, such as a row, has as well; `changes` are the others."""
     names = [each.name for each in fields(cast("Any", to)) if each.name not in changes and hasattr(record, each.name)]
     return to(**{name: getattr(record, name) for name in names}, **changes)
+
+
+def where(condition: TextClause) -> dict[str, Any]:
+    """Options of an `Index` that has only the rows for which the condition holds, whatever keeps them."""
+    return {"sqlite_where": condition, "postgresql_where": condition}

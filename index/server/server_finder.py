@@ -1,0 +1,103 @@
+"""Nearest regions on a server: pgvector's index (HNSW; Malkov and Yashunin, 2016) beside the filter, in one query.
+
+Such an index gives the nearest it knows, and a filter may leave few of them. So it is scanned on until there are
+enough (pgvector's iterative scan); and where it gives up before, the filter's regions are compared one by one. What a
+search finds is therefore never fewer than there are.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Double, Select, String, cast, func, literal, select
+from sqlalchemy.orm import Session
+
+from index import queries
+from index.region import Filter
+from index.server.column_types import STORED, HalfVector, write_vector
+from index.tables import RegionRow, SourceRow, VectorRow
+from index.vectors import Floats, Ints
+
+Sought = tuple[Floats, int, Filter]  # vectors (Q, D), how many are wanted, and where
+LINKS, BUILD_WIDTH = 16, 64  # of each vector in the index; candidates while it is built
+WIDTH, MOST_WIDTH = 100, 1_000  # candidates while it is searched, and how many pgvector allows
+MOST_SCANNED = 40_000  # vectors that one search looks at before it gives up
+SCAN = {"hnsw.iterative_scan": "strict_order", "hnsw.max_scan_tuples": str(MOST_SCANNED)}
+INDEX = "vectors_by_nearness"
+
+
+def create_vector_index(connection: Connection, dim: int) -> None:
+    """Make the index for vectors of this width, unless it is there."""
+    connection.exec_driver_sql(
+        f"CREATE INDEX IF NOT EXISTS {INDEX} ON vectors USING hnsw ((data::public.halfvec({dim})) "
+        f"public.halfvec_ip_ops) WITH (m = {LINKS}, ef_construction = {BUILD_WIDTH})"
+    )
+
+
+class ServerFinder:
+    """Searches a store that lies on a server. What `Finder` keeps in memory and in a file is not needed here."""
+
+    def __init__(self, *, dim: int) -> None:
+        self._dim = dim
+
+    def find(self, session: Session, queries_QD: Floats, *, k: int, where: Filter) -> tuple[Floats, Ints]:
+        """Scores and ids, (Q, at most k), best first: of the regions in the session's snapshot that `where` allows."""
+        return self.find_each(session, [(queries_QD, k, where)])[0]
+
+    def find_each(self, session: Session, asked: Sequence[Sought]) -> list[tuple[Floats, Ints]]:
+        """The same for several, one after the other."""
+        return [self._find_many(session, x_QD, k, where) for x_QD, k, where in asked]
+
+    def allowed_ids(self, session: Session, where: Filter) -> Ints:
+        """Ids of the regions in the session's snapshot that `where` allows, rising."""
+        return queries.matching_ids(session, where)
+
+    def renew(self, session: Session) -> None:
+        """Nothing is kept that could be of the past."""
+
+    def fault(self, session: Session) -> str:
+        """There is no cache file."""
+        return ""
+
+    def cached_ids(self, session: Session) -> Ints:
+        """There is no cache file."""
+        return np.zeros(0, np.int64)
+
+    def settle(self) -> None:
+        """Nothing goes on in the background."""
+
+    def _find_many(self, session: Session, x_QD: Floats, k: int, where: Filter) -> tuple[Floats, Ints]:
+        rows = [self._find_one(session, x_D, k, where) for x_D in x_QD]
+        width = max((len(ids) for _, ids in rows), default=0)
+        assert all(len(ids) == width for _, ids in rows), "every query has as many regions to choose from"
+        scores_Qk = np.array([scores for scores, _ in rows], np.float32).reshape(len(rows), width)
+        return scores_Qk, np.array([ids for _, ids in rows], np.int64).reshape(len(rows), width)
+
+    def _find_one(self, session: Session, x_D: Floats, k: int, where: Filter) -> tuple[list[float], list[int]]:
+        _set(session, SCAN | {"hnsw.ef_search": str(min(MOST_WIDTH, max(WIDTH, 2 * k)))})
+        query = self._nearest(x_D, k, where)
+        rows = session.connection().execute(query).all()
+        if len(rows) < k:  # the index gave up, or there are no more
+            _set(session, {"enable_indexscan": "off"})
+            rows = session.connection().execute(query).all()
+            _set(session, {"enable_indexscan": "on"})
+        ordered = sorted(((-far, region_id) for region_id, far in rows), key=lambda row: (-row[0], row[1]))
+        return [score for score, _ in ordered], [region_id for _, region_id in ordered]
+
+    def _nearest(self, x_D: Floats, k: int, where: Filter) -> Select[Any]:
+        wide = HalfVector(self._dim)
+        sought = cast(literal(write_vector(np.asarray(x_D, STORED).tobytes()), String), wide)
+        far = cast(cast(VectorRow.data, wide).op("OPERATOR(public.<#>)")(sought), Double).label("far")
+        query = select(VectorRow.region_id, far)
+        of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
+        if of_sources or of_regions:
+            query = query.join(RegionRow, RegionRow.id == VectorRow.region_id).where(*of_regions)
+        if of_sources:
+            query = query.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources)
+        return query.order_by(far).limit(k)
+
+
+def _set(session: Session, settings: dict[str, str]) -> None:
+    """Settings of this transaction alone."""
+    calls = [func.set_config(name, value, True) for name, value in settings.items()]
+    session.connection().execute(select(*calls)).all()
