@@ -36,8 +36,7 @@ def between(name: str, value: float, low: float, high: float) -> None:
 
 def retired_space(name: str) -> str:
     """What is said of a space that this version does not have."""
-    new = RETIRED_SPACES[name]
-    return f"encoder.name={name} is no more: {new} takes its place. Write encoder.name={new}"
+    return "encoder.name={0} is no more: {1} takes its place. Write encoder.name={1}".format(name, RETIRED_SPACES[name])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
