@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BIN = Path("/usr/lib/postgresql/17/bin")
+RUNUSER = shutil.which("runuser", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 SETTINGS = {
     "fsync": "off",
     "listen_addresses": "127.0.0.1",
@@ -20,12 +21,12 @@ SETTINGS = {
 
 
 def is_installed() -> bool:
-    return (BIN / "initdb").exists()
+    return (BIN / "initdb").exists() and (os.geteuid() != 0 or RUNUSER is not None)
 
 
 def as_postgres(*words: object) -> list[str]:
     """PostgreSQL refuses to run as root."""
-    return [*(["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []), *map(str, words)]
+    return [*([RUNUSER, "-u", "postgres", "--"] if os.geteuid() == 0 else []), *map(str, words)]
 
 
 class PostgresServer:
