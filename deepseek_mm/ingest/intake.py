@@ -120,7 +120,7 @@ class IntakeProgress:
 log = logging.getLogger(__name__)
 SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less
 MEMBER = "!/"  # between an archive and a file in it
-NOTED_TOGETHER = 512  # places of known bytes, in one transaction
+NOTED_TOGETHER = 4_096  # places of known bytes, in one transaction: after each, asks count the library anew
 RENAMED = {WORDS_MARK: RENAMED_MARK}  # passes that a new name makes void -> what tells that they were made before
 
 
