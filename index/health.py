@@ -25,10 +25,10 @@ from sqlalchemy.orm import Session
 from deepseek_mm.storage.exchange import scratch_copy
 from deepseek_mm.storage.portable_sql import is_file
 from deepseek_mm.storage.sqlite_database import page_problems
-from index import queries, words
+from index import queries
 from index.queries import READ_ROWS
-from index.server import server_words
 from index.server.column_types import STORED
+from index.server.server_words import word_index
 from index.tables import PlaceRow, RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints
 
@@ -99,7 +99,7 @@ def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> Delet
     as it reads, nobody writes into the file. `cached` are the ids in the cache file.
     """
     if not is_file(session):
-        return DeletedTraces(words=count_astray(session))
+        return DeletedTraces(words=word_index(session).num_astray(session))
     alive = np.array(session.scalars(select(RegionRow.id).order_by(RegionRow.id)).all(), np.int64)
     log = database.with_name(database.name + "-wal")
     pages, dirty = free_in(session, database)
@@ -108,14 +108,9 @@ def traces(session: Session, database: Path, cached: NDArray[np.int64]) -> Delet
         dirty_pages=dirty,
         log_bytes=log.stat().st_size if log.exists() else 0,
         cached=int((~np.isin(cached, alive)).sum()),
-        words=count_astray(session),
+        words=word_index(session).num_astray(session),
         overwrites=bool(session.connection().exec_driver_sql("PRAGMA secure_delete").scalar()),
     )
-
-
-def count_astray(session: Session) -> int:
-    """Regions whose words are not indexed as they should be."""
-    return words.num_astray(session) if is_file(session) else server_words.num_astray(session)
 
 
 def free_in(session: Session, database: Path) -> tuple[int, int]:
@@ -165,7 +160,7 @@ def problems(session: Session, dim: int) -> Iterator[StoreProblem]:
     """What does not fit in the session's snapshot, the gravest first."""
     for detail in page_problems(session.connection()) if is_file(session) else ():
         yield StoreProblem(path="", detail=detail)
-    if astray := count_astray(session):
+    if astray := word_index(session).num_astray(session):
         yield StoreProblem(path=WORDS, detail=f"It does not agree with the texts of {astray} regions.")
     yield from _regions(session, dim)
     bare = ~exists().where(RegionRow.source_id == SourceRow.id)

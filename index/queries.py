@@ -454,7 +454,7 @@ def add_regions_of(session: Session, source_ids: Sequence[int], regions: Sequenc
     for table, values in zip(ROWS, (rows, vectors, labels, names, calls), strict=True):
         if values:
             connection.execute(table, values)
-    row_ids.settle_ids(session, after=first - 1)
+    row_ids.settle_ids(session, first=first, last=first + len(rows) - 1)
 
 
 def search_name(symbol: Symbol | None) -> str:

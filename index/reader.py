@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.database import Database
-from deepseek_mm.storage.portable_sql import is_file, limit_of
-from index import groups, places, queries, symbols, words
+from deepseek_mm.storage.portable_sql import limit_of
+from index import groups, places, queries, symbols
 from index.database import NotStored
 from index.filter_cache import Answer, CountCache
 from index.membership import visible_to
@@ -30,7 +30,7 @@ from index.region import (
     current_viewer,
     limit_to_viewer,
 )
-from index.server import server_words
+from index.server.server_words import word_index
 from index.tables import SourceRow
 from index.vectors import Floats
 
@@ -67,7 +67,8 @@ class StoreReader:
 
     def count_phrase(self, phrase: str) -> int:
         """How many entries of the index of words have these words one after the other."""
-        return self._database.read(count_phrase, phrase)
+        with self._database.reading() as session:
+            return int(word_index(session).num_with(session, phrase))
 
     def num_without_mark(self, mark: str, *, where: Filter = EVERYTHING) -> int:
         """How many sources `unmarked` would give in all."""
@@ -235,11 +236,6 @@ class StoreReader:
 
     def _tally(self, key: Hashable, count: Callable[[Session], Answer]) -> Answer:
         return self._database.read(self._tallies.of, key, count)
-
-
-def count_phrase(session: Session, phrase: str) -> int:
-    """As `StoreReader.count_phrase`."""
-    return words.num_with(session, phrase) if is_file(session) else server_words.num_with(session, phrase)
 
 
 def _is_visible(source: Source) -> bool:

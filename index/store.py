@@ -28,8 +28,9 @@ from index.health import StoreHealth, StoreProblem
 from index.people import People
 from index.reader import StoreReader
 from index.region import EVERYTHING, Filter, FoundFile, Hit, MovedFile, Region, Source, limit_to_viewer
-from index.server import row_ids, server_words
+from index.server import row_ids
 from index.server.server_finder import ServerFinder, create_vector_index
+from index.server.server_words import word_index
 from index.statements import Statements
 from index.tables import COUNTED, LibraryRow, MarkRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
@@ -67,7 +68,6 @@ class RegionStore(StoreReader):
         self.people = People(self._database)
         self.statements = Statements(self._database)
         self._rarity = words.Rarity()
-        self._words = server_words if place else words
         self._finder: Finder | ServerFinder = (
             ServerFinder(dim=dim)
             if place
@@ -288,7 +288,9 @@ class RegionStore(StoreReader):
             seen = limit_to_viewer(where)
             allowed = partial(self._finder.allowed_ids, session, seen)
             ids = queries.matching_regions(seen)
-            scores_k, ids_k = self._words.rank(session, query, k=k, ids=ids, allowed=allowed, rarity=self._rarity)
+            scores_k, ids_k = word_index(session).rank(
+                session, query, k=k, ids=ids, allowed=allowed, rarity=self._rarity
+            )
             regions = queries.regions_by_id(session, ids_k.tolist())
         pairs = zip(scores_k.tolist(), ids_k.tolist(), strict=True)
         return [Hit(region=regions[n], score=s) for s, n in pairs]
@@ -338,7 +340,7 @@ class RegionStore(StoreReader):
             self._finder.renew(session)
         with suppress(StoreBusy):
             with self._database.writing() as session:
-                self._words.tidy(session)
+                word_index(session).tidy(session)
             self._database.empty_log()
 
     def settle(self) -> None:

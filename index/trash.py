@@ -13,14 +13,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, insert, or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.exchange import draft_beside
 from deepseek_mm.storage.files import sync_folder
+from deepseek_mm.storage.row_copies import insert_rows
 from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from index import places, queries
-from index.database import STORE, OtherStore, adapt_row
+from index.database import STORE, OtherStore
 from index.people import FACES_MARK
 from index.server import row_ids
 from index.tables import (
@@ -170,7 +171,7 @@ def _copy_back(session: Session, aside: Session, ids: Sequence[int]) -> None:
     for table in OF_REGIONS:
         of_regions = _all(table).where(table.region_id.in_(regions)).order_by(table.region_id)
         _copy_rows(of_regions, aside, session, table, lambda row: row | {"region_id": new[row["region_id"]]})
-    row_ids.settle_ids(session, after=first - 1)
+    row_ids.settle_ids(session, first=first, last=first + len(new) - 1)
 
 
 def _all(table: type[StoreBase]) -> Select[Any]:
@@ -182,9 +183,9 @@ def _copy_rows(
 ) -> None:
     """Every row that `query` finds in the one becomes a row of the other."""
     for rows in source.connection().execute(query).mappings().partitions(PIECE):
-        name, dialect = table.__tablename__, target.get_bind().dialect.name
-        changed = [adapt_row(name, change(dict(row)), dialect) for row in rows]
-        target.execute(insert(StoreBase.metadata.tables[name]), changed)
+        changed = [change(dict(row)) for row in rows]
+        mapped = StoreBase.metadata.tables[table.__tablename__]
+        insert_rows(changed, mapped, source.connection(), target.connection(), STORE)
 
 
 def _place(place: PlaceRow | SourceRow, source_id: int) -> PlaceRow:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from index_help import fill, found, note_copy, open_store, photo, regions_for, rows
-from storage_contract import CLOSE
+from sqlalchemy import text
+from storage_contract import CLOSE, only_files
 
 from index import Filter, Region
 from index.database import OtherStore
@@ -200,3 +201,17 @@ def test_what_was_taken_from_a_content_that_is_gone_is_refused(store, file):
     with pytest.raises(OtherStore, match="nothing was changed"):
         store.restore(file)
     assert store.counts().sources == 0
+
+
+@only_files
+def test_a_vector_that_was_damaged_before_it_was_taken_out_is_still_known_as_damaged_when_it_is_back(store, file):
+    (source,) = fill(store, [1], count=1)
+    with store._database.writing() as session:
+        session.execute(text("UPDATE vectors SET checksum = checksum + 1"))
+    (damaged,) = store.problems()
+    assert "is not what was written" in damaged.detail
+    assert store.take_out([source.path], file) == 1
+    assert store.problems() == []
+    assert store.restore(file) == 1
+    (back,) = store.problems()
+    assert "is not what was written" in back.detail

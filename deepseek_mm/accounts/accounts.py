@@ -38,7 +38,6 @@ from deepseek_mm.storage.database import DatabaseOwner
 from deepseek_mm.storage.places import Place, open_database
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
 
-FILE = "accounts.db"  # in the library's folder
 ACCOUNTS = Schema(
     create=create_tables,
     metadata=AccountsBase.metadata,

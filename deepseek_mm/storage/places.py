@@ -5,6 +5,7 @@ from pathlib import Path
 
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.exchange import is_read_only
+from deepseek_mm.storage.postgres_database import PostgresDatabase
 from deepseek_mm.storage.schema import Schema
 from deepseek_mm.storage.sqlite_database import ReadOnlyDatabase, SqliteDatabase
 
@@ -13,7 +14,7 @@ from deepseek_mm.storage.sqlite_database import ReadOnlyDatabase, SqliteDatabase
 class ServerPlace:
     """A schema of a PostgreSQL database."""
 
-    url: str  # postgresql://USER:PASSWORD@HOST:PORT/DATABASE
+    url: str  # postgresql://USER@HOST:PORT/DATABASE
     name: str  # of the schema
 
 
@@ -27,8 +28,6 @@ def open_database(place: Place, schema: Schema, *, noted: bool = False) -> Datab
     """
     if isinstance(place, Path):
         return SqliteDatabase(place, schema, noted=noted)
-    from deepseek_mm.storage.postgres_database import PostgresDatabase
-
     return PostgresDatabase(place.url, place.name, schema)
 
 

@@ -62,9 +62,8 @@ class PostgresDatabase(Database):
     def __init__(self, url: str, name: str, schema: Schema) -> None:
         assert schema.on_server, f"{schema.errors.noun} has no tables for a server"
         self.name, self.schema, self._address = name, schema, read_address(url)
-        self.place = Path(
-            f"{self._address.host or 'localhost'}/{self._address.database}/{name}"
-        )  # without the password
+        host = self._address.host or "localhost"
+        self.place = Path(f"{host}/{self._address.database}/{name}")  # without the password
         self._thread = ThreadState()
         with self._explain():
             self._all = _open_engine(self._address, name)

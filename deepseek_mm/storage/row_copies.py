@@ -14,28 +14,28 @@ from deepseek_mm.storage.schema import Schema
 PIECE = 2_000  # rows at once
 
 
-def copy_rows(source: Connection, target: Connection, schema: Schema) -> dict[str, int]:
-    """Every row of every table; returns how many each had. Both are in a transaction."""
-    copied = {}
+def copy_rows(source: Connection, target: Connection, schema: Schema) -> None:
+    """Every row of every table. Both are in a transaction."""
     for table in schema.tables.values():
-        copied[table.name] = 0
         for rows in read_pieces(source, table):
-            adapted = [schema.adapt(table.name, row, target.dialect.name) for row in rows]
-            target.execute(insert(table), adapted)
-            copied[table.name] += len(rows)
+            insert_rows(rows, table, source, target, schema)
     if target.dialect.name == "postgresql":
         renew_sequences(target, schema)
         schema.settle(target)
-    return copied
 
 
-def read_pieces(source: Connection, table: Table, after: Sequence[Any] = ()) -> Iterator[list[dict[str, Any]]]:
-    """All rows of a table by rising primary key, in pieces, those behind the key `after` only."""
-    keys = list(table.primary_key.columns)
-    query = select(table).order_by(*keys)
-    if after:
-        (key,), (last,) = keys, after
-        query = query.where(key > last)
+def insert_rows(
+    rows: Sequence[dict[str, Any]], table: Table, source: Connection, target: Connection, schema: Schema
+) -> None:
+    """Rows of a table that were read from `source`, as they were; only what `target` keeps another way is adapted."""
+    if source.dialect.name != target.dialect.name:
+        rows = [schema.adapt(table.name, row, target.dialect.name) for row in rows]
+    target.execute(insert(table), rows)
+
+
+def read_pieces(source: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
+    """All rows of a table by rising primary key, in pieces."""
+    query = select(table).order_by(*table.primary_key.columns)
     with source.execution_options(yield_per=PIECE).execute(query) as found:
         for piece in found.mappings().partitions():
             yield [dict(row) for row in piece]

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.portable_sql import is_file
 from index.server import server_words
-from index.tables import RegionRow
 
 GIVEN_IN_FILE = "SELECT name, seq FROM sqlite_sequence"
 GIVEN_ON_SERVER = """
@@ -34,11 +33,10 @@ def begin_ids(session: Session, last: Mapping[str, int]) -> None:
         session.execute(text(begin), {"name": name, "last": last[name]})
 
 
-def settle_ids(session: Session, *, after: int) -> None:
-    """What a file does by itself when regions with ids above `after` were written: those that come next get higher
-    ones, and their words are indexed.
+def settle_ids(session: Session, *, first: int, last: int) -> None:
+    """What a file does by itself when regions with these ids, above all that were given, were written: those that come
+    next get higher ones, and their words are indexed.
     """
-    last = session.scalar(select(func.max(RegionRow.id))) if not is_file(session) else None
-    if last is not None and last > after:
-        session.execute(text(GIVE_AFTER), {"name": "regions", "last": max(last, last_region_ever(session))})
-        server_words.index_missing(session, after=after)
+    if first <= last and not is_file(session):
+        session.execute(text(GIVE_AFTER), {"name": "regions", "last": last})
+        server_words.index_missing(session, after=first - 1)

@@ -67,6 +67,7 @@ class ServerFinder:
         """Nothing goes on in the background."""
 
     def _find_many(self, session: Session, x_QD: Floats, k: int, where: Filter) -> tuple[Floats, Ints]:
+        _set(session, SCAN | {"hnsw.ef_search": str(min(MOST_WIDTH, max(WIDTH, 2 * k)))})
         rows = [self._find_one(session, x_D, k, where) for x_D in x_QD]
         width = max((len(ids) for _, ids in rows), default=0)
         assert all(len(ids) == width for _, ids in rows), "every query has as many regions to choose from"
@@ -74,7 +75,6 @@ class ServerFinder:
         return scores_Qk, np.array([ids for _, ids in rows], np.int64).reshape(len(rows), width)
 
     def _find_one(self, session: Session, x_D: Floats, k: int, where: Filter) -> tuple[list[float], list[int]]:
-        _set(session, SCAN | {"hnsw.ef_search": str(min(MOST_WIDTH, max(WIDTH, 2 * k)))})
         query = self._nearest(x_D, k, where)
         rows = session.connection().execute(query).all()
         if len(rows) < k:  # the index gave up, or there are no more

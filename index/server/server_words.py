@@ -8,13 +8,16 @@ With all weights 1 and one word, `ts_rank` is the sum of 1/n^2 for n from 1 to t
 BM25 as FTS5 computes it (sqlite.org/fts5.html): k1 = 1.2, b = 0.75.
 """
 
+import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 import numpy as np
 from sqlalchemy import Select, cast, column, func, literal, select, table, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.portable_sql import is_file
 from index import words
 from index.server.word_queries import write_phrase, write_vector_of_words
 from index.tables import RegionRow
@@ -35,6 +38,11 @@ MOST_TIMES = 1_000  # a word in one region that are told apart
 RANKS = np.cumsum(1 / np.arange(1, MOST_TIMES + 1) ** 2) / (np.pi**2 / 6)
 
 
+def word_index(session: Session) -> ModuleType:
+    """What keeps the words of the session's store: this module on a server, `words` in a file."""
+    return words if is_file(session) else sys.modules[__name__]
+
+
 def index_missing(session: Session, *, after: int = 0) -> None:
     """Write the words of regions with an id above `after` that have a text and no words yet."""
     known = select(WORDS.c.region_id).where(WORDS.c.region_id == RegionRow.id)
@@ -44,9 +52,8 @@ def index_missing(session: Session, *, after: int = 0) -> None:
         if not rows:
             return
         split = [(region_id, split_words(f"{called} {body}")) for region_id, called, body in rows]
-        session.execute(
-            ADD, [{"id": id, "body": write_vector_of_words(words), "length": len(words)} for id, words in split]
-        )
+        written = [{"id": id, "body": write_vector_of_words(each), "length": len(each)} for id, each in split]
+        session.execute(ADD, written)
         after = rows[-1][0]
 
 
