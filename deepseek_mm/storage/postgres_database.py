@@ -33,6 +33,7 @@ CONNECT_S = 10  # until a server that does not answer is given up
 LOCK_S = 30  # that a writer waits for another one
 STATEMENT_S = 120  # that one statement may take
 IDLE_S = 300  # that a transaction may wait for its program, which has lost its way by then
+EVERY = ""  # names the lock of those who make or upgrade a schema, whichever it is
 POOL, MORE = 8, 24  # connections of one process that stay open, and that may be opened beside them
 DRIVER = "postgresql+psycopg"
 SCHEMES = ("postgresql", "postgres", DRIVER)
@@ -156,6 +157,7 @@ class PostgresDatabase(Database):
             current = read_revision(connection, self.schema, self.place) == self.schema.revisions[-1]
         if not current:
             with self._all.begin() as connection:
+                lock_schema(connection, EVERY)  # extensions belong to the whole database
                 lock_schema(connection, self.name)
                 upgrade(connection, self.schema, self.place)
 
