@@ -15,6 +15,7 @@ from deepseek_mm.database_places import place_of
 from deepseek_mm.errors import ConfigError, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
+from deepseek_mm.storage import presence
 from deepseek_mm.storage.places import ServerPlace, open_database
 from deepseek_mm.storage.postgres_database import read_address
 from deepseek_mm.storage_config import StorageConfig
@@ -149,3 +150,50 @@ def test_a_user_who_may_make_nothing_there_is_told_what_to_ask_for(server):
         session.connection().exec_driver_sql("CREATE ROLE guest LOGIN")
     with pytest.raises(LibraryError, match="GRANT CREATE ON DATABASE"):
         Jobs(ServerPlace(url=server.url().replace("postgres@", "guest@"), name="of_guest"))
+
+
+@needs_server
+def test_a_process_that_falls_silent_is_gone_for_the_others_and_comes_back_as_somebody_else(server, monkeypatch):
+    monkeypatch.setattr(presence, "BEAT_S", 3600.0)
+    with (
+        closing(open_database(place(server, "here"), STORE)) as mine,
+        closing(open_database(place(server, "here"), STORE)) as other,
+    ):
+        before = other.owner
+        assert mine.owner != before
+        assert mine.find_gone([mine.owner, before]) == []
+        monkeypatch.setattr(presence, "GONE_S", 0.0)
+        assert mine.find_gone([mine.owner, before]) == [before]
+        other._presence.beat()
+        assert other.owner == before  # nobody has forgotten it, so it only was late
+        monkeypatch.setattr(presence, "FORGOTTEN_S", 0.0)
+        with closing(open_database(place(server, "here"), STORE)) as third:
+            assert third.owner not in (before, mine.owner)
+        other._presence.beat()
+        assert other.owner != before
+
+
+@needs_server
+def test_work_of_a_server_that_ended_goes_on_at_another_and_that_of_a_living_one_stays(server):
+    with closing(Jobs(place(server, "two_jobs"))) as living:
+        first = living.add("toy", {})
+        assert living.claim(["toy"]).job.id == first.id
+        with closing(Jobs(place(server, "two_jobs"))) as other:
+            second = other.add("toy", {"n": 2})
+            assert other.claim(["toy"]).job.id == second.id
+            assert living.claim(["toy"]) is None
+            assert living.get(second.id).state == "running"
+        assert living.get(second.id).state == "waiting"
+        assert living.get(first.id).state == "running"
+        assert living.claim(["toy"]).job.id == second.id
+
+
+@needs_server
+def test_a_turn_stays_under_way_when_another_server_opens_the_history_and_stops_with_its_own(server):
+    asked = Question(text="Where is the kite?", session="s")
+    history = History(place(server, "two_servers"))
+    thread, _ = history.begin(asked, image_path="", settings={}, fingerprint="f")
+    with closing(History(place(server, "two_servers"))) as other:
+        assert [turn.answer.state for turn in other.turns(thread, session="s")] == ["running"]
+        history.close()
+        assert [turn.answer.state for turn in other.turns(thread, session="s")] == ["stopped"]

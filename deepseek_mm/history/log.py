@@ -35,7 +35,7 @@ from deepseek_mm.history.tables import (
     create_tables,
 )
 from deepseek_mm.storage.database import DatabaseOwner
-from deepseek_mm.storage.owner import Owner, current_process
+from deepseek_mm.storage.owner import Owner
 from deepseek_mm.storage.places import Place, open_database
 from deepseek_mm.storage.portable_sql import is_file
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
@@ -64,7 +64,7 @@ class History(DatabaseOwner):
 
     def __init__(self, place: Place, *, ages: Ages | None = None) -> None:
         super().__init__(open_database(place, HISTORY, noted=True))
-        self._ages, self._owner = ages or Ages(), current_process()
+        self._ages = ages or Ages()
         self._stop_orphans()
         self.purge()
 
@@ -82,7 +82,7 @@ class History(DatabaseOwner):
         A turn that the same task began before, in a process that died perhaps, is taken up again. The disk has it for
         certain with the turn's end: who loses the machine's power before may have to ask again.
         """
-        now = datetime.now(UTC)
+        now, me = datetime.now(UTC), self._database.owner
         turn = {
             "asked_at": now,
             "question": question.text,
@@ -91,8 +91,8 @@ class History(DatabaseOwner):
             "settings": json.loads(json.dumps(dict(settings), default=str)),  # paths become text
             "fingerprint": fingerprint,
             "state": "running",
-            "owner_pid": self._owner.pid,
-            "owner_started": self._owner.started,
+            "owner_pid": me.pid,
+            "owner_started": me.started,
             "more": [list(picture) for picture in more],
             "task": question.task,
             "about": question.about,
@@ -339,8 +339,7 @@ class History(DatabaseOwner):
         query = select(TurnRow.owner_pid, TurnRow.owner_started).where(TurnRow.state == "running").distinct()
         with self._database.reading() as session:
             owners = [Owner(pid=pid, started=started) for pid, started in session.execute(query)]
-        gone = [owner for owner in owners if owner != self._owner and not owner.lives]
-        for owner in gone:
+        for owner in self._database.find_gone(owners):
             theirs = (TurnRow.owner_pid == owner.pid) & (TurnRow.owner_started == owner.started)
             with self._database.writing() as session:
                 session.execute(update(TurnRow).where(theirs, TurnRow.state == "running").values(state="stopped"))

@@ -201,16 +201,16 @@ def owners_of(session: Session) -> list[Owner]:
     return [Owner(pid=pid, started=started) for pid, started in session.connection().execute(OWNERS)]
 
 
-def release_orphans(database: Database, me: Owner) -> None:
+def release_orphans(database: Database) -> None:
     """Jobs whose process is gone wait again; or end, if they were being cancelled or take every process with them."""
     with database.reading() as session:
         owners = owners_of(session)
-    release(database, owners, me)
+    release(database, owners)
 
 
-def release(database: Database, owners: Sequence[Owner], me: Owner) -> bool:
+def release(database: Database, owners: Sequence[Owner]) -> bool:
     """The same for these who have running jobs: whether one of them is gone."""
-    gone = [owner for owner in owners if owner != me and not owner.lives]
+    gone = database.find_gone(owners)
     for owner in gone:
         with database.writing() as session:
             for row in _held_by(session, owner):

@@ -40,7 +40,6 @@ from deepseek_mm.jobs.records import (
 )
 from deepseek_mm.jobs.task import Notifier, Task
 from deepseek_mm.storage.database import DatabaseOwner
-from deepseek_mm.storage.owner import current_process
 from deepseek_mm.storage.places import Place, open_database
 from deepseek_mm.storage.portable_sql import limit_of
 from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
@@ -76,7 +75,6 @@ class Jobs(DatabaseOwner):
         super().__init__(open_database(place, JOBS, noted=True))
         self._clock, self._closed = clock, closed
         self.notifier = Notifier()
-        self._owner = current_process()
 
     def add(
         self, kind: str, payload: Mapping[str, Any], *, title: str = "", unique: bool = False, asked: JobRequest = OURS
@@ -103,13 +101,13 @@ class Jobs(DatabaseOwner):
 
     def get(self, job_id: int) -> Job:
         """The job as it stands now. NothingThere if there is none."""
-        release_orphans(self._database, self._owner)
+        release_orphans(self._database)
         with self._database.reading() as session:
             return self._fresh(job_of(_row(session, job_id)))
 
     def find_by_token(self, token: str, *, by: str) -> Job:
         """The job that its asker knows by this name. NothingThere if there is none, or it is somebody else's."""
-        release_orphans(self._database, self._owner)
+        release_orphans(self._database)
         with self._database.reading() as session:
             row = session.scalar(select(JobRow).where(JobRow.token == token, JobRow.asker == by, JobRow.token != ""))
             if row is None:
@@ -143,7 +141,7 @@ class Jobs(DatabaseOwner):
         """Jobs of these kinds in these states (empty is any), newest first: the library's own, or those that somebody
         asked for; with None whoever did.
         """
-        release_orphans(self._database, self._owner)
+        release_orphans(self._database)
         query = select(JobRow).order_by(JobRow.id.desc()).limit(limit_of(limit)).offset(offset)
         query = query.where(JobRow.kind.in_(kinds)) if kinds else query
         query = query.where(JobRow.state.in_(states)) if states else query
@@ -166,8 +164,9 @@ class Jobs(DatabaseOwner):
         with self._database.reading() as session:  # looking takes no lock, and is all that most calls do
             owners = owners_of(session)
             waits = session.connection().execute(WAITING, {"kinds": list(kinds)}).first() is not None
-        if not release(self._database, owners, self._owner) and not waits:
+        if not release(self._database, owners) and not waits:
             return None
+        me = self._database.owner
         query = select(JobRow).where(JobRow.state == "waiting", JobRow.kind.in_(kinds))
         with self._database.writing(synced=False) as session:  # by a power cut the claim is void anyway
             row = session.scalar(query.order_by(JobRow.bulk, JobRow.id).limit(1))
@@ -175,7 +174,7 @@ class Jobs(DatabaseOwner):
                 return None
             row.state, row.message, row.per_second, row.partial = "running", "", 0.0, ""
             row.attempts += 1
-            row.owner_pid, row.owner_started = self._owner.pid, self._owner.started
+            row.owner_pid, row.owner_started = me.pid, me.started
             row.started_at = row.started_at or datetime.now(UTC)
             session.flush()
             job = job_of(row)
@@ -183,7 +182,7 @@ class Jobs(DatabaseOwner):
 
     def cancel(self, job_id: int) -> None:
         """A job that waits ends at once, one that runs is told, one that ended stays so. NothingThere if unknown."""
-        release_orphans(self._database, self._owner)
+        release_orphans(self._database)
         with self._database.writing() as session:
             row = _row(session, job_id)
             if row.state == "waiting":

@@ -6,7 +6,7 @@ which they are seen. A process that is killed leaves whole transactions only.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import local
@@ -15,6 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from deepseek_mm.storage.owner import Owner, current_process
 from deepseek_mm.storage.schema import Schema
 
 Given = ParamSpec("Given")
@@ -39,6 +40,15 @@ class Database(ABC):
     schema: Schema
     engine: Engine  # its connections begin transactions that read
     _thread: ThreadState
+
+    @property
+    def owner(self) -> Owner:
+        """This process, as the rows that it works on name it."""
+        return current_process()
+
+    def find_gone(self, owners: Sequence[Owner]) -> list[Owner]:
+        """Those of them that are no more; never this process."""
+        return [owner for owner in owners if owner != self.owner and not owner.lives]
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -9,7 +9,7 @@ What was deleted stays in the server's log and in its backups as long as whoever
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +25,8 @@ from deepseek_mm.errors import ConfigError, DeepSeekMMError, LibraryError, Missi
 from deepseek_mm.storage.database import Database, ThreadState
 from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.storage.exchange import draft_beside
+from deepseek_mm.storage.owner import Owner
+from deepseek_mm.storage.presence import Presence
 from deepseek_mm.storage.row_copies import copy_rows, empty_tables
 from deepseek_mm.storage.schema import Schema, read_revision, upgrade
 from deepseek_mm.storage.sqlite_database import SqliteDatabase
@@ -69,11 +71,23 @@ class PostgresDatabase(Database):
         with self._explain():
             self._all = _open_engine(self._address, name)
             self.engine = self._all.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._presence = Presence(self._all, lambda connection: lock_schema(connection, name))
             try:
                 self._bring_up()
             except BaseException:
                 self.close()
                 raise
+
+    @property
+    def owner(self) -> Owner:
+        """As `Database.owner`."""
+        with self._explain():
+            return self._presence.owner
+
+    def find_gone(self, owners: Sequence[Owner]) -> list[Owner]:
+        """As `Database.find_gone`: those that have not told the server for a while that they live."""
+        with self.reading() as session:
+            return self._presence.find_gone(session, owners)
 
     @contextmanager
     def writing(self, *, synced: bool | None = None) -> Iterator[Session]:
@@ -129,7 +143,8 @@ class PostgresDatabase(Database):
         self.empty_log()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Let go of the connections; what this process had in hand may be taken over at once."""
+        self._presence.leave()
         self._all.dispose()
 
     @contextmanager
