@@ -45,7 +45,10 @@ def list_texts(session: Session, texts: Iterable[str]) -> ColumnElement[str]:
 
 
 class Condition(FunctionElement[bool]):
-    """Stands in WHERE as it is: SQLAlchemy writes "= 1" behind what is no comparison, and SQLite then reads every row."""
+    """Stands in WHERE as it is.
+
+    Behind what is no comparison SQLAlchemy writes "= 1", and SQLite then reads every row.
+    """
 
     type = Boolean()
     inherit_cache = True
