@@ -50,6 +50,14 @@ class Database(ABC):
         """Those of them that are no more; never this process."""
         return [owner for owner in owners if owner != self.owner and not owner.lives]
 
+    def tell(self, session: Session, word: str) -> None:  # noqa: B027  nothing is to be done for a file
+        """Have other processes hear a short word once this transaction is committed. Those of a file look for
+        themselves.
+        """
+
+    def listen(self, heard: Callable[[str], object]) -> None:  # noqa: B027  as above
+        """Call `heard` with the words of other processes, and with "" where some may have been missed."""
+
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One snapshot: everything read inside belongs to the same moment. Inside `snapshot` it is that one."""
