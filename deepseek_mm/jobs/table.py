@@ -98,6 +98,10 @@ class Jobs(DatabaseOwner):
         self.notifier = Notifier(self._database.listen)
         self._queue: JobQueue = ServerQueue() if self.is_shared else TableQueue()
 
+    def describe(self, process: Mapping[str, object]) -> None:
+        """Have others who do jobs of the same table read this of the present process; nobody does in a file."""
+        self._database.describe(process)
+
     def add(
         self,
         kind: str,

@@ -4,6 +4,7 @@ After the first pass everything can be searched; reading text and saying what is
 what is there.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -34,6 +35,7 @@ from index.region import UPLOADS, MovedFile
 from index.store import RegionStore
 
 INDEX, IMPORT, READ, RENEW, NAME = "index", "import", "read text", "renew code", "name photos"  # kinds of jobs
+BATCH = "index files"  # kind of a part of an INDEX job
 WAITING: tuple[State, ...] = ("waiting",)
 LATE = "late"  # in a payload: what waited when files were found gone has been taken in
 MARK = "text"  # of sources whose pictures were read
@@ -414,6 +416,11 @@ def job_title(names: Sequence[str]) -> str:
     """The first name, and how many more there are."""
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}" if names else "nothing"
+
+
+def lock_of(names: Sequence[str]) -> str:
+    """What jobs over the same files and folders have in common: they are not done at the same time."""
+    return hashlib.sha256("\0".join(sorted(names)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def normalize_collection(collection: str) -> str:

@@ -9,7 +9,7 @@ What was deleted stays in the server's log and in its backups as long as whoever
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -71,7 +71,7 @@ class PostgresDatabase(Database):
         self.place = Path(f"{host}/{self._address.database}/{name}")  # without the password
         self._thread = ThreadState()
         with self._explain():
-            self._all = _open_engine(self._address, name)
+            self._all = open_engine(self._address, name)
             self.engine = self._all.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._presence = Presence(self._all, lambda connection: lock_schema(connection, name))
             self._notices = Notices(self._all, name)
@@ -91,6 +91,11 @@ class PostgresDatabase(Database):
         """As `Database.find_gone`: those that have not told the server for a while that they live."""
         with self.reading() as session:
             return self._presence.find_gone(session, owners)
+
+    def describe(self, about: Mapping[str, object]) -> None:
+        """As `Database.describe`."""
+        with self._explain():
+            self._presence.describe(about)
 
     def tell(self, session: Session, word: str) -> None:
         """As `Database.tell`."""
@@ -222,7 +227,8 @@ def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError | N
     return kind(f"cannot use the {noun} at {place}: {said}. {advice}")
 
 
-def _open_engine(address: URL, name: str) -> Engine:
+def open_engine(address: URL, name: str) -> Engine:
+    """Connections to a server that look into this schema first. MissingPackage."""
     settings = {
         "search_path": f'"{name}",public',
         "lock_timeout": f"{LOCK_S}s",
