@@ -25,7 +25,7 @@ SHORT = 8  # letters of a fingerprint that tell one from another
 KNOWN = text("SELECT to_regclass('processes')")
 LIVING = text(
     "SELECT processes.id, about, since, array_remove(array_agg(title ORDER BY jobs.id), NULL) AS doing FROM processes"
-    " LEFT JOIN jobs ON owner_pid = processes.id AND owner_started = token AND state = 'running'"
+    " LEFT JOIN jobs ON owner_pid = processes.id AND owner_started = processes.token AND state = 'running'"
     " WHERE seen_at > clock_timestamp() - make_interval(secs => :seconds) GROUP BY processes.id ORDER BY processes.id"
 )
 

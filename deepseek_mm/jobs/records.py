@@ -71,6 +71,15 @@ class JobRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PartsProgress:
+    """How far the parts of a job are that were not collected."""
+
+    num_open: int  # that have not ended
+    done: int  # items
+    message: str  # what one of them is at
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SetAside:
     """A file that is passed over as long as it stays as it is."""
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
@@ -31,6 +31,7 @@ from deepseek_mm.jobs.records import (
     JobBase,
     JobRequest,
     JobRow,
+    PartsProgress,
     SetAside,
     SetAsideRow,
     State,
@@ -151,12 +152,16 @@ class Jobs(DatabaseOwner):
                 self._write_down(session, row)
         self.notifier.announce(kind)
 
-    def parts(self, parent: int) -> list[Job]:
-        """The parts of a job as they stand, oldest first."""
+    def sum_parts(self, parent: int) -> PartsProgress:
+        """How far the parts of a job are that were not collected."""
         release_orphans(self._database, self._queue)
+        num_open = func.count(case((JobRow.state.not_in(ENDED), 1)))
+        message = func.max(case((JobRow.state == "running", JobRow.message)))
         with self._database.reading() as session:
-            query = select(JobRow).where(JobRow.parent == parent).order_by(JobRow.id)
-            return [job_of(row) for row in session.scalars(query)]
+            found = session.execute(
+                select(num_open, func.sum(JobRow.done), message).where(JobRow.parent == parent)
+            ).one()
+        return PartsProgress(num_open=found[0], done=int(found[1] or 0), message=found[2] or "")
 
     def collect_parts(self, parent: int) -> list[Job]:
         """The parts that have ended, which are forgotten with that."""

@@ -10,9 +10,10 @@ from dataclasses import asdict
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.jobs import Handler, Jobs, Worker
 from deepseek_mm.jobs.fleet import describe_process
+from deepseek_mm.library.batches import BATCH
 from deepseek_mm.library.duplicates import DUPLICATES
 from deepseek_mm.library.face_pass import FACES
-from deepseek_mm.library.index_jobs import BATCH, INDEX, NAME, READ, RENEW
+from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.library.sidecar_jobs import SIDECARS
 
 QUEUES: Mapping[str, tuple[str, ...]] = {  # name -> kinds of jobs that a worker anywhere can do

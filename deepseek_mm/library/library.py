@@ -26,6 +26,7 @@ from deepseek_mm.jobs import Job, Jobs, State, Task
 from deepseek_mm.learning import LEARN, REPLACED, Learning
 from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
 from deepseek_mm.library.backup_schedule import CHECK_BACKUP, BackupSchedule, BackupTrial
+from deepseek_mm.library.batches import SEEN, is_visible
 from deepseek_mm.library.code_pass import MAP, CodePass
 from deepseek_mm.library.crew import QUEUES, Crew, kinds_of
 from deepseek_mm.library.drives import Drives, guess_roots
@@ -213,6 +214,7 @@ class Library:
     ) -> Job:
         names = [absolute(path) for path in paths]
         payload |= {"paths": names, "forget": self.config.library.forget_gone if forget is None else forget}
+        payload |= {SEEN: [name for name in names if is_visible(name)]} if self.jobs.is_shared else {}
         return self.jobs.add(INDEX, payload, title=f"Index {job_title(names)}", unique=unique, lock=lock_of(names))
 
     def read_text(self, source: Source) -> None:
