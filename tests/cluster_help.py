@@ -35,10 +35,9 @@ HERE = Path(__file__)
 class ServerHouse:
     """A library on a server: not at work before it is told to be."""
 
-    def __init__(self, url: str, data: Path, *, seconds: float = 0.0, workers: bool = False, prefix: str = "c") -> None:
+    def __init__(self, url: str, data: Path, *, seconds: float = 0.0, **storage) -> None:
         data.mkdir(exist_ok=True)
-        plain = Config(data=data, storage=StorageConfig(url=url, prefix=prefix, workers=workers))
-        self.config = replace(plain, library=replace(plain.library, read_text=False))
+        self.config = self.settings(url, data, **storage)
         self.space = SlowSpace(seconds=seconds)
         self.store, self.jobs = open_store(self.config, self.space), Jobs(place_of(self.config, "jobs"))
         self.history = History(place_of(self.config, "history"))
@@ -50,6 +49,11 @@ class ServerHouse:
             jobs=self.jobs,
             history=self.history,
         )
+
+    @staticmethod
+    def settings(url: str, data: Path, *, workers: bool = False, prefix: str = "c") -> Config:
+        plain = Config(data=data, storage=StorageConfig(url=url, prefix=prefix, workers=workers))
+        return replace(plain, library=replace(plain.library, read_text=False))
 
     def done(self, job: Job) -> Job:
         *_, job = follow(self.jobs, job.id)
