@@ -1,8 +1,9 @@
 """Servers and workers of a library on PostgreSQL, each a process, around a space of colours that takes its time.
 
-    python tests/cluster_help.py URL DATA SECONDS [NAME]
+    python tests/cluster_help.py URL PREFIX DATA SECONDS [NAME]
 
-is a worker: it does jobs of the library whose address is URL, with a folder DATA of its own and SECONDS for each photo.
+is a worker: it does jobs of the library whose schemas at URL begin with PREFIX, with a folder DATA of its own and
+SECONDS for each photo.
 """
 
 import os
@@ -77,15 +78,16 @@ def paint_many(folder: Path, number: int) -> Path:
     return folder
 
 
-def start_worker(url: str, data: Path, *, seconds: float = 0.0, name: str = "", **env: str) -> subprocess.Popen:
-    """A worker in a process of its own, which says a line once it works."""
-    words = [sys.executable, str(HERE), url, str(data), str(seconds), name]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=os.environ | env)
+def start_worker(house: ServerHouse, data: Path, *, seconds: float = 0.0, name: str = "") -> subprocess.Popen:
+    """A worker of the same library in a process of its own, which says a line once it works."""
+    storage = house.config.storage
+    words = [sys.executable, str(HERE), storage.url, storage.prefix, str(data), str(seconds), name]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
 
 
-def main(url: str, data: str, seconds: str, name: str = "") -> None:
+def main(url: str, prefix: str, data: str, seconds: str, name: str = "") -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with closing(ServerHouse(url, Path(data), seconds=float(seconds))) as house:
+    with closing(ServerHouse(url, Path(data), seconds=float(seconds), prefix=prefix)) as house:
         worker = WorkerProcess.of(house.config, ["gpu"], name=name).admit(house.space)
         with suppress(KeyboardInterrupt), worker.working(house.library):
             os.write(1, b"ready\n")

@@ -44,7 +44,7 @@ def open_house(server, tmp_path, request):
 @pytest.fixture
 def small_batches(monkeypatch):
     monkeypatch.setattr(batches, "SHARED_FROM", 8)
-    monkeypatch.setattr(batches, "BATCH_FILES", 4)
+    monkeypatch.setattr(batches, "LEAST_FILES", 4)
 
 
 def as_worker(house: ServerHouse, name: str):
@@ -131,6 +131,15 @@ def test_what_another_machine_does_not_see_is_never_taken_out(open_house, tmp_pa
     assert len(house.names()) == 2
 
 
+def test_batches_are_smaller_towards_the_end_and_hold_every_file_once():
+    files = [f"{n}.jpg" for n in range(1_500)]
+    found = list(batches.cut(files))
+    sizes = [len(some) for some in found]
+    assert [path for some in found for path in some] == files
+    assert (sizes[0], max(sizes), sizes == sorted(sizes, reverse=True)) == (64, 64, True)
+    assert sum(sizes[-8:]) <= 64
+
+
 def test_a_folder_that_only_the_asking_machine_saw_is_left_to_others(tmp_path):
     folder = paint_many(tmp_path / "photos", 1)
     mount = tmp_path / "mount"
@@ -182,14 +191,14 @@ def test_a_worker_tells_what_it_is_at_until_it_is_told_to_end(open_house, monkey
 
 
 @needs_server
-@pytest.mark.campaign(times=3, only=True)
+@pytest.mark.campaign(times=1, only=True)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(server, tmp_path, how):
     house = ServerHouse(server.url(), tmp_path / "server", workers=True)
     folder = paint_many(tmp_path / "photos", 300)
     with closing(house):
         house.library.start()
-        workers = [start_worker(server.url(), tmp_path / name, seconds=0.02, name=name) for name in ("one", "other")]
+        workers = [start_worker(house, tmp_path / name, seconds=0.02, name=name) for name in ("one", "other")]
         try:
             assert [worker.stdout.readline() for worker in workers] == ["ready\n"] * 2
             job = house.library.add([folder])

@@ -27,7 +27,8 @@ from index.region import MovedFile
 BATCH = "index files"  # kind of a part of an INDEX job
 SEEN = "seen"  # in a payload: paths that the machine which asked could see
 SHARED_FROM = 256  # files: fewer are taken in about as fast as others hear of them
-BATCH_FILES = 64  # of one batch: some 10 s of the towers, so no worker waits long for the last one
+BATCH_FILES = 64  # of one batch at most: some 10 s of the towers
+LEAST_FILES, TURNS = 8, 16  # the last batches are smaller, so that no worker waits long for another's last one
 LOOK_S = 0.25  # between two looks how far the batches are
 
 
@@ -52,6 +53,15 @@ def explain_unread(path: str, error: DeepSeekMMError, jobs: Jobs) -> str:
     if not jobs.is_shared or not isinstance(error, NothingThere):
         return str(error)
     return f"{path} cannot be seen from {machine_name()}. Mount its folder there under the same path, and try again"
+
+
+def cut(files: Sequence[str]) -> Iterator[list[str]]:
+    """Batches of a share of what is left, within bounds: guided self-scheduling (Polychronopoulos and Kuck, 1987)."""
+    start = 0
+    while start < len(files):
+        size = min(BATCH_FILES, max(LEAST_FILES, (len(files) - start) // TURNS))
+        yield list(files[start : start + size])
+        start += size
 
 
 def take_batch(task: Task, intake: Intake, jobs: Jobs) -> str:
@@ -95,9 +105,7 @@ class SharedWork:
         """
         if len(files) < SHARED_FROM:
             return None
-        starts = range(0, len(files), BATCH_FILES)
-        batches = [{**self.payload, "files": list(files[start : start + BATCH_FILES])} for start in starts]
-        self.jobs.add_parts(self.task, BATCH, batches)
+        self.jobs.add_parts(self.task, BATCH, [{**self.payload, "files": some} for some in cut(files)])
         with self._telling(done, total):
             while not self.task.stopping and self._count_open(done, total):
                 part = self.jobs.claim([BATCH], stop=self.task.stop)

@@ -128,8 +128,10 @@ class IndexingHandlers:
         return said
 
     def take_batch(self, task: Task) -> str:
-        """As `batches.take_batch`."""
-        return take_batch(task, self._intake_of(task.job.payload), self.jobs)
+        """As `batches.take_batch`, and the words of its photos."""
+        said = take_batch(task, self._intake_of(task.job.payload), self.jobs)
+        self._words(task).add_to(task.job.payload["files"])
+        return said
 
     def _intake_of(self, payload: Mapping[str, Any]) -> Intake:
         return self.open_intake(str(payload.get("collection", "")), frozenset(payload.get("protected", ())))
@@ -191,10 +193,11 @@ class IndexingHandlers:
 
     def add_words(self, task: Task) -> int:
         """Give new photos their words, and those of which another file says something new; returns how many."""
+        return self._words(task).add_all()
+
+    def _words(self, task: Task) -> PhotoWords:
         space, stopping = self.eyes.index_space, lambda: task.stopping
-        return PhotoWords(
-            store=self.store, space=space, config=self.config, stopping=stopping, taught=self.taught()
-        ).add_all()
+        return PhotoWords(store=self.store, space=space, config=self.config, stopping=stopping, taught=self.taught())
 
     def num_without_words(self) -> int:
         """Photos that cannot be found by their words yet."""
