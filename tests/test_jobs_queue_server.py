@@ -228,8 +228,9 @@ def test_parts_are_in_no_list_fail_as_their_job_and_go_with_it(jobs):
     assert [each.payload["n"] for each in jobs.collect_parts(job.id)] == [1]
     other = jobs.claim(["batch"])
     jobs.cancel(job.id)
-    assert (other.stopping, jobs.sum_parts(job.id).num_open) == (True, 0)
-    assert task.stopping
+    assert (other.stopping, other.told, jobs.sum_parts(job.id).num_open) == (True, "cancel", 1)
+    other.finish("cancelled", "")
+    assert (task.stopping, jobs.sum_parts(job.id).num_open) == (True, 0)
     task.finish("cancelled", "")
     assert entries(jobs) == []
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, select
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
@@ -258,17 +258,24 @@ class Jobs(DatabaseOwner):
         )
 
     def cancel(self, job_id: int) -> None:
-        """A job that waits ends at once, one that runs is told, one that ended stays so. NothingThere if unknown."""
+        """A job that waits ends at once, one that runs is told with its parts, one that ended stays so. NothingThere if
+        unknown.
+        """
         release_orphans(self._database, self._queue)
+        told = [job_id]
         with self._database.writing() as session:
             row = _row(session, job_id)
             if row.state == "waiting":
                 leave(session, row, "cancelled", "It was cancelled while it waited.", self._queue)
             elif row.state == "running":
                 row.cancelling = True
-                drop_parts(session, job_id, self._queue)
-            self._database.tell(session, f"{CANCELLED} {job_id}")
-        self.notifier.cancel(job_id)
+                drop_parts(session, job_id, self._queue, states=("waiting",))
+                parts = update(JobRow).where(JobRow.parent == job_id).values(cancelling=True).returning(JobRow.id)
+                told += session.scalars(parts).all()
+            for each in told:
+                self._database.tell(session, f"{CANCELLED} {each}")
+        for each in told:
+            self.notifier.cancel(each)
 
     def retry(self, job_id: int) -> Job | None:
         """A new job for the failed items only: payload | {"only": [items]}. None when nothing failed."""

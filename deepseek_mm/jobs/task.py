@@ -220,16 +220,16 @@ class Task:
                 self.halt.set()
             return self.told != ""
 
-    def finish(self, state: State, message: str, *, after_s: float = 0.0) -> None:
-        """The work ends as `state`, or with "waiting" is left to the next claim, which comes `after_s` at the earliest;
-        the last progress goes along.
+    def finish(self, state: State, message: str, *, after_s: float = 0.0, is_retry: bool = False) -> None:
+        """The work ends as `state`, or with "waiting" is left to the next claim, which comes `after_s` at the earliest
+        and may count as a retry; the last progress goes along.
         """
         assert state != "running", "what is finished does not run"
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
             with self._database.writing() as session:
-                self._leave(session, state, message, after_s)
+                self._leave(session, state, message, after_s=after_s, is_retry=is_retry)
             self._unwritten = {}
         self._notifier.forget(self.job.id)
 
@@ -238,13 +238,13 @@ class Task:
         """The row, as long as it runs by the claim that made this task."""
         return (JobRow.id == self.job.id) & (JobRow.state == "running") & (JobRow.attempts == self.job.attempts)
 
-    def _leave(self, session: Session, state: State, message: str, after_s: float) -> None:
+    def _leave(self, session: Session, state: State, message: str, *, after_s: float, is_retry: bool) -> None:
         row = session.scalar(select(JobRow).where(self.mine))
         if row is not None:
             for name, value in self._unwritten.items():
                 setattr(row, name, value)
             row.result = self.result
-            row.retries += after_s > 0
+            row.retries += is_retry
             leave(session, row, state, message, self._queue, after_s=after_s)
             self._tell(session)
             if row.state == "waiting":

@@ -47,7 +47,8 @@ def do_task(task: Task, handler: Handler, stop: threading.Event) -> Ending:
     ending = _try_task(task, handler, stop)
     while True:
         try:
-            task.finish(ending.state, ending.message, after_s=ending.after_s)
+            is_retry = ending.after_s > 0 and not ending.blind
+            task.finish(ending.state, ending.message, after_s=ending.after_s, is_retry=is_retry)
             return ending
         except DeepSeekMMError as error:
             log.warning("the end of job %d is not written yet: %s", task.job.id, error)

@@ -107,14 +107,13 @@ class SharedWork:
             return None
         self.jobs.add_parts(self.task, BATCH, [{**self.payload, "files": some} for some in cut(files)])
         with self._telling(done, total):
-            while not self.task.stopping and self._count_open(done, total):
-                part = self.jobs.claim([BATCH], stop=self.task.stop)
+            while self._count_open(done, total) and not self.task.stop.is_set():
+                part = None if self.task.stopping else self.jobs.claim([BATCH], stop=self.task.stop)
                 if part is not None:
                     do_task(part, self.take, self.task.stop)
-                else:
-                    self.task.halt.wait(LOOK_S)
-        if not self.task.stopping:
-            self.ended += self.jobs.collect_parts(self.task.job.id)
+                else:  # also after a cancel, until others have let go of theirs
+                    self.task.stop.wait(LOOK_S)
+        self.ended += self.jobs.collect_parts(self.task.job.id)
         return self._sum_up()
 
     def _count_open(self, done: int, total: int) -> int:
@@ -157,7 +156,7 @@ class SharedWork:
                 moves += [MovedFile(old=old, new=new, digest=digest) for old, new, digest in part.result["moves"]]
                 left_out += [(path, reason) for path, reason in part.result["left_out"]]
                 failed += [(path, reason) for path, reason in part.result["failed"]]
-            else:
+            elif part.state == "failed":
                 failed += [(path, part.message) for path in part.payload["files"]]
                 for path in part.payload["files"]:
                     self.task.fail(path, part.message)

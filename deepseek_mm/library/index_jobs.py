@@ -432,7 +432,8 @@ def below(paths: Sequence[str], store: RegionStore) -> list[str]:
 
 def has_files_waiting(jobs: Jobs) -> bool:
     """Whether files wait to be taken in. Passes over known files make way for them; and begin again behind them."""
-    return bool(jobs.find(kinds=(INDEX, IMPORT), states=WAITING, limit=1))
+    shared = jobs.is_shared and jobs.counts((BATCH,))["waiting"] > 0
+    return shared or bool(jobs.find(kinds=(INDEX, IMPORT), states=WAITING, limit=1))
 
 
 def job_title(names: Sequence[str]) -> str:
