@@ -145,9 +145,14 @@ def prepare(config: Config, *, saved: Collection[str] = ()) -> "Assistant":
 
 
 def fill(assistant: "Assistant", photos: Path) -> None:
-    """Index the bundled photos into a new library, or go on where an earlier first start was cut off."""
+    """Index the bundled photos into a new library, or go on where an earlier first start was cut off.
+
+    Not where workers do that: they may see no such files, and nobody is to wait for one that has not come yet.
+    """
     from deepseek_mm.jobs import Job, follow
 
+    if assistant.config.storage.workers:
+        return
     note = assistant.config.data / "first-start"
     before = "".join(read_lines(note))
     if before == DONE or (assistant.store.counts().sources and not before) or not photos.is_dir():

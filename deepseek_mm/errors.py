@@ -61,6 +61,14 @@ class LibraryError(DeepSeekMMError, OSError):
     """The library's folder cannot be used: read-only, in use, or damaged."""
 
 
+class TransientError(LibraryError):
+    """The library's server is away, restarts or has too much to do: the same may well go in a moment."""
+
+
+class OutOfReach(DeepSeekMMError, RuntimeError):
+    """Files cannot be seen from this machine, which says nothing of whether they are there."""
+
+
 class JobFailed(DeepSeekMMError, RuntimeError):
     """A piece of long work ended with an error, whose sentence this carries."""
 

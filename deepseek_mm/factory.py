@@ -118,8 +118,16 @@ Progress = Callable[[str], None]
 Trained = TypeVar("Trained")
 
 
-def load(config: Config, *, progress: Progress | None = None, saved: Collection[str] = ()) -> Assistant:
+def load(
+    config: Config,
+    *,
+    progress: Progress | None = None,
+    saved: Collection[str] = (),
+    admit: Callable[[EmbeddingModel], object] = id,
+) -> Assistant:
     """Everything that answers needs, opened in order. For searches and indexing `lm.name="none"` saves the model.
+
+    `admit` is called with the space before the library is opened with it, and may raise.
 
     Settings named in `saved` were kept by somebody earlier: where one cannot be opened its default is used, and the
     assistant's `notices` say so. LibraryError, an IndexProblem or a missing package or weight file say what to do.
@@ -132,6 +140,7 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
     fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
     models = open_models(config, revisions, fallback)
     space, planned, lm, config = models.space, models.planned, models.lm, models.config
+    admit(space)
     say("opening the eyes")
     eyes = open_vision(space, config, open_detector(config, planned, say))
     round_linears(small_nets(eyes, planned.plan))
@@ -154,15 +163,15 @@ def load(config: Config, *, progress: Progress | None = None, saved: Collection[
         history=history,
     )
     permission = HubPermission.of(config)
-    library.work_on(Downloads(config=config, jobs=jobs, permission=permission).handlers)
+    library.crew.add(Downloads(config=config, jobs=jobs, permission=permission).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
     assistant.planned, assistant.notices = planned, (*closed, *fallback.notices)
     assistant.hub_permission = permission
     measurement = PresetMeasurement(config=partial(name_measured, asked, assistant), hardware=planned.hardware)
-    library.work_on({CHANGE_SPACE: change_space_in(assistant).run})
-    library.work_on({MEASURE: measurement.run})
-    library.work_on({STARTERS: starter_trial_in(assistant).run})
+    library.crew.add({CHANGE_SPACE: change_space_in(assistant).run})
+    library.crew.add({MEASURE: measurement.run})
+    library.crew.add({STARTERS: starter_trial_in(assistant).run})
     if any("encoder.name" in notice.settings for notice in fallback.notices) and not store.read_only:
         take_over_lost(library, short_name(Path(asked.encoder.name).name))
     give_back()

@@ -12,6 +12,7 @@ class StorageConfig:
 
     url: str = ""  # of a PostgreSQL database, postgresql://USER@HOST:5432/DATABASE; empty: in files of the library
     prefix: str = "deepseek_mm"  # that the names of its schemas begin with there
+    workers: bool = False  # processes of `python -m deepseek_mm worker` do the long work; servers leave it to them
 
     def __post_init__(self) -> None:
         if self.url and not self.url.startswith(("postgresql://", "postgres://")):
@@ -22,6 +23,10 @@ class StorageConfig:
             raise ConfigError(
                 "storage.url holds a password, which the page of settings and the list of processes would show. "
                 "Leave it out, and put it into ~/.pgpass, as HOST:PORT:DATABASE:USER:PASSWORD, or into PGPASSWORD"
+            )
+        if self.workers and not self.url:
+            raise ConfigError(
+                "storage.workers needs a server that they share. Name one: storage.url=postgresql://USER@HOST/DATABASE"
             )
         if not re.fullmatch("[a-z][a-z0-9_]{0,19}", self.prefix):
             raise ConfigError(

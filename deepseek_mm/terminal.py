@@ -51,11 +51,16 @@ def escape_letter(letter: re.Match[str]) -> str:
     return letter[0].encode("unicode_escape").decode("ascii")
 
 
-def load_assistant(config: Config, progress: Progress, saved: Collection[str] = ()) -> "Assistant":
+def load_assistant(
+    config: Config,
+    progress: Progress,
+    saved: Collection[str] = (),
+    admit: Callable[["EmbeddingModel"], object] = id,
+) -> "Assistant":
     """The real Assistant; imported here, because help must not wait for torch."""
     from deepseek_mm.factory import load
 
-    return load(config, progress=progress, saved=saved)
+    return load(config, progress=progress, saved=saved, admit=admit)
 
 
 def open_real_space(config: EncoderConfig) -> "EmbeddingModel":

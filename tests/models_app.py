@@ -32,7 +32,7 @@ def load(config: Config) -> Assistant:
     assistant.config = replace(assistant.config, serve=config.serve, hub=config.hub)
     assistant.planned = planned_in(config.data / "engines")
     jobs, permission = assistant.library.jobs, HubPermission.of(assistant.config)
-    assistant.library.work_on(Downloads(config=assistant.config, jobs=jobs, permission=permission).handlers)
+    assistant.library.crew.add(Downloads(config=assistant.config, jobs=jobs, permission=permission).handlers)
     assistant.library.start()
     vars(model_exchange)["open_beside"] = lambda config, plan: Parrot("Red")  # whatever weights the hub has given
     vars(states)["recommend"] = lambda cards, hardware, *, free_disk_mb: find_card(SMALL)

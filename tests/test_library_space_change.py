@@ -73,7 +73,7 @@ def change(assistant, tmp_path):
         return assistant.eyes.with_index_space(OtherSpace()), store
 
     handler = SpaceChange(library=assistant.library, opens=opens, keep=kept.append, use=assistant.use_space)
-    assistant.library.work_on({CHANGE_SPACE: handler.run})
+    assistant.library.crew.add({CHANGE_SPACE: handler.run})
     assistant.library.start()
     return SimpleNamespace(handler=handler, kept=kept, folder=folder, opens=opens)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_mm.ingest.intake import Report
+from deepseek_mm.ingest.report import Report
 from deepseek_mm.library.health import HISTORY, WHOLE_INDEX
 from deepseek_mm.parse.unread import BY_ENDING, explain_unread
 from ui.words import CHINESE as CHINESE_PAGE

@@ -242,6 +242,32 @@ def sqlite(place: Path) -> Finding:
     return verdict("SQLite", f"{sqlite3.sqlite_version}, journal {mode}", well=fits, advice=advice)
 
 
+def workers(settings: Settings) -> Iterator[Finding]:
+    """The servers and workers of a library on a server: where each runs, since when, and what it is at."""
+    if not settings.config.storage.url:
+        return
+    from deepseek_mm.database_places import server_place  # here, because help must not wait for SQLAlchemy
+    from deepseek_mm.jobs.fleet import list_processes
+
+    place = server_place(settings.config, "jobs")
+    assert place is not None, "there is an address"
+    try:
+        found = list_processes(place)
+    except DeepSeekMMError as error:
+        yield Finding(name="library's server", state="fail", detail=str(error), advice="do what it says")
+        return
+    for process in found:
+        me = process.description
+        does = f" does {', '.join(me.queues)}" if me.queues else ""
+        doing = f"; at work: {', '.join(process.doing)}" if process.doing else ""
+        since = f"{process.since:%Y-%m-%d %H:%M} UTC"
+        detail = f"{me.name} on {me.machine}, version {me.version}{does}, since {since}{doing}"
+        yield Finding(name=me.role, state="ok", detail=detail)
+    alone = settings.config.storage.workers and not any(each.description.role == "worker" for each in found)
+    advice = "start one: python -m deepseek_mm worker, or let the server work: --set storage.workers=false"
+    yield verdict("workers", "none is there" if alone else "as needed", well=not alone, otherwise="warn", advice=advice)
+
+
 def memory() -> Iterator[Finding]:
     """Memory that is free for us; only where the system tells."""
     told = Path("/proc/meminfo")
@@ -273,7 +299,7 @@ def examine(settings: Settings) -> list[Finding]:
     data = settings.config.data
     software = (python(), packages(), models(), probe_trained_weights(), named_models(settings))
     chosen = (language_server(settings), revisions(data), last_start(settings))
-    machine = (data_folder(data), memory(), processor(), model_servers(), chromium())
+    machine = (data_folder(data), workers(settings), memory(), processor(), model_servers(), chromium())
     return list(chain(*software, *chosen, *machine))
 
 

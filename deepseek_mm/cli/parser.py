@@ -14,7 +14,7 @@ MODULES: Mapping[str, str] = {  # name of a command -> the module of this packag
     **dict.fromkeys(("import", "sidecars", "export"), "imports"),
     "learning": "learning_versions",
     **dict.fromkeys(("serve", "mcp", "keys"), "serve"),
-    **{name: name for name in ("users", "hosts")},
+    **{name: name for name in ("worker", "users", "hosts")},
     **dict.fromkeys(("setup", "page"), "installation"),
     "models": "models",
     **dict.fromkeys(("doctor", "config"), "doctor"),

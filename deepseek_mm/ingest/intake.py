@@ -15,107 +15,24 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
-from threading import Lock
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere
+from deepseek_mm.errors import BadFile, Cancelled, LimitReached, NothingThere, TransientError
 from deepseek_mm.ingest.moments import join_moments
 from deepseek_mm.ingest.pages import TOGETHER, Leaves, code_mark, languages_mark, read_leaves, read_together
 from deepseek_mm.ingest.photo_traits import PhotoTraits
 from deepseek_mm.ingest.photo_words import RENAMED_MARK, STATED, WORDS_MARK
 from deepseek_mm.ingest.quarantine import Quarantine
+from deepseek_mm.ingest.report import Hooks, IntakeProgress, Report
 from deepseek_mm.ingest.sidecars import SidecarCheck
 from deepseek_mm.parse.document import is_gone, open_file, parse_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
-from deepseek_mm.parse.repository import LeftOut, Reason, in_words, why_content
+from deepseek_mm.parse.repository import LeftOut, why_content
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index.region import LIBRARY, FoundFile, LibraryViewer, MovedFile, Stamp, view_as
 from index.store import RegionStore
-
-Outcome = Literal["added", "replaced", "unchanged", "copies", "moved"]
-Failure = tuple[str, str]  # a path, and a sentence that says why it was not read
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hooks:
-    """Who is told what while it goes on, and who may end it. Called from two threads."""
-
-    progress: Callable[[int, int, str], None] = lambda done, total, path: None  # files, of how many, the one just done
-    failed: Callable[[str, str], None] = lambda path, reason: None  # as soon as it is known
-    stopping: Callable[[], bool] = lambda: False  # asked before every file
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
-    """What became of the files."""
-
-    added: int = 0
-    replaced: int = 0  # known before, and changed since
-    unchanged: int = 0
-    copies: int = 0  # the same bytes as a file that is known: the new place was noted
-    moved: int = 0  # the same bytes as a file that was known and is gone: all that was known of it stays
-    moves: tuple[MovedFile, ...] = ()  # what is known by which path from now on
-    failed: tuple[Failure, ...] = ()  # in the order they were met; a reason is a whole sentence
-    left_out: tuple[LeftOut, ...] = ()  # files and whole folders that are not worth reading, or must not be read;
-    #                                     last those of kinds that are not read
-    vanished: tuple[str, ...] = ()  # known files below the folders given that are not there any more, sorted
-    stopped: bool = False  # before all files were read
-    seconds: float = 0.0
-
-    def counts(self) -> dict[str, int]:
-        """What became of how many files."""
-        return {name: getattr(self, name) for name in ("added", "replaced", "unchanged", "copies", "moved")}
-
-    def sentence(self) -> str:
-        """One line for people."""
-        some = [
-            (self.moved, "moved or renamed"),
-            (self.copies, "copies of known files"),
-            (len(self.failed), "not read"),
-            (len(self.vanished), "no longer there"),
-        ]
-        more = "".join(f", {count} {what}" for count, what in some if count)
-        left = f", left out: {in_words(self.left_out)}" if self.left_out else ""
-        cut = ", stopped before the end" if self.stopped else ""
-        return f"{self.added} added, {self.replaced} replaced, {self.unchanged} unchanged{more}{left}{cut}"
-
-
-@dataclass(kw_only=True, slots=True)
-class IntakeProgress:
-    """Counts, and tells the hooks."""
-
-    total: int
-    hooks: Hooks
-    counts: dict[Outcome, int] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
-    lock: Lock = field(default_factory=Lock)
-
-    def note(self, path: str, outcome: Outcome) -> None:
-        """One file is done."""
-        with self.lock:
-            self.counts[outcome] = self.counts.get(outcome, 0) + 1
-        self._tell(path)
-
-    def fail(self, path: str, reason: str) -> None:
-        """One file could not be read."""
-        with self.lock:
-            self.failures.append((path, reason))
-        self.hooks.failed(path, reason)
-        self._tell(path)
-
-    def leave(self, path: str, reason: Reason) -> None:
-        """One file is left out, by what is in it."""
-        with self.lock:
-            self.left_out.append((path, reason))
-        self._tell(path)
-
-    def _tell(self, path: str) -> None:
-        done = sum(self.counts.values()) + len(self.failures) + len(self.left_out)
-        self.hooks.progress(done, self.total, path)
-
 
 log = logging.getLogger(__name__)
 SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less
@@ -135,6 +52,8 @@ class Intake:
     collection: str = ""  # that all of it is put into; empty leaves what is known where it is
     protected: frozenset[str] = frozenset()  # collections that nothing is taken out of: whoever asks may not see them
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
+    share: Callable[[Sequence[str], int, int], Report | None] | None = None  # has files taken in by others as well:
+    #                                                 the files, how many of the job are done, and of how many; or None
 
     def take(
         self,
@@ -160,10 +79,7 @@ class Intake:
         files = found.files if anew or retry else pass_over(found.files, aside, tally)
         files = sort_out(files, stamps, tally, anew=anew)
         batch = IntakeBatch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside)
-        try:
-            self._take(replace(batch, files=self._note_exchanged(batch)))
-        finally:
-            self._note_found(batch)
+        self._take_or_share(batch)
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
             with view_as(LibraryViewer(hidden=self.protected)):
@@ -178,6 +94,39 @@ class Intake:
             stopped=tally.hooks.stopping(),
             seconds=time.monotonic() - start,
         )
+
+    def take_files(self, files: Sequence[str], *, hooks: Hooks, anew: bool = False, retry: bool = False) -> Report:
+        """Take in some files of a folder that somebody else has walked; one that is gone by now is listed as failed."""
+        start, stamps = time.monotonic(), self.store.stamps(within=files)
+        tally = IntakeProgress(total=len(files), hooks=hooks)
+        aside = self.quarantine.reasons() if self.quarantine else {}
+        rest = files if anew or retry else pass_over(files, aside, tally)
+        batch = IntakeBatch(
+            files=sort_out(rest, stamps, tally, anew=anew), stamps=stamps, tally=tally, anew=anew, aside=aside
+        )
+        try:
+            self._take(batch)
+        finally:
+            self._note_found(batch)
+        return replace(
+            tally.report(),
+            moves=tuple(batch.moves),
+            stopped=hooks.stopping(),
+            seconds=time.monotonic() - start,
+        )
+
+    def _take_or_share(self, batch: "IntakeBatch") -> None:
+        """Take the files in, here or together with others."""
+        try:
+            rest = self._note_exchanged(batch)
+            shared = self.share(rest, batch.tally.num_done, batch.tally.total) if self.share else None
+            if shared is None:
+                self._take(replace(batch, files=rest))
+                return
+            batch.tally.add(shared)
+            batch.moves.extend(shared.moves)
+        finally:
+            self._note_found(batch)
 
     def _take(self, batch: "IntakeBatch") -> None:
         """Photos, documents, then the copies of what was new itself."""
@@ -234,6 +183,8 @@ class Intake:
             if self.quarantine and path in batch.aside:
                 self.quarantine.release(path)
             return taken
+        except TransientError:  # it says nothing of the file
+            raise
         except LimitReached as error:
             if self.quarantine:
                 self.quarantine.note(path, str(error))

@@ -70,6 +70,16 @@ class PhotoWords:
             done += len(some)
         return done
 
+    def add_to(self, paths: Sequence[str]) -> None:
+        """The photos at these paths that have none yet; what documents say of them is added by the next `add_all`."""
+        found = [source for path in paths if (source := self.store.source_at(path)) is not None]
+        where = Filter(source_ids=tuple(source.id for source in found), source_kinds=("photo",))
+        bare = self.store.sources_without_mark(WORDS_MARK, where=where, limit=len(found)) if found else []
+        for some in batches(self._never_read(bare) if bare else []):
+            if self.stopping():
+                return
+            self._add(some)
+
     def _never_read(self, sources: Sequence[Source]) -> list[Source]:
         where = Filter(source_ids=tuple(source.id for source in sources))
         return self.store.sources_without_mark(RENAMED_MARK, where=where, limit=len(sources))

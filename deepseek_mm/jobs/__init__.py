@@ -1,7 +1,8 @@
 """Long work that survives: a table of jobs, workers that do them, and a way to watch. It knows no kind of work.
 
-`table` is Jobs, `records` what it gives back and the rows behind it, `task` a job in the hands of its handler and the
-notices about it, `worker` the threads that call handlers.
+`table` is Jobs, `records` what it gives back and the rows behind it, `queue` who is next (`server_queue` on a server),
+`task` a job in the hands of its handler and the notices about it, `worker` the threads that call handlers, `fleet` the
+processes that share the work of one library.
 """
 
 from deepseek_mm.jobs.records import ENDED, Failed, Job, JobRequest, State

@@ -7,7 +7,7 @@ clock is asked for either, so one that jumps mixes nothing up.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import JSON, Connection, ForeignKey, Index, UniqueConstraint, delete, func, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, column_property, mapped_column
@@ -16,6 +16,9 @@ from deepseek_mm.storage.counters import make_counters
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.owner import Owner
 from deepseek_mm.storage.schema import COLUMNS, convert, where
+
+if TYPE_CHECKING:
+    from deepseek_mm.jobs.queue import JobQueue
 
 State = Literal["waiting", "running", "done", "cancelled", "failed"]
 ENDED: tuple[State, ...] = ("done", "cancelled", "failed")
@@ -46,6 +49,10 @@ class Job:
     asker: str = ""  # who asked for it over the API; empty for the library's own work
     bulk: bool = False  # nobody sits waiting for it: others of its kind go first
     partial: str = ""  # the text that it has written so far, where it writes one
+    parent: int | None = None  # the job that this is a part of; parts are in no list
+    machine: str = ""  # where it was asked for, on a server
+    lock: str = ""  # jobs with the same one are done one after the other
+    retries: int = 0  # how often it was put off since the server was away
 
     @property
     def is_ended(self) -> bool:
@@ -61,6 +68,15 @@ class JobRequest:
     key: str = ""  # with the same key comes the same job, once made; empty is none
     bulk: bool = False
     most: int | None = None  # jobs that may wait of the same kind and haste; None is any number
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartsProgress:
+    """How far the parts of a job are that were not collected."""
+
+    num_open: int  # that have not ended
+    done: int  # items
+    message: str  # what one of them is at
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -153,6 +169,11 @@ class JobRow(JobBase):
     key: Mapped[str] = mapped_column(default="")  # of the asker, for the same job once more
     bulk: Mapped[bool] = mapped_column(default=False)
     partial: Mapped[str] = mapped_column(default="")
+    parent: Mapped[int | None] = mapped_column(index=True)  # id of the job that this is a part of
+    machine: Mapped[str] = mapped_column(default="")  # name of the one where it was asked for
+    lock: Mapped[str] = mapped_column(default="")  # jobs with the same one are done one after the other
+    entry: Mapped[int | None]  # its number in a server's queue, while it waits or runs
+    retries: Mapped[int] = mapped_column(default=0)
     num_failed: Mapped[int] = column_property(
         select(func.count(FailedRow.id)).where(FailedRow.job_id == id).correlate_except(FailedRow).scalar_subquery()
     )
@@ -163,6 +184,16 @@ def create_tables(connection: Connection) -> None:
     JobBase.metadata.create_all(connection)
     if connection.dialect.name == "sqlite":
         make_counters(connection, COUNTED)
+
+
+def add_parts(connection: Connection) -> None:
+    """Jobs from now on may be parts of others, keep each other waiting, and say where they were asked for."""
+    number, text_ = ("INTEGER", "VARCHAR") if connection.dialect.name == "sqlite" else ("BIGINT", "TEXT")
+    columns = {"parent": number, "entry": number, "retries": f"{number} NOT NULL DEFAULT 0"}
+    columns |= dict.fromkeys(("machine", "lock"), f"{text_} NOT NULL DEFAULT ''")
+    for name, kind in columns.items():
+        connection.exec_driver_sql(f"ALTER TABLE jobs ADD COLUMN {name} {kind}")
+    connection.exec_driver_sql("CREATE INDEX ix_jobs_parent ON jobs (parent)")
 
 
 KEEP = 200  # ended jobs of the library; those that ended earlier are forgotten
@@ -177,20 +208,41 @@ def job_of(row: JobRow) -> Job:
     return convert(row, Job, seconds_left=left / row.per_second if left is not None and row.per_second > 0 else None)
 
 
-def leave(session: Session, row: JobRow, state: State, message: str) -> None:
-    """The work on `row` stops: for good, or ("waiting") until somebody goes on with it."""
+def leave(
+    session: Session, row: JobRow, state: State, message: str, queue: "JobQueue", *, after_s: float = 0.0
+) -> None:
+    """The work on `row` stops: for good, or ("waiting") until somebody goes on with it, `after_s` at the earliest.
+
+    Its parts go: whoever goes on with it looks anew what is left to do.
+    """
     if state == "waiting" and row.cancelling:
         state = "cancelled"
     row.state, row.message, row.cancelling = state, message, False
-    if state in ENDED:
+    drop_parts(session, row.id, queue)
+    if state not in ENDED:
+        queue.put_back(session, row, after_s=after_s)
+    else:
+        queue.remove(session, row)
         row.ended_at = datetime.now(UTC)
         row.ended_as = (session.scalar(select(func.max(JobRow.ended_as))) or 0) + 1
         session.flush()
         _prune(session, asked=row.asker != "")
 
 
+def drop_parts(session: Session, parent: int, queue: "JobQueue", *, states: Sequence[State] = ()) -> list[Job]:
+    """Forget the parts of a job, or those in these states; whoever does one finds it left. Returns what they were."""
+    query = select(JobRow).where(JobRow.parent == parent).order_by(JobRow.id)
+    rows = session.scalars(query.where(JobRow.state.in_(states)) if states else query).all()
+    parts = [job_of(row) for row in rows]
+    for row in rows:
+        queue.remove(session, row)
+        session.delete(row)
+    return parts
+
+
 def _prune(session: Session, *, asked: bool) -> None:
     alike = JobRow.asker != "" if asked else JobRow.asker == ""
+    alike &= JobRow.parent.is_(None)
     ended = select(JobRow.id).where(JobRow.ended_as.is_not(None), alike).order_by(JobRow.ended_as.desc())
     most = KEEP_ASKED if asked else KEEP
     session.execute(delete(JobRow).where(JobRow.id.in_(ended.offset(most))))
@@ -201,20 +253,21 @@ def owners_of(session: Session) -> list[Owner]:
     return [Owner(pid=pid, started=started) for pid, started in session.connection().execute(OWNERS)]
 
 
-def release_orphans(database: Database) -> None:
+def release_orphans(database: Database, queue: "JobQueue") -> None:
     """Jobs whose process is gone wait again; or end, if they were being cancelled or take every process with them."""
     with database.reading() as session:
         owners = owners_of(session)
-    release(database, owners)
+    release(database, owners, queue)
 
 
-def release(database: Database, owners: Sequence[Owner]) -> bool:
+def release(database: Database, owners: Sequence[Owner], queue: "JobQueue") -> bool:
     """The same for these who have running jobs: whether one of them is gone."""
     gone = database.find_gone(owners)
     for owner in gone:
         with database.writing() as session:
             for row in _held_by(session, owner):
-                leave(session, row, *_after_a_death(row))
+                leave(session, row, *_after_a_death(row), queue)
+                database.tell(session, f"kind {row.kind}")
     return bool(gone)
 
 

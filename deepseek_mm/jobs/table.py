@@ -1,24 +1,27 @@
-"""The table of jobs: one SQLite file that says what long work there is, who does it, and how far it came.
+"""The table of jobs, which says what long work there is, who does it, and how far it came: in a file, or on a server.
 
 A job is claimed in one transaction, and carries the process that claimed it. Whoever reads the table next looks whether
-that process still lives, and lets its jobs wait again if not: so a kill loses nothing, and needs no heartbeat. The
-table knows no kind of work; kinds are names that handlers are found by.
+that process still lives, and lets its jobs wait again if not: so a kill loses nothing. The table knows no kind of work;
+kinds are names that handlers are found by. A job may be cut into parts, which others take, too; they are in no list.
 """
 
 import hashlib
 import json
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, select
+from sqlalchemy import ColumnElement, Connection, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import Busy, Conflict, NothingThere
+from deepseek_mm.jobs.queue import JobQueue, TableQueue
 from deepseek_mm.jobs.records import (
     COUNTED,
     ENDED,
@@ -28,24 +31,45 @@ from deepseek_mm.jobs.records import (
     JobBase,
     JobRequest,
     JobRow,
+    PartsProgress,
     SetAside,
     SetAsideRow,
     State,
+    add_parts,
     create_tables,
+    drop_parts,
     job_of,
     leave,
     owners_of,
     release,
     release_orphans,
 )
-from deepseek_mm.jobs.task import Notifier, Task
+from deepseek_mm.jobs.server_queue import ServerQueue, create_queue, fill_queue
+from deepseek_mm.jobs.task import CANCELLED, CHANGED, KIND, Notifier, Task
 from deepseek_mm.storage.database import DatabaseOwner
 from deepseek_mm.storage.places import Place, open_database
 from deepseek_mm.storage.portable_sql import limit_of
-from deepseek_mm.storage.schema import LibraryErrors, Schema, convert
+from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema, convert
+
+
+def create_all(connection: Connection) -> None:
+    """Make the tables of an empty database, with the queue where a server keeps them."""
+    create_tables(connection)
+    if connection.dialect.name != "sqlite":
+        create_queue(connection)
+
+
+def add_queue(connection: Connection) -> None:
+    """Bring an older database up: jobs get parts, and a server a queue."""
+    add_parts(connection)
+    if connection.dialect.name != "sqlite":
+        create_queue(connection)
+
 
 JOBS = Schema(
-    create=create_tables,
+    create=create_all,
+    migrations=(Migration(revision="0005", apply=add_queue),),
+    settle=fill_queue,
     metadata=JobBase.metadata,
     on_server=True,
     oldest="0004",
@@ -58,14 +82,11 @@ JOBS = Schema(
 )
 OURS = JobRequest(by="")  # the library's own work
 TOKEN_BYTES = 16
-WAITING = (
-    select(JobRow.id).where(JobRow.state == "waiting", JobRow.kind.in_(bindparam("kinds", expanding=True))).limit(1)
-)
 RETRY_S = 2  # after which somebody who found too many waiting may try again
 
 
 class Jobs(DatabaseOwner):
-    """Jobs in one SQLite file that many threads and processes may use at once. LibraryError where the disk refuses.
+    """Jobs that many threads and processes may use at once. LibraryError where the disk, or the server, refuses.
 
     Once they are cleared, a task that still runs finds itself left.
     """
@@ -74,12 +95,26 @@ class Jobs(DatabaseOwner):
         """`closed` says why the library takes no work of its own; others may ask for some all the same."""
         super().__init__(open_database(place, JOBS, noted=True))
         self._clock, self._closed = clock, closed
-        self.notifier = Notifier()
+        self.is_shared = not isinstance(place, Path)  # whether other machines may do its jobs
+        self.notifier = Notifier(self._database.listen)
+        self._queue: JobQueue = ServerQueue() if self.is_shared else TableQueue()
+
+    def describe(self, process: Mapping[str, object]) -> None:
+        """Have others who do jobs of the same table read this of the present process; nobody does in a file."""
+        self._database.describe(process)
 
     def add(
-        self, kind: str, payload: Mapping[str, Any], *, title: str = "", unique: bool = False, asked: JobRequest = OURS
+        self,
+        kind: str,
+        payload: Mapping[str, Any],
+        *,
+        title: str = "",
+        unique: bool = False,
+        asked: JobRequest = OURS,
+        lock: str = "",
     ) -> Job:
-        """A new job that waits. `unique` gives an equal one (kind and payload) that waits or runs instead.
+        """A new job that waits. `unique` gives an equal one (kind and payload) that waits or runs instead. Over a
+        server jobs with the same `lock` are done one after the other, whoever does them.
 
         With a key of the asker's that was used before comes the job of that time; Conflict if it was another one.
         Busy if too many wait already, Conflict if the library takes no work.
@@ -88,26 +123,60 @@ class Jobs(DatabaseOwner):
             raise Conflict(self._closed)
         row = JobRow(kind=kind, title=title, payload=dict(payload), digest=_digest(payload), asker=asked.by)
         row.key, row.bulk, row.token, row.created_at = asked.key, asked.bulk, new_token(), datetime.now(UTC)
+        row.machine, row.lock = machine_name() if self.is_shared else "", lock
         with self._database.writing() as session:
             known = (_equal(session, row) if unique else None) or _asked_before(session, row)
             if known is not None:
                 return job_of(known)
             _check_room(session, row, asked.most)
-            session.add(row)
-            session.flush()
+            self._write_down(session, row)
             job = job_of(row)
         self.notifier.announce(kind)
         return job
 
+    def _write_down(self, session: Session, row: JobRow) -> None:
+        session.add(row)
+        session.flush()
+        self._queue.enqueue(session, row)
+        self._database.tell(session, f"{KIND} {row.kind}")
+
+    def add_parts(self, task: Task, kind: str, payloads: Sequence[Mapping[str, Any]]) -> None:
+        """Cut a job that runs into parts, which are jobs of this kind; nothing where it was left meanwhile."""
+        now = datetime.now(UTC)
+        with self._database.writing() as session:
+            if session.scalar(select(JobRow.id).where(task.mine)) is None:
+                return
+            for payload in payloads:
+                row = JobRow(kind=kind, title=task.job.title, payload=dict(payload), digest=_digest(payload))
+                row.parent, row.machine, row.created_at = task.job.id, task.job.machine, now
+                self._write_down(session, row)
+        self.notifier.announce(kind)
+
+    def sum_parts(self, parent: int) -> PartsProgress:
+        """How far the parts of a job are that were not collected."""
+        release_orphans(self._database, self._queue)
+        num_open = func.count(case((JobRow.state.not_in(ENDED), 1)))
+        message = func.max(case((JobRow.state == "running", JobRow.message)))
+        with self._database.reading() as session:
+            found = session.execute(
+                select(num_open, func.sum(JobRow.done), message).where(JobRow.parent == parent)
+            ).one()
+        return PartsProgress(num_open=found[0], done=int(found[1] or 0), message=found[2] or "")
+
+    def collect_parts(self, parent: int) -> list[Job]:
+        """The parts that have ended, which are forgotten with that."""
+        with self._database.writing() as session:
+            return drop_parts(session, parent, self._queue, states=ENDED)
+
     def get(self, job_id: int) -> Job:
         """The job as it stands now. NothingThere if there is none."""
-        release_orphans(self._database)
+        release_orphans(self._database, self._queue)
         with self._database.reading() as session:
             return self._fresh(job_of(_row(session, job_id)))
 
     def find_by_token(self, token: str, *, by: str) -> Job:
         """The job that its asker knows by this name. NothingThere if there is none, or it is somebody else's."""
-        release_orphans(self._database)
+        release_orphans(self._database, self._queue)
         with self._database.reading() as session:
             row = session.scalar(select(JobRow).where(JobRow.token == token, JobRow.asker == by, JobRow.token != ""))
             if row is None:
@@ -141,8 +210,9 @@ class Jobs(DatabaseOwner):
         """Jobs of these kinds in these states (empty is any), newest first: the library's own, or those that somebody
         asked for; with None whoever did.
         """
-        release_orphans(self._database)
-        query = select(JobRow).order_by(JobRow.id.desc()).limit(limit_of(limit)).offset(offset)
+        release_orphans(self._database, self._queue)
+        query = select(JobRow).where(JobRow.parent.is_(None)).order_by(JobRow.id.desc())
+        query = query.limit(limit_of(limit)).offset(offset)
         query = query.where(JobRow.kind.in_(kinds)) if kinds else query
         query = query.where(JobRow.state.in_(states)) if states else query
         query = query if by is None else query.where(JobRow.asker == by)
@@ -163,13 +233,12 @@ class Jobs(DatabaseOwner):
         """
         with self._database.reading() as session:  # looking takes no lock, and is all that most calls do
             owners = owners_of(session)
-            waits = session.connection().execute(WAITING, {"kinds": list(kinds)}).first() is not None
-        if not release(self._database, owners) and not waits:
+            waits = self._queue.has_due(session, kinds)
+        if not release(self._database, owners, self._queue) and not waits:
             return None
         me = self._database.owner
-        query = select(JobRow).where(JobRow.state == "waiting", JobRow.kind.in_(kinds))
         with self._database.writing(synced=False) as session:  # by a power cut the claim is void anyway
-            row = session.scalar(query.order_by(JobRow.bulk, JobRow.id).limit(1))
+            row = self._queue.take(session, kinds)
             if row is None:
                 return None
             row.state, row.message, row.per_second, row.partial = "running", "", 0.0, ""
@@ -177,19 +246,36 @@ class Jobs(DatabaseOwner):
             row.owner_pid, row.owner_started = me.pid, me.started
             row.started_at = row.started_at or datetime.now(UTC)
             session.flush()
+            self._database.tell(session, f"{CHANGED} {row.id}")
             job = job_of(row)
-        return Task(self._database, job, stop=stop or threading.Event(), clock=self._clock, notifier=self.notifier)
+        return Task(
+            self._database,
+            job,
+            stop=stop or threading.Event(),
+            clock=self._clock,
+            notifier=self.notifier,
+            queue=self._queue,
+        )
 
     def cancel(self, job_id: int) -> None:
-        """A job that waits ends at once, one that runs is told, one that ended stays so. NothingThere if unknown."""
-        release_orphans(self._database)
+        """A job that waits ends at once, one that runs is told with its parts, one that ended stays so. NothingThere if
+        unknown.
+        """
+        release_orphans(self._database, self._queue)
+        told = [job_id]
         with self._database.writing() as session:
             row = _row(session, job_id)
             if row.state == "waiting":
-                leave(session, row, "cancelled", "It was cancelled while it waited.")
+                leave(session, row, "cancelled", "It was cancelled while it waited.", self._queue)
             elif row.state == "running":
                 row.cancelling = True
-        self.notifier.cancel(job_id)
+                drop_parts(session, job_id, self._queue, states=("waiting",))
+                parts = update(JobRow).where(JobRow.parent == job_id).values(cancelling=True).returning(JobRow.id)
+                told += session.scalars(parts).all()
+            for each in told:
+                self._database.tell(session, f"{CANCELLED} {each}")
+        for each in told:
+            self.notifier.cancel(each)
 
     def retry(self, job_id: int) -> Job | None:
         """A new job for the failed items only: payload | {"only": [items]}. None when nothing failed."""
@@ -197,7 +283,7 @@ class Jobs(DatabaseOwner):
         only = [failed.item for failed in self.failures(job_id, limit=-1)]
         if not only:
             return None
-        return self.add(job.kind, job.payload | {"only": only}, title=job.title, unique=True)
+        return self.add(job.kind, job.payload | {"only": only}, title=job.title, unique=True, lock=job.lock)
 
     def forget(self, job_ids: Sequence[int]) -> int:
         """Remove these jobs and their failed items; only ended ones. Returns how many went."""
@@ -208,7 +294,10 @@ class Jobs(DatabaseOwner):
     def erase(self, job_ids: Sequence[int]) -> None:
         """Remove these jobs, whatever their state, so that no byte of them remains."""
         with self._database.writing() as session:
-            session.execute(delete(JobRow).where(JobRow.id.in_(job_ids)))
+            for row in session.scalars(select(JobRow).where(JobRow.id.in_(job_ids))).all():
+                drop_parts(session, row.id, self._queue)
+                self._queue.remove(session, row)
+                session.delete(row)
         self._database.cut_log()
 
     def put_aside(self, row: SetAside) -> None:
@@ -232,6 +321,11 @@ class Jobs(DatabaseOwner):
         """With the text that a task of this process has not yet written down."""
         text = self.notifier.text(job.id) if job.state == "running" else None
         return job if text is None else replace(job, partial=text)
+
+
+def machine_name() -> str:
+    """What this machine is called, for people and to tell it from others that do jobs of the same library."""
+    return socket.gethostname()
 
 
 def new_token() -> str:

@@ -1,10 +1,11 @@
-"""A job in the hands of the one who does it, and the notices about jobs inside one process.
+"""A job in the hands of the one who does it, and the notices about jobs.
 
 Reporting is cheap: a handler may report every item, and at most five reports a second reach the disk; the last one
 always does, by a timer if no other follows. A failed item is written at once. Whether to stop is looked up in the
 table twice a second at most, so that another process can cancel too.
 
-The database stays the truth: notices only spare a thread that waits from polling it.
+The database stays the truth: notices only spare a thread that waits from polling it. Over a server they reach other
+processes, too.
 """
 
 import logging
@@ -18,21 +19,40 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.jobs.queue import JobQueue
 from deepseek_mm.jobs.records import FailedRow, Job, JobRow, State, leave
 from deepseek_mm.storage.database import Database
 from deepseek_mm.storage.portable_sql import insert_into
+
+KIND, CHANGED, CANCELLED = "kind", "job", "cancel"  # how words begin that other processes hear
 
 
 class Notifier:
     """Tells listeners of changes of a job, and workers of waiting ones; holds the newest text of jobs that run here."""
 
-    def __init__(self) -> None:
+    def __init__(self, listen: Callable[[Callable[[str], object]], object] = id) -> None:
+        """`listen` is called once somebody waits here, with what is to hear the words of other processes."""
+        self._listen_outside = listen
         self._changed = threading.Condition()
         self._num_by_kind: Counter[str] = Counter()
         self._num_for_all = 0
         self._texts: dict[int, str] = {}
         self._events: dict[int, threading.Event] = {}
         self._listeners: dict[int, list[Callable[[], None]]] = {}
+
+    def hear(self, word: str) -> None:
+        """Act on another process's word; an empty one says that some may have been missed."""
+        what, _, value = word.partition(" ")
+        if what == KIND:
+            self.announce(value)
+        elif what == CANCELLED:
+            self.cancel(int(value))
+        elif what == CHANGED:
+            self.notify(int(value))
+        else:
+            self.announce()
+            for job_id in tuple(self._listeners):
+                self.notify(job_id)
 
     def announce(self, kind: str = "") -> None:
         """Wake the workers for jobs of this kind; without one, all of them."""
@@ -49,6 +69,7 @@ class Notifier:
 
     def wait(self, kinds: Collection[str], since: int, timeout_s: float) -> bool:
         """Wait until workers for these kinds were woken more than `since` times; False after `timeout_s`."""
+        self._listen_outside(self.hear)
         with self._changed:
             return self._changed.wait_for(lambda: self.num_announced(kinds) > since, timeout_s)
 
@@ -62,6 +83,7 @@ class Notifier:
     @contextmanager
     def subscribe(self, job_id: int, listener: Callable[[], None]) -> Iterator[None]:
         """Run `listener`, in any thread, at each change of the job; it must be quick."""
+        self._listen_outside(self.hear)
         with self._changed:
             self._listeners.setdefault(job_id, []).append(listener)
         try:
@@ -137,12 +159,21 @@ class Task:
     """What a handler is given. Its methods may be called from any thread, and do nothing once the job was left."""
 
     def __init__(
-        self, database: Database, job: Job, *, stop: threading.Event, clock: Callable[[], float], notifier: Notifier
+        self,
+        database: Database,
+        job: Job,
+        *,
+        stop: threading.Event,
+        clock: Callable[[], float],
+        notifier: Notifier,
+        queue: JobQueue,
     ) -> None:
         self.job = job
         self.result: dict[str, Any] = {}  # for programs; a handler puts in what the work brought before it returns
         self.told: Literal["", "cancel", "stop"] = ""  # the handler asked whether to stop, and heard this
-        self._database, self._stop, self._clock, self._notifier = database, stop, clock, notifier
+        self._database, self._clock, self._notifier, self._queue = database, clock, notifier, queue
+        self.stop = stop  # set when its worker is told to stop
+        self._seen_as = job.parent or job.id  # the job that people see
         self.halt = notifier.begin(job.id)  # set when it is cancelled in this process, and when the worker stops
         notifier.notify(job.id)
         self._lock = threading.RLock()
@@ -169,8 +200,8 @@ class Task:
     def fail(self, item: str, reason: str) -> None:
         """Note that `item` could not be done; a kill right after does not lose it. The last reason counts."""
         with self._lock, self._database.writing(synced=False) as session:
-            if session.scalar(select(JobRow.id).where(self._mine)) is not None:
-                row = insert_into(session, FailedRow).values(job_id=self.job.id, item=item, reason=reason)
+            if session.scalar(select(JobRow.id).where(self.mine)) is not None:
+                row = insert_into(session, FailedRow).values(job_id=self._seen_as, item=item, reason=reason)
                 known = row.on_conflict_do_update(
                     index_elements=["job_id", "item"], set_={"reason": row.excluded.reason}
                 )
@@ -184,38 +215,47 @@ class Task:
             if not self.told and due:
                 self.told = "cancel" if self._is_cancelled() else ""
                 self._looked_at_s = self._clock()
-            self.told = self.told or ("stop" if self._stop.is_set() else "")
+            self.told = self.told or ("stop" if self.stop.is_set() else "")
             if self.told:
                 self.halt.set()
             return self.told != ""
 
-    def finish(self, state: State, message: str) -> None:
-        """The work ends as `state`, or with "waiting" is left to the next claim; the last progress goes along."""
+    def finish(self, state: State, message: str, *, after_s: float = 0.0, is_retry: bool = False) -> None:
+        """The work ends as `state`, or with "waiting" is left to the next claim, which comes `after_s` at the earliest
+        and may count as a retry; the last progress goes along.
+        """
         assert state != "running", "what is finished does not run"
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
             with self._database.writing() as session:
-                self._leave(session, state, message)
+                self._leave(session, state, message, after_s=after_s, is_retry=is_retry)
             self._unwritten = {}
         self._notifier.forget(self.job.id)
 
     @property
-    def _mine(self) -> ColumnElement[bool]:
+    def mine(self) -> ColumnElement[bool]:
         """The row, as long as it runs by the claim that made this task."""
         return (JobRow.id == self.job.id) & (JobRow.state == "running") & (JobRow.attempts == self.job.attempts)
 
-    def _leave(self, session: Session, state: State, message: str) -> None:
-        row = session.scalar(select(JobRow).where(self._mine))
+    def _leave(self, session: Session, state: State, message: str, *, after_s: float, is_retry: bool) -> None:
+        row = session.scalar(select(JobRow).where(self.mine))
         if row is not None:
             for name, value in self._unwritten.items():
                 setattr(row, name, value)
             row.result = self.result
-            leave(session, row, state, message)
+            row.retries += is_retry
+            leave(session, row, state, message, self._queue, after_s=after_s)
+            self._tell(session)
+            if row.state == "waiting":
+                self._database.tell(session, f"{KIND} {row.kind}")
 
     def _is_cancelled(self) -> bool:
         with self._database.reading() as session:
-            return session.scalar(select(JobRow.cancelling).where(self._mine)) is not False  # None: it was left
+            return session.scalar(select(JobRow.cancelling).where(self.mine)) is not False  # None: it was left
+
+    def _tell(self, session: Session) -> None:
+        self._database.tell(session, f"{CHANGED} {self._seen_as}")
 
     def _write_soon(self) -> None:
         if self._clock() - self._written_at_s >= REPORT_S:
@@ -227,7 +267,8 @@ class Task:
 
     def _write(self) -> None:
         with self._database.writing(synced=False) as session:
-            session.execute(update(JobRow).where(self._mine).values(self._unwritten))
+            session.execute(update(JobRow).where(self.mine).values(self._unwritten))
+            self._tell(session)
         self._unwritten = {}
         self._written_at_s = self._clock()
 

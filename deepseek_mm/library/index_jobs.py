@@ -4,6 +4,7 @@ After the first pass everything can be searched; reading text and saying what is
 what is there.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,9 @@ from deepseek_mm.ingest.pages import code_mark, embed_code, languages_mark
 from deepseek_mm.ingest.photo_words import NOTE, WORDS_MARK, PhotoWords, is_own, write_own_words
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Handler, Jobs, State, Task
+from deepseek_mm.jobs.table import machine_name
 from deepseek_mm.language.detection import language_of
+from deepseek_mm.library.batches import BATCH, SEEN, SharedWork, explain_unread, refuse_unseen, take_batch
 from deepseek_mm.library.drives import Drives
 from deepseek_mm.parse.document import absolute, is_gone, real_path
 from deepseek_mm.parse.formats import NOWHERE
@@ -81,7 +84,7 @@ class IndexingHandlers:
     @property
     def handlers(self) -> dict[str, Handler]:
         """What does each kind of job."""
-        return {INDEX: self.index, READ: self.read, RENEW: self.renew, NAME: self.name}
+        return {INDEX: self.index, BATCH: self.take_batch, READ: self.read, RENEW: self.renew, NAME: self.name}
 
     def add_renewal(self) -> None:
         """Write down what has to be read anew, or by its names, because an earlier version did it otherwise."""
@@ -93,19 +96,22 @@ class IndexingHandlers:
     def index(self, task: Task) -> str:
         """Payload: paths; only (instead of paths, for a retry); collection; anew; forget (what is gone)."""
         payload = task.job.payload
+        refuse_unseen(payload.get(SEEN, ()))
         self.drives.note(payload["paths"])
         paths = self._here(payload.get("only") or payload["paths"], task)
         hooks = Hooks(progress=task.report, failed=task.fail, stopping=lambda: task.stopping)
-        protected = frozenset(payload.get("protected", ()))
-        intake = self.open_intake(str(payload.get("collection", "")), protected)
         again = {"anew": bool(payload.get("anew")), "retry": "only" in payload}
+        shared: dict[str, Any] = {name: payload[name] for name in ("collection", "protected") if name in payload}
+        shared |= again | {SEEN: payload.get(SEEN, [])}
+        work = SharedWork(task=task, jobs=self.jobs, take=self.take_batch, payload=shared)
+        intake = replace(self._intake_of(payload), share=work.share if self.jobs.is_shared else None)
         report = intake.take(paths, hooks=hooks, **again) if paths else Report()
         if report.moves:
             self.moved(report.moves)
         self.add_words(task)
         lost = [*report.vanished, *missing(payload["paths"], self.store)]
         offline = self.drives.list_offline([*lost, *below(self._away(payload["paths"]), self.store)])
-        gone = [path for path in lost if path not in offline]
+        gone, unsure = self._split_gone([path for path in lost if path not in offline], task)
         said = report.sentence() + self._describe_offline(offline)
         task.result = report.counts() | {
             "vanished": gone,
@@ -113,11 +119,29 @@ class IndexingHandlers:
             "left_out": [[each[0], explain(each)] for each in report.left_out[:MOST_TOLD]],
             "num_left_out": len(report.left_out),
         }
+        if unsure:
+            said += f"; {len(unsure)} files cannot be seen from {machine_name()}, and stay"
         if payload.get("forget") and gone:
             said += self._forget(gone, payload)
         if not report.stopped:
             self.add_reading()
         return said
+
+    def take_batch(self, task: Task) -> str:
+        """As `batches.take_batch`, and the words of its photos."""
+        said = take_batch(task, self._intake_of(task.job.payload), self.jobs)
+        self._words(task).add_to(task.job.payload["files"])
+        return said
+
+    def _intake_of(self, payload: Mapping[str, Any]) -> Intake:
+        return self.open_intake(str(payload.get("collection", "")), frozenset(payload.get("protected", ())))
+
+    def _split_gone(self, lost: Sequence[str], task: Task) -> tuple[list[str], list[str]]:
+        """What is gone, and what only this machine does not see: all that lies below folders, where another asked."""
+        if not self.jobs.is_shared or task.job.machine == machine_name():
+            return list(lost), []
+        gone = [path for path in lost if path in task.job.payload["paths"]]
+        return gone, [path for path in lost if path not in gone]
 
     def _here(self, paths: Sequence[str], task: Task) -> list[str]:
         """Those of the paths that are there. One that is not, and is not known either, is a failed item."""
@@ -169,10 +193,11 @@ class IndexingHandlers:
 
     def add_words(self, task: Task) -> int:
         """Give new photos their words, and those of which another file says something new; returns how many."""
+        return self._words(task).add_all()
+
+    def _words(self, task: Task) -> PhotoWords:
         space, stopping = self.eyes.index_space, lambda: task.stopping
-        return PhotoWords(
-            store=self.store, space=space, config=self.config, stopping=stopping, taught=self.taught()
-        ).add_all()
+        return PhotoWords(store=self.store, space=space, config=self.config, stopping=stopping, taught=self.taught())
 
     def num_without_words(self) -> int:
         """Photos that cannot be found by their words yet."""
@@ -197,7 +222,7 @@ class IndexingHandlers:
             try:
                 found += self._read(source, lambda: task.stopping)
             except (BadFile, NothingThere) as error:
-                task.fail(source.path, str(error))
+                task.fail(source.path, explain_unread(source.path, error, self.jobs))
             except Cancelled:
                 break
             read += 1
@@ -290,7 +315,7 @@ class IndexingHandlers:
                 image = self.quarantine.read_page(source.path, 0, stopping=lambda: task.stopping)
                 pictures.append(ImageAnalysis(image, source))
             except (BadFile, NothingThere) as error:
-                task.fail(source.path, str(error))
+                task.fail(source.path, explain_unread(source.path, error, self.jobs))
             except Cancelled:
                 return 0
         self._read_headings(pictures)
@@ -407,13 +432,19 @@ def below(paths: Sequence[str], store: RegionStore) -> list[str]:
 
 def has_files_waiting(jobs: Jobs) -> bool:
     """Whether files wait to be taken in. Passes over known files make way for them; and begin again behind them."""
-    return bool(jobs.find(kinds=(INDEX, IMPORT), states=WAITING, limit=1))
+    shared = jobs.is_shared and jobs.counts((BATCH,))["waiting"] > 0
+    return shared or bool(jobs.find(kinds=(INDEX, IMPORT), states=WAITING, limit=1))
 
 
 def job_title(names: Sequence[str]) -> str:
     """The first name, and how many more there are."""
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}" if names else "nothing"
+
+
+def lock_of(names: Sequence[str]) -> str:
+    """What jobs over the same files and folders have in common: they are not done at the same time."""
+    return hashlib.sha256("\0".join(sorted(names)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def normalize_collection(collection: str) -> str:

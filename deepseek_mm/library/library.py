@@ -6,7 +6,7 @@ A Library that was not started only writes jobs down; `start` begins to work on 
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -22,11 +22,13 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadFile, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.ingest.photo_words import is_own
-from deepseek_mm.jobs import Handler, Job, Jobs, State, Task, Worker
+from deepseek_mm.jobs import Job, Jobs, State, Task
 from deepseek_mm.learning import LEARN, REPLACED, Learning
 from deepseek_mm.library.backup import BACKUP, KEPT, RESTORE, BackupTarget, Bundle
 from deepseek_mm.library.backup_schedule import CHECK_BACKUP, BackupSchedule, BackupTrial
+from deepseek_mm.library.batches import SEEN, is_visible
 from deepseek_mm.library.code_pass import MAP, CodePass
+from deepseek_mm.library.crew import QUEUES, Crew, kinds_of
 from deepseek_mm.library.drives import Drives, guess_roots
 from deepseek_mm.library.dropped_files import tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
@@ -41,6 +43,7 @@ from deepseek_mm.library.index_jobs import (
     IndexingHandlers,
     below,
     job_title,
+    lock_of,
     normalize_collection,
     spellings,
 )
@@ -63,7 +66,7 @@ MOST_WORDS = 500  # letters of a description
 MOST_REPLACED = 20  # earlier descriptions of a photo that can come back
 NO_BACKUP = "no backup at {file}. Make one with: python -m deepseek_mm library backup FILE"
 UNKNOWN = "the library does not know {name} any more. Index it again"
-REST_S, STOP_S = 30.0, 5.0  # how long work may take to stop before all is deleted, and when the program ends
+REST_S = 30.0  # how long work may take to stop before all is deleted
 
 
 class Library:
@@ -80,7 +83,8 @@ class Library:
         history: History,
     ) -> None:
         self.config, self.jobs, self.history, self._reader = config, jobs, history, reader
-        self._ages, self._others = Ages(), tuple[Worker, ...]()
+        self._ages = Ages()
+        self.crew = Crew(jobs, without=kinds_of(tuple(QUEUES)) if config.storage.workers else ())
         self._facts, self.drives = PhotoFactsReader(config.parse), Drives(config.data)
         self._graph = GraphStore(config.data)
         self._join_parts(eyes, store)
@@ -125,15 +129,16 @@ class Library:
         self.exporting = ExportingHandlers(filling=filling, sharing=share)
         towers = filling.handlers | {IMPORT: self.importing.run}  # one of these at a time
         self.sidecars = SidecarHandlers(filling=filling)
-        self._workers: tuple[Worker, ...] = (
-            Worker(jobs, towers),
-            Worker(jobs, {VERIFY: check.verify, REPAIR: check.repair, **keeping}),
-            Worker(jobs, {SIDECARS: self.sidecars.run, EXPORT: self.exporting.run}),
-            Worker(jobs, {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look}),
-            Worker(jobs, {FACES: self.faces.run}),  # not behind the reading of texts: somebody waits for people
-            Worker(jobs, {MAP: self.code.run}),
-            Worker(jobs, {LEARN: self.learning.run}),
-            Worker(jobs, {WATCH: watch.run}, threads=config.library.most_watched),
+        self.crew.set_groups(
+            towers,
+            {VERIFY: check.verify, REPAIR: check.repair, **keeping},
+            {SIDECARS: self.sidecars.run, EXPORT: self.exporting.run},
+            {DUPLICATES: Duplicates(store=store, quarantine=self.quarantine).look},
+            {FACES: self.faces.run},  # not behind the reading of texts: somebody waits for people
+            {MAP: self.code.run},
+            {LEARN: self.learning.run},
+            {WATCH: watch.run},
+            threads={WATCH: config.library.most_watched},
         )
 
     def use_store(self, eyes: VisionPipeline, store: RegionStore) -> None:
@@ -141,19 +146,13 @@ class Library:
 
         What was taken out of the store before stays out, and cannot be put back any more.
         """
-        working = [worker.is_started for worker in self._workers]
+        working = self.crew.is_started
         self._schedule.stop()
-        for worker in self._workers:
-            worker.stop(STOP_S)
+        self.crew.stop(everything=False)
         self._join_parts(eyes, store)
-        for worker in self._workers if any(working) else ():
-            worker.start()
-        if any(working):
+        if working:
+            self.crew.start(everything=False)
             self._schedule.start()
-
-    def work_on(self, handlers: Mapping[str, Handler]) -> None:
-        """Have a thread of its own do other kinds of work as well, from the next start on."""
-        self._others += (Worker(self.jobs, handlers),)
 
     def start(self) -> None:
         """Begin to work on whatever waits; folders whose watch broke off are watched again."""
@@ -167,8 +166,7 @@ class Library:
         self._remember_folders()
         self.filling.add_renewal()
         self._begin_passes()
-        for worker in (*self._workers, *self._others):
-            worker.start()
+        self.crew.begin_serving(self.filling.eyes.index_space.fingerprint)
         self._schedule.start()
 
     def _begin_passes(self) -> None:
@@ -190,7 +188,7 @@ class Library:
     def stop(self) -> bool:
         """Leave what is under way to the next start; whether everything has come to rest."""
         self._schedule.stop()
-        return all([worker.stop(STOP_S) for worker in (*self._workers, *self._others)])
+        return self.crew.stop()
 
     def add(
         self,
@@ -216,7 +214,8 @@ class Library:
     ) -> Job:
         names = [absolute(path) for path in paths]
         payload |= {"paths": names, "forget": self.config.library.forget_gone if forget is None else forget}
-        return self.jobs.add(INDEX, payload, title=f"Index {job_title(names)}", unique=unique)
+        payload |= {SEEN: [name for name in names if is_visible(name)]} if self.jobs.is_shared else {}
+        return self.jobs.add(INDEX, payload, title=f"Index {job_title(names)}", unique=unique, lock=lock_of(names))
 
     def read_text(self, source: Source) -> None:
         """See that the text in this file's pictures was read; what cannot be read or written down now has none."""

@@ -18,8 +18,9 @@ from pathlib import Path
 from deepseek_mm.config import Config
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import BadPicture, Conflict, LibraryError, NothingThere
-from deepseek_mm.ingest.intake import MEMBER, Hooks
+from deepseek_mm.ingest.intake import MEMBER
 from deepseek_mm.ingest.photo_words import is_own
+from deepseek_mm.ingest.report import Hooks
 from deepseek_mm.jobs import Job, Task
 from deepseek_mm.library.backup import size_of
 from deepseek_mm.library.index_jobs import CAPTION, DESCRIBED, MARK, IndexingHandlers

@@ -6,7 +6,7 @@ which they are seen. A process that is killed leaves whole transactions only.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import local
@@ -49,6 +49,17 @@ class Database(ABC):
     def find_gone(self, owners: Sequence[Owner]) -> list[Owner]:
         """Those of them that are no more; never this process."""
         return [owner for owner in owners if owner != self.owner and not owner.lives]
+
+    def describe(self, about: Mapping[str, object]) -> None:  # noqa: B027  a file has no use for it
+        """Have other processes that use a server read this of the present one."""
+
+    def tell(self, session: Session, word: str) -> None:  # noqa: B027  nothing is to be done for a file
+        """Have other processes hear a short word once this transaction is committed. Those of a file look for
+        themselves.
+        """
+
+    def listen(self, heard: Callable[[str], object]) -> None:  # noqa: B027  as above
+        """Call `heard` with the words of other processes, and with "" where some may have been missed."""
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

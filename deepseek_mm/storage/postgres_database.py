@@ -9,7 +9,7 @@ What was deleted stays in the server's log and in its backups as long as whoever
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,10 +21,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from deepseek_mm.errors import ConfigError, DeepSeekMMError, LibraryError, MissingPackage
+from deepseek_mm.errors import ConfigError, DeepSeekMMError, LibraryError, MissingPackage, TransientError
 from deepseek_mm.storage.database import Database, ThreadState
 from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.storage.exchange import draft_beside
+from deepseek_mm.storage.notices import Notices
 from deepseek_mm.storage.owner import Owner
 from deepseek_mm.storage.presence import Presence
 from deepseek_mm.storage.row_copies import copy_rows, empty_tables
@@ -54,6 +55,7 @@ ADVICE = {  # beginning of PostgreSQL's error code -> what to do
     "25006": "The server is a copy that can only be read. Name the primary in storage.url",
     "40": "Others changed the same rows at the same time; nothing was changed. Try again",
 }
+PASSING = ("08", "57P", "57014", "55P03", "25P03", "53300", "40")  # what may be gone in a moment
 
 
 class PostgresDatabase(Database):
@@ -69,9 +71,10 @@ class PostgresDatabase(Database):
         self.place = Path(f"{host}/{self._address.database}/{name}")  # without the password
         self._thread = ThreadState()
         with self._explain():
-            self._all = _open_engine(self._address, name)
+            self._all = open_engine(self._address, name)
             self.engine = self._all.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._presence = Presence(self._all, lambda connection: lock_schema(connection, name))
+            self._notices = Notices(self._all, name)
             try:
                 self._bring_up()
             except BaseException:
@@ -88,6 +91,19 @@ class PostgresDatabase(Database):
         """As `Database.find_gone`: those that have not told the server for a while that they live."""
         with self.reading() as session:
             return self._presence.find_gone(session, owners)
+
+    def describe(self, about: Mapping[str, object]) -> None:
+        """As `Database.describe`."""
+        with self._explain():
+            self._presence.describe(about)
+
+    def tell(self, session: Session, word: str) -> None:
+        """As `Database.tell`."""
+        self._notices.tell(session.connection(), word)
+
+    def listen(self, heard: Callable[[str], object]) -> None:
+        """As `Database.listen`, in a thread of its own; only the first call counts."""
+        self._notices.listen(heard)
 
     @contextmanager
     def writing(self, *, synced: bool | None = None) -> Iterator[Session]:
@@ -144,6 +160,7 @@ class PostgresDatabase(Database):
 
     def close(self) -> None:
         """Let go of the connections; what this process had in hand may be taken over at once."""
+        self._notices.close()
         self._presence.leave()
         self._all.dispose()
 
@@ -159,7 +176,7 @@ class PostgresDatabase(Database):
                 raise
             raise problem from error
         except PoolTimeout as error:
-            raise LibraryError(
+            raise TransientError(
                 f"the {self.schema.errors.noun} at {self.place} has {POOL + MORE} connections in use, which is the "
                 "most. Try again in a moment"
             ) from error
@@ -206,10 +223,12 @@ def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError | N
         return None
     advice = advice or "Check that the server runs, and storage.url"
     said = " ".join(str(error.orig).split())
-    return LibraryError(f"cannot use the {noun} at {place}: {said}. {advice}")
+    kind = TransientError if code.startswith(PASSING) else LibraryError
+    return kind(f"cannot use the {noun} at {place}: {said}. {advice}")
 
 
-def _open_engine(address: URL, name: str) -> Engine:
+def open_engine(address: URL, name: str) -> Engine:
+    """Connections to a server that look into this schema first. MissingPackage."""
     settings = {
         "search_path": f'"{name}",public',
         "lock_timeout": f"{LOCK_S}s",

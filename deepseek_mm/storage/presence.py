@@ -6,10 +6,11 @@ taken over. Only the server's clock counts. One that was cut off for so long ent
 had in hand then belongs to others.
 """
 
+import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,10 +24,12 @@ FORGOTTEN_S = 86_400.0  # of silence, after which its row goes, too
 TOKEN_BYTES = 8
 CREATE = text(
     "CREATE TABLE IF NOT EXISTS processes (id SERIAL PRIMARY KEY, token TEXT NOT NULL,"
+    " about JSON NOT NULL, since TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),"
     " seen_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp())"
 )
 FORGET = text("DELETE FROM processes WHERE seen_at < clock_timestamp() - make_interval(secs => :seconds)")
-ENTER = text("INSERT INTO processes (token) VALUES (:token) RETURNING id")
+ENTER = text("INSERT INTO processes (token, about) VALUES (:token, CAST(:about AS json)) RETURNING id")
+DESCRIBE = text("UPDATE processes SET about = CAST(:about AS json) WHERE id = :id AND token = :token")
 BEAT = text("UPDATE processes SET seen_at = clock_timestamp() WHERE id = :id AND token = :token RETURNING id")
 LIVING = text("SELECT id, token FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => :seconds)")
 LEAVE = text("DELETE FROM processes WHERE id = :id AND token = :token")
@@ -43,6 +46,7 @@ class Presence:
         self._engine, self._take_turn = engine, take_turn
         self._lock, self._end = threading.Lock(), threading.Event()
         self._owner: Owner | None = None
+        self._about = "{}"
 
     @property
     def owner(self) -> Owner:
@@ -52,6 +56,13 @@ class Presence:
                 self._owner = self._enter()
                 threading.Thread(target=self._keep_beating, name="presence", daemon=True).start()
             return self._owner
+
+    def describe(self, about: Mapping[str, object]) -> None:
+        """Have others read this of the process, from now on. The errors are those of the database."""
+        self._about = json.dumps(dict(about))
+        owner = self.owner
+        with self._engine.begin() as connection:
+            connection.execute(DESCRIBE, _row(owner) | {"about": self._about})
 
     def find_gone(self, session: Session, owners: Sequence[Owner]) -> list[Owner]:
         """Those of them that have been silent for too long, or never were."""
@@ -89,7 +100,7 @@ class Presence:
             self._take_turn(connection)
             connection.execute(CREATE)
             connection.execute(FORGET, {"seconds": FORGOTTEN_S})
-            number = connection.execute(ENTER, {"token": token}).scalar_one()
+            number = connection.execute(ENTER, {"token": token, "about": self._about}).scalar_one()
         return Owner(pid=number, started=token)
 
     def _keep_beating(self) -> None:
