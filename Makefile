@@ -13,20 +13,27 @@ FLICKR8K_TAR ?= ../shared/data/flickr8k.tar
 WORKERS ?= 4# test processes: many tests wait for other processes, so a few more than there are cores
 LOCK ?=# anything: install the versions of requirements.lock, checked by hash, as CI and the image do; torch stays a range
 ARGS ?=
+POSTGRES := postgresql-17 postgresql-17-pgvector nginx-light# Debian's packages for tests of a library on a server
+HAVE_POSTGRES := [ -x /usr/lib/postgresql/17/bin/initdb ] && [ -e /usr/share/postgresql/17/extension/vector.control ] && [ -x /usr/sbin/nginx ]
+CLUSTER_TESTS := tests/test_cluster.py tests/test_storage_postgres.py tests/test_jobs_queue_server.py tests/test_library_batches.py
 unexport PYTHONDONTWRITEBYTECODE# or every process compiles every module anew
 .DEFAULT_GOAL := help
-.PHONY: help run setup test chromium lint lock bench edge campaign image clean
+.PHONY: help run setup test cluster-test chromium lint lock bench edge campaign image clean postgres
 
 help:  ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: setup .venv/.plan  ## open the page at http://127.0.0.1:7860; PORT= HOST= DATA= override
 	@$(PY) app.py $(if $(DATA),--data "$(DATA)") $(if $(HOST),--host "$(HOST)") $(if $(PORT),--port "$(PORT)") $(ARGS)
 
 setup: .venv/.requirements .venv/.models .venv/.loops  ## make .venv and install what the page needs
 
-test: setup .venv/.dev chromium  ## run the tests; ARGS="-k words" goes to pytest
+test: setup .venv/.dev chromium postgres  ## run the tests; ARGS="-k words" goes to pytest
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+cluster-test: setup .venv/.dev postgres  ## a library on PostgreSQL: servers, workers and nginx, killed at random
+	@$(HAVE_POSTGRES) || { echo "This needs postgresql-17, postgresql-17-pgvector and nginx. Install them (Debian: sudo apt-get install $(POSTGRES)) and try again." >&2; exit 2; }
+	@$(PY) -m pytest -n 0 $(CLUSTER_TESTS) $(ARGS)
 
 lint: setup .venv/.dev  ## style, format, types, dead code and the Dockerfile
 	@$(PY) -m ruff check .
@@ -45,7 +52,7 @@ bench: setup $(FLICKR8K)/captions.jsonl  ## score retrieval on the dev gallery; 
 edge: setup .venv/.dev  ## write the towers of small machines as ONNX into build/edge
 	@$(PY) -m deepseek_mm.runtime.towers.export $(ARGS)
 
-campaign: setup .venv/.dev chromium  ## long fault and load runs; write what they find into docs/log/
+campaign: setup .venv/.dev chromium postgres  ## long fault and load runs; write what they find into docs/log/
 	@CAMPAIGN=1 $(PY) -m pytest -m campaign --durations=10 $(ARGS)
 
 image:  ## build the Docker image deepseek-mm
@@ -95,6 +102,11 @@ chromium:
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	    apt-get update && apt-get install --yes --no-install-recommends chromium; } || { \
 	    echo "The browser tests need Chromium on the PATH. Install it (Debian: sudo apt-get install chromium) and try again." >&2; exit 2; }
+
+postgres:
+	@$(HAVE_POSTGRES) || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	    apt-get update && apt-get install --yes --no-install-recommends $(POSTGRES); } || \
+	    echo "tests of a library on PostgreSQL are left out: there are no $(POSTGRES)"
 
 $(FLICKR8K)/captions.jsonl:
 	@[ -f "$(FLICKR8K_TAR)" ] || { \

@@ -23,6 +23,7 @@ SERVER = Path(__file__).parent / "cluster_app.py"
 SHIPPED = Path(__file__).parent.parent / "examples" / "cluster" / "nginx.conf"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 START_S = 180.0
+LAST_CHARS = 1_500  # of what each part said, where a test fails
 AROUND = """
 daemon off;
 worker_processes 1;
@@ -75,7 +76,7 @@ class DatabasePart(Part):
         self.postgres = postgres
 
     def start(self) -> None:
-        eventually(self._starts, within_s=60)  # the system holds the memory of the killed one for a moment
+        eventually(self._starts, within_s=START_S)  # the system holds the memory of the killed one for a moment
 
     def kill(self) -> None:
         self.postgres.kill()
@@ -134,6 +135,13 @@ class Cluster:
             if part.process is not None:
                 part.kill()
 
+    def tell_logs(self) -> None:
+        """What each part said last."""
+        for part in (self.nginx, *self.servers, *self.workers, self.database):
+            said = part.log.read_text()[-LAST_CHARS:] if part.log.exists() else ""
+            state = "never started" if part.process is None else part.process.poll()
+            sys.stdout.write(f"==== {part.name} ({state})\n{said}\n")
+
     def _write_nginx(self) -> Path:
         home = self.home / "nginx"
         home.mkdir()
@@ -159,5 +167,8 @@ def cluster(home: Path, *, servers: int = 2, workers: int = 3, seconds: float = 
         try:
             whole.start()
             yield whole
+        except BaseException:
+            whole.tell_logs()
+            raise
         finally:
             whole.stop()

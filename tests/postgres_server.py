@@ -8,8 +8,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
+VECTOR = Path("/usr/share/postgresql/17/extension/vector.control")
 BIN = Path("/usr/lib/postgresql/17/bin")
 RUNUSER = shutil.which("runuser", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 SETTINGS = {
@@ -21,7 +23,9 @@ SETTINGS = {
 
 
 def is_installed() -> bool:
-    return (BIN / "initdb").exists() and (os.geteuid() != 0 or RUNUSER is not None)
+    has_driver = all(find_spec(name) is not None for name in ("psycopg", "Stemmer", "procrastinate"))
+    there = (BIN / "initdb").exists() and VECTOR.exists() and has_driver
+    return there and (os.geteuid() != 0 or RUNUSER is not None)
 
 
 def as_postgres(*words: object) -> list[str]:
