@@ -16,7 +16,7 @@ from deepseek_mm.jobs.fleet import list_processes
 from deepseek_mm.jobs.table import machine_name
 from deepseek_mm.library import batches
 from deepseek_mm.library.batches import is_visible, refuse_unseen
-from deepseek_mm.library.worker_process import WorkerProcess
+from deepseek_mm.library.library_worker import LibraryWorker
 
 needs_server = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
 
@@ -44,11 +44,11 @@ def open_house(server, tmp_path, request):
 @pytest.fixture
 def small_batches(monkeypatch):
     monkeypatch.setattr(batches, "SHARED_FROM", 8)
-    monkeypatch.setattr(batches, "LEAST_FILES", 4)
+    monkeypatch.setattr(batches, "LEAST_FILES", 3)
 
 
 def as_worker(house: ServerHouse, name: str):
-    return WorkerProcess.of(house.config, ["gpu"], name=name).admit(house.space).working(house.library)
+    return LibraryWorker.of(house.config, ["gpu"], name=name).admit(house.space).working(house.library)
 
 
 @needs_server
@@ -137,7 +137,7 @@ def test_batches_are_smaller_towards_the_end_and_hold_every_file_once():
     sizes = [len(some) for some in found]
     assert [path for some in found for path in some] == files
     assert (sizes[0], max(sizes), sizes == sorted(sizes, reverse=True)) == (64, 64, True)
-    assert sum(sizes[-8:]) <= 64
+    assert sum(sizes[-8:]) <= 32
 
 
 def test_a_folder_that_only_the_asking_machine_saw_is_left_to_others(tmp_path):
@@ -162,24 +162,24 @@ def test_a_server_that_leaves_work_to_workers_does_none_of_it(open_house, tmp_pa
     job = house.library.add([paint_many(tmp_path / "photos", 1)])
     time.sleep(0.7)
     assert house.jobs.get(job.id).state == "waiting"
-    assert [each.description.role for each in list_processes(WorkerProcess.of(house.config, ["cpu"]).place)] == [
+    assert [each.description.role for each in list_processes(LibraryWorker.of(house.config, ["cpu"]).place)] == [
         "server"
     ]
 
 
 def test_a_worker_needs_a_server_and_queues_that_there_are(tmp_path):
     with pytest.raises(ConfigError, match="a worker needs a library on a server"):
-        WorkerProcess.of(Config(data=tmp_path), ["gpu"])
+        LibraryWorker.of(Config(data=tmp_path), ["gpu"])
     config = ServerHouse.settings("postgresql://nobody@127.0.0.1:1/nothing", tmp_path)
     with pytest.raises(BadQuestion, match="no queue is called 'tpu'. There are: cpu, gpu"):
-        WorkerProcess.of(config, ["gpu", "tpu"])
+        LibraryWorker.of(config, ["gpu", "tpu"])
 
 
 @needs_server
 def test_a_worker_tells_what_it_is_at_until_it_is_told_to_end(open_house, monkeypatch, tmp_path):
-    monkeypatch.setattr("deepseek_mm.library.worker_process.LOOK_S", 0.05)
+    monkeypatch.setattr("deepseek_mm.library.library_worker.LOOK_S", 0.05)
     house, said, ends = open_house("one", seconds=0.2), [], threading.Event()
-    worker = WorkerProcess.of(house.config, ["gpu"], name="one").admit(house.space)
+    worker = LibraryWorker.of(house.config, ["gpu"], name="one").admit(house.space)
     with worker.working(house.library):
         watching = threading.Thread(target=worker.watch, args=(ends, said.append))
         watching.start()

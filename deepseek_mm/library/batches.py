@@ -28,7 +28,7 @@ BATCH = "index files"  # kind of a part of an INDEX job
 SEEN = "seen"  # in a payload: paths that the machine which asked could see
 SHARED_FROM = 256  # files: fewer are taken in about as fast as others hear of them
 BATCH_FILES = 64  # of one batch at most: some 10 s of the towers
-LEAST_FILES, TURNS = 8, 16  # the last batches are smaller, so that no worker waits long for another's last one
+LEAST_FILES, TURNS = 4, 16  # the last batches are smaller, so that no worker waits long for another's last one
 LOOK_S = 0.25  # between two looks how far the batches are
 
 
