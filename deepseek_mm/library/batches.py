@@ -119,10 +119,11 @@ class SharedWork:
     def _count_open(self, done: int, total: int) -> int:
         """How many batches have not ended; what has is collected, and all is told."""
         with self.lock:
-            self.ended += self.jobs.collect_parts(self.task.job.id)
-            now = self.jobs.sum_parts(self.task.job.id)  # also of those that have ended just now
+            now = self.jobs.sum_parts(self.task.job.id)  # also of those that have ended
             finished = sum(len(part.payload["files"]) for part in self.ended)
             self.task.report(done + finished + now.done, total, now.message)
+            if now.num_ended:
+                self.ended += self.jobs.collect_parts(self.task.job.id)
             return now.num_open
 
     @contextmanager
