@@ -79,7 +79,9 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
         opens = load or partial(prepare, saved=settings.saved_names)
         with ExitStack() as stack:
             home = stack.enter_context(writable_home(config.data))
-            stack.enter_context(lock_library(home))
+            is_alone = stack.enter_context(lock_library(home, is_shared=bool(config.storage.url)))
+            if is_alone:
+                tidy(home / "page")
             sock, config, notices = listen(stack, settings)
             own_token = stack.enter_context(announce_server(home, sock, config))
 
@@ -207,7 +209,6 @@ class LibraryServer:
 
         Raises what opening raises.
         """
-        tidy(self._config.data / "page")
         opening = StartupApp(partial(self._open, sock), fail=lambda: setattr(server, "should_exit", True))
         server = build_server(opening, self._config.serve, hush=self.stop_all, room=self._room)
         with self._stack, configure_logging(self._config):

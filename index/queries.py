@@ -349,6 +349,11 @@ def count_of(session: Session, query: Select[Any]) -> int:
     return session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
 
 
+def has_any(session: Session, query: Select[Any]) -> bool:
+    """Whether `query` would return a row."""
+    return bool(session.scalar(select(query.order_by(None).exists())))
+
+
 def vectors_after(session: Session, last_id: int, dim: int) -> Rows:
     """Ids above `last_id` and their vectors, rising, in pieces.
 

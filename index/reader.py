@@ -155,6 +155,18 @@ class StoreReader:
         where = limit_to_viewer(where)
         return self._tally(("counts", where), lambda session: groups.counts(session, where))
 
+    def has_sources(self, where: Filter = EVERYTHING) -> bool:
+        """Whether `where` allows any source, which is sooner known than how many."""
+        where = limit_to_viewer(where)
+        found = queries.matching_sources(where)
+        return self._tally(("any sources", where), lambda session: queries.has_any(session, found))
+
+    def has_regions(self, where: Filter = EVERYTHING) -> bool:
+        """Whether `where` allows any region, which is sooner known than how many."""
+        where = limit_to_viewer(where)
+        found = queries.matching_regions(where)
+        return self._tally(("any regions", where), lambda session: queries.has_any(session, found))
+
     def latest(self, *, where: Filter = EVERYTHING) -> int:
         """Id of the source that was added last among those that `where` allows; 0 where there is none."""
         where = limit_to_viewer(where)

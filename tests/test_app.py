@@ -88,6 +88,17 @@ def test_a_second_server_on_one_library_names_the_first(tmp_path):
         pass  # free again
 
 
+def test_a_library_on_a_server_has_several_and_only_the_first_finds_itself_alone(tmp_path):
+    with app.lock_library(tmp_path, is_shared=True) as first, app.lock_library(tmp_path, is_shared=True) as second:
+        assert (first, second) == (True, False)
+        with pytest.raises(LibraryError, match="already"), app.lock_library(tmp_path):
+            pass
+    with app.lock_library(tmp_path) as alone:
+        assert alone
+        with pytest.raises(LibraryError, match="already"), app.lock_library(tmp_path, is_shared=True):
+            pass
+
+
 def test_a_library_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(LibraryError, match="DATA="), app.lock_library(tmp_path / "file" / "library"):

@@ -1,14 +1,16 @@
 """Lists of sources: in five orders, a page at a time, as sorting them in Python gives them."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from index_help import fill, note_copy, open_store, photo, regions_for, rows
+from sqlalchemy.dialects import sqlite
 from storage_contract import only_files
 
-from index import Filter, Region, Source
+from index import Filter, Region, Source, places, queries
 from index.region import UPLOADS
 
 DAY_NS = 86_400 * 10**9
@@ -110,6 +112,19 @@ def test_a_late_page_of_any_order_is_read_from_an_index_without_sorting(store):
         plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
         assert [line.startswith("SCAN sources USING COVERING INDEX sources_by_") for line in plan] == [True]
     connection.close()
+
+
+@only_files
+def test_what_is_looked_up_by_its_number_or_path_is_read_by_an_index_and_not_row_by_row(store):
+    """A search looks up some dozens of rows; reading all of a table for each makes it slower with every file."""
+    asked = (*queries.REGIONS.values(), queries.SOURCES, queries.VISIBLE, queries.LABELS, queries.SYMBOLS)
+    asked += (queries.CALLS, queries.VECTORS, queries.LABELLED, places.KNOWN)
+    with closing(sqlite3.connect(store.folder / "store.db")) as connection:
+        for query in asked:
+            words = str(query.compile(dialect=sqlite.dialect()))
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {words}", ["[1, 2]"] * words.count("?"))
+            steps = [row[3] for row in plan if not row[3].startswith("SCAN json_each")]
+            assert [step for step in steps if step.startswith("SCAN")] in ([], ["SCAN CONSTANT ROW"]), words
 
 
 def test_the_whole_picture_stands_for_a_source_or_else_its_first_region(store):

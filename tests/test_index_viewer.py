@@ -33,6 +33,8 @@ READS: dict[str, Ask] = {
     "companions": lambda store: store.companions([1, 2]),
     "counts": lambda store: store.counts(),
     "formats": lambda store: store.formats(),
+    "has_regions": lambda store: store.has_regions(Filter(collection=SECRET)),
+    "has_sources": lambda store: store.has_sources(Filter(collection=SECRET)),
     "hits": lambda store: store.hits(store.near_each([(rows(2, seed=2), 9, Filter())])),
     "is_hidden": lambda store: store.is_hidden("/photos/hidden_place.jpg"),
     "kinds": lambda store: store.kinds(),

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 from library_help import House
@@ -44,6 +45,15 @@ def test_drafts_and_rooms_of_the_dead_go_and_everything_else_stays(data, dead):
     )
     sweep(data, everything=True)
     assert names(data) == ["store.db", f"store.db.{dead}-12.copy"]
+
+
+def test_in_a_folder_that_machines_share_only_what_is_old_counts_as_left(data, dead):
+    for name, age_s in (("old", 90_000), ("new", 10)):
+        draft = data / f"{name}.{dead}-1.draft"
+        draft.touch()
+        os.utime(draft, (time.time() - age_s,) * 2)
+    sweep(data, is_shared=True)
+    assert names(data) == [f"new.{dead}-1.draft"]
 
 
 def test_beside_a_file_only_its_own_drafts_are_swept(tmp_path, dead):

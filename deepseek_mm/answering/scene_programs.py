@@ -239,7 +239,7 @@ def check_photos(rules: Sequence[Rule], store: "RegionStore", *, collection: str
     """See `Assistant.check_rules`; a box counts whose label has at least the probability `least`."""
     if not rules:
         raise BadProgram(f"there is no rule to check. Write one a line, such as: {FORM}")
-    if collection == UPLOADS or not store.counts(where=photos_of(collection)).sources:
+    if collection == UPLOADS or not store.has_sources(photos_of(collection)):
         raise NothingThere(why_none(store, collection))
     return walk_photos(rules, store, photos_of(collection), least)
 

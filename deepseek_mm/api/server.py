@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -149,8 +149,10 @@ def tidy_now_and_then(tidy: Callable[[], object], ended: threading.Event, *, eve
 
 
 @contextmanager
-def lock_library(data: Path) -> Iterator[None]:
-    """Hold the library for this process. LibraryError names the process that has it, or why it cannot be used."""
+def lock_library(data: Path, *, is_shared: bool = False) -> Iterator[bool]:
+    """Hold the library for this process, or a shared one together with others. LibraryError names the process that has
+    it, or why it cannot be used. Gives whether nobody else has it.
+    """
     try:
         data.mkdir(parents=True, exist_ok=True)
         file = (data / "lock").open("a+", errors="replace")
@@ -159,18 +161,29 @@ def lock_library(data: Path) -> Iterator[None]:
             f"cannot use the library {data}: {error.strerror}. Choose another with DATA=FOLDER"
         ) from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        is_alone = try_lock(file, fcntl.LOCK_EX)
+        if not is_alone and not (is_shared and try_lock(file, fcntl.LOCK_SH)):
             file.seek(0)
             raise LibraryError(
                 f"the library {data} is served by process {file.read().strip() or 'unknown'} already. "
                 "End that one, or serve another library with DATA=FOLDER"
-            ) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
+            )
+        if is_alone:
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+        if is_shared:
+            fcntl.flock(file, fcntl.LOCK_SH)
+        yield is_alone
+
+
+def try_lock(file: IO[str], kind: int) -> bool:
+    """Whether the lock could be had at once."""
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

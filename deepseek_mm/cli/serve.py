@@ -44,7 +44,7 @@ def run_serve(args: Namespace, desk: Desk) -> int:
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
     with (
         writable_home(config.data) as home,
-        lock_library(home),
+        lock_library(home, is_shared=bool(config.storage.url)),
         open_socket(config.serve) as sock,
         ExitStack() as stack,
     ):

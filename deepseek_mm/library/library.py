@@ -157,7 +157,7 @@ class Library:
         """Begin to work on whatever waits; folders whose watch broke off are watched again."""
         if self.store.read_only:
             return
-        sweep(self.config.data)
+        sweep(self.config.data, is_shared=bool(self.config.storage.url))
         self.purge()
         for job in self._watches("failed"):
             self.jobs.add(WATCH, job.payload, title=job.title, unique=True)

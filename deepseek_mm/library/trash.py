@@ -10,6 +10,7 @@ leaves a file known in one of the two at least, and the library keeps what it kn
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +22,27 @@ from deepseek_mm.storage.owner import process_start
 from index.database import OtherStore
 from index.store import RegionStore
 
+RECENT_S = 86_400.0
 OWNED = re.compile(r"\.(\d+)-\d+\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-(\d+)-")  # see storage.exchange
 DRAFT = re.compile(r"\.draft(?:-wal|-shm|-journal)?$|^(?:bundle|upload)-")
 
 
-def sweep(data: Path, *, everything: bool = False) -> None:
-    """Remove what dead processes left in a library's folder; with `everything` what living ones are at as well."""
+def sweep(data: Path, *, everything: bool = False, is_shared: bool = False) -> None:
+    """Remove what dead processes left in a library's folder; with `everything` what living ones are at as well.
+
+    In a folder that several machines share the process may live on another one: only what is old counts as left.
+    """
     for path in within(data):
-        if DRAFT.search(path.name) if everything else is_orphan(path):
+        if DRAFT.search(path.name) if everything else is_orphan(path) and not (is_shared and is_recent(path)):
             remove(path)
+
+
+def is_recent(path: Path) -> bool:
+    """Whether it changed within the last day."""
+    try:
+        return time.time() - path.stat().st_mtime < RECENT_S
+    except OSError:  # gone
+        return True
 
 
 def sweep_drafts_of(target: Path) -> None:

@@ -73,7 +73,7 @@ def narrow_by_typed_words(query: Query, where: Filter, store: RegionStore, now: 
     for read in (read_document_kind, *(TYPED if has_mostly_photos(store) else TRAITS)):
         typed = read(bound.query.text, now)
         both = bound.where if typed is None else join_filters(bound.where, typed.where)
-        if typed is not None and both is not None and (typed.is_strict or store.counts(where=both).sources):
+        if typed is not None and both is not None and (typed.is_strict or store.has_sources(both)):
             bound = BoundQuery(replace(bound.query, text=typed.rest), both, (*bound.told, typed.words))
     return bound
 
@@ -157,7 +157,7 @@ def narrow_by_traits(bounds: ActBounds, store: RegionStore, now: datetime) -> Ac
         act = bounds.act
         typed = read(act.subject, now) or (read(act.text, now) if read is not read_kind else None)
         both = join_filters(bounds.where, typed.where) if typed else None
-        if typed is None or both is None or not (typed.is_strict or store.counts(where=both).sources):
+        if typed is None or both is None or not (typed.is_strict or store.has_sources(both)):
             continue
         text = " ".join(re.sub(rf"{re.escape(typed.words)}s?(?![A-Za-z])", " ", act.text).split())
         subject = typed.rest if typed.words in act.subject else act.subject
@@ -177,7 +177,7 @@ def narrow_by_date(bounds: ActBounds, store: RegionStore, now: datetime) -> ActB
     years = YEAR.findall(bounds.act.text)
     said = f"{years[0]} to {years[-1]}" if said and len(years) > 1 else said
     months = months_named(said, now) if said else ()
-    if months and store.counts(where=replace(bounds.where, months=months)).sources:
+    if months and store.has_sources(replace(bounds.where, months=months)):
         where = replace(bounds.where, months=months)
         return replace(bounds, where=where, told=(*bounds.told, f"from {strip_from(said)}"))
     period = read_period_words(said, now) if said else None
@@ -212,7 +212,7 @@ def narrow_by_collection(bounds: ActBounds, store: RegionStore, now: datetime) -
     known = next((name for name in store.collections() if name.lower() == said.lower()), "")
     if known or IN_A_COLLECTION.search(bounds.act.text):
         folder = replace(bounds.where, path=f"/{said}/")
-        where = folder if not known and store.counts(where=folder).sources else bounds.where
+        where = folder if not known and store.has_sources(folder) else bounds.where
         where = where if where == folder else replace(bounds.where, collection=known or said)
         return replace(
             bounds,
@@ -234,7 +234,7 @@ def narrow_by_label(bounds: ActBounds, store: RegionStore, now: datetime) -> Act
     if not said:
         return bounds
     where = replace(bounds.where, **labels_named(said))
-    if LABELLED.search(bounds.act.text) or store.counts(where=where).sources:
+    if LABELLED.search(bounds.act.text) or store.has_sources(where):
         return replace(bounds, where=where, told=(*bounds.told, f"tagged {said}"))
     return replace(bounds, act=without(bounds.act, "label"))
 

@@ -79,7 +79,7 @@ def embed_queries(
 ) -> list[QueryVectors]:
     """For queries with these words, or none, and these vectors. A library without code does not open the code tower."""
     asked = [text for text in texts if text]
-    if not asked or not store.counts(where=OF_CODE).regions:
+    if not asked or not store.has_regions(OF_CODE):
         return [QueryVectors(shown_D=shown_D) for shown_D in shown_QD]
     code = iter(space.embed_code_questions(asked))
     return [
@@ -162,13 +162,22 @@ SNIPPETS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CachedBackground:
+    """Vectors of a kind of region, and when it has to be seen whether there are newer ones."""
+
+    vectors_ND: Floats
+    latest: int  # id of the newest source when they were taken
+    good_until: float  # by the monotonic clock
+
+
 class Scales:
     """What is usual for a query over each kind of region in one store; looked up again when the store has grown."""
 
     def __init__(self, space: EmbeddingModel, store: RegionStore, photos_PD: Floats | None) -> None:
         self.space, self.store, self.photos_PD = space, store, photos_PD
         self._nobody: dict[Kinds, Floats] = {}
-        self._known: dict[Kinds, tuple[int, Floats]] = {}
+        self._known: dict[Kinds, CachedBackground] = {}
 
     def deviations(self, hits: Sequence[Hit], meant: QueryVectors) -> list[float]:
         """By how many deviations each cosine lies above the usual one of its kind."""
@@ -183,13 +192,16 @@ class Scales:
 
     def background(self, kinds: Kinds) -> Floats:
         """(N, D): regions of this kind, the library's and nobody's."""
+        known, start = self._known.get(kinds), time.monotonic()
+        if known is not None and start < known.good_until:
+            return known.vectors_ND
         where = Filter(collection=None, kinds=kinds)
-        mark = self.store.latest(where=where)
-        known = self._known.get(kinds)
-        if known is None or known[0] != mark:
-            known = (mark, np.concatenate([self._sample(where), self._of_nobody(kinds)]))
+        latest = self.store.latest(where=where)
+        if known is None or known.latest != latest:
+            vectors_ND = np.concatenate([self._sample(where), self._of_nobody(kinds)])
+            known = CachedBackground(vectors_ND=vectors_ND, latest=latest, good_until=good_until(start))
             self._known[kinds] = known
-        return known[1]
+        return known.vectors_ND
 
     def _sample(self, where: Filter) -> Floats:
         """One region of each of the newest sources: a long text must not speak for all."""
@@ -249,6 +261,14 @@ class CachedCensus:
     census: Census
     state: object  # of the collection when it was taken
     good_until: float  # by the monotonic clock
+
+
+def good_until(start_s: float) -> float:
+    """Until when something is good that was begun to be looked up at `start_s`: what took long is for a while, so that
+    a library that something is written into all the time can be asked meanwhile. By the monotonic clock.
+    """
+    took_s = time.monotonic() - start_s
+    return start_s + (PATIENCE * took_s if took_s > LONG_S else 0)
 
 
 def allowed_of(kinds: Kinds, where: Filter) -> Kinds:
@@ -312,8 +332,7 @@ class Traces:
             return known.census
         now = (self.store.counts(where=where), self.store.latest(where=where))
         census = known.census if known is not None and known.state == now else self._count_labels(where)
-        took = time.monotonic() - start
-        counted = CachedCensus(census=census, state=now, good_until=start + (PATIENCE * took if took > LONG_S else 0))
+        counted = CachedCensus(census=census, state=now, good_until=good_until(start))
         kept = list(self._census.items())[-MOST_COUNTED:]
         self._census = dict(kept) | {where: counted}
         return census

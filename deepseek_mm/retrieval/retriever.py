@@ -134,7 +134,7 @@ class Retriever:
         Of files of a kind that the text speaks of ("the email", "my slides") some are among them in any case.
         """
         where = replace(TEXT, source_ids=tuple(sources))
-        if not text or not self.store.counts(where=where).regions:
+        if not text or not self.store.has_regions(where):
             return []
         asked = [Query(text=text)]
         (meant,) = self.search.query_vectors(asked, self.embed(asked))
@@ -157,7 +157,7 @@ class Retriever:
 
     def _find_passages(self, program: PhotoQuestion) -> list[Evidence]:
         """The passages that answer best, if one says it all or is near enough to count as found."""
-        if not self.store.counts(where=PASSAGES).regions:
+        if not self.store.has_regions(PASSAGES):
             return []
         words = (program.subject if program.kind == "which" else "") or program.text
         asked = [Query(text=words)]

@@ -44,24 +44,35 @@ def list_texts(session: Session, texts: Iterable[str]) -> ColumnElement[str]:
     return rows.table_valued(column("value", String)).c.value
 
 
-class IsListed(FunctionElement[bool]):
+class Condition(FunctionElement[bool]):
+    """Stands in WHERE as it is.
+
+    Behind what is no comparison SQLAlchemy writes "= 1", and SQLite then reads every row.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        """Itself, whatever it is joined with."""
+        return self
+
+
+class IsListed(Condition):
     """(column, array): a text is one of the array's."""
 
-    type = Boolean()
     inherit_cache = True
 
 
-class IsNumbered(FunctionElement[bool]):
+class IsNumbered(Condition):
     """(column, array): a whole number is one of the array's."""
 
-    type = Boolean()
     inherit_cache = True
 
 
-class HasItem(FunctionElement[bool]):
+class HasItem(Condition):
     """(array, text): a column of JSON has this text in it."""
 
-    type = Boolean()
     inherit_cache = True
 
 

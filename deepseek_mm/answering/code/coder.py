@@ -126,7 +126,7 @@ class Coder:
         """How surely a question is about this code, wherever it is asked: 1 where it names a definition or file of it
         as code is written, 0.5 where a plain word stands in the place of a name that is defined, else 0.
         """
-        if not self._store.counts(where=CODE).regions:
+        if not self._store.has_regions(CODE):
             return 0.0
         request = read_code_request(text)
         if crash_of(text) or (request.files and self._files.find(request.files)):
@@ -297,9 +297,9 @@ def cited_before(case: QuestionContext) -> list[Region]:
 
 def tell_missing(store: RegionStore, question: Question) -> str:
     """What is said where the code does not have it."""
-    if question.pictures and store.counts(where=CODE).regions:
+    if question.pictures and store.has_regions(CODE):
         return "I read nothing in the picture that leads to code of this library. A larger or sharper part of it may do"
-    if store.counts(where=CODE).regions:
+    if store.has_regions(CODE):
         return "I find nothing of that in the code of this library"
     return "There is no code in this library. Add a folder with it on the Library tab, and ask again"
 

@@ -58,7 +58,7 @@ class CodeSkill:
             return SURELY_CODE if asks_help and self._knows_better(act.text) else 0.0
         if case.question.about != "photos" or case.source or case.pictures or case.among:
             return 0.0
-        if self.store.counts(where=CODE).regions and not self.store.counts(where=OTHERS).sources:
+        if self.store.has_regions(CODE) and not self.store.has_sources(OTHERS):
             return SURELY_CODE
         return self.coder.recognise(act.text)
 

@@ -41,7 +41,7 @@ class WholeDocuments:
         if is_about_else(case) or act.kind in NEVER:
             return None
         finder = DocumentFinder(store=self.retriever.store)
-        if not finder.store.counts(where=DOCUMENTS).sources:
+        if not finder.store.has_sources(DOCUMENTS):
             return None
         language, before = case.request.language if case.request else "en", sources_of(case.turns)
         return (

@@ -142,7 +142,7 @@ class LibrarySkill:
             among = [source.id for name in files for source in self.finder.find_named(name)]
         bounds = read_bounds(act if among else self.faces.find_photos_instead(act), self.finder.store, datetime.now())
         act, where = bounds.act, replace(bounds.where, source_ids=tuple(among))
-        if bounds.told and not self.finder.store.counts(where=where).sources:
+        if bounds.told and not self.finder.store.has_sources(where):
             return refuse(none_within(bounds.phrase, self.finder.num_photos(), act), UNFOUND, "measured")
         if act.kind == "find" and SOUND.search(act.subject or " ".join(unmarked_words(act))):
             return refuse(no_sound(), UNFOUND)
