@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 from _thread import interrupt_main
-from contextlib import closing
+from contextlib import closing, suppress
 from threading import Timer
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from postgres_server import is_installed, postgres_server
 from deepseek_mm.__main__ import main
 from deepseek_mm.cli.doctor import workers
 from deepseek_mm.config import Config
-from deepseek_mm.errors import BadQuestion, ConfigError, OutOfReach
+from deepseek_mm.errors import BadQuestion, ConfigError, LibraryError, OutOfReach
 from deepseek_mm.jobs.table import machine_name
 from deepseek_mm.library import batches
 from deepseek_mm.library.batches import is_visible, refuse_unseen
@@ -248,3 +248,33 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(server, tmp_p
                 worker.kill()
                 worker.wait()
         assert (job.state, job.num_failed, len(set(house.names())), len(house.names())) == ("done", 0, 300, 300)
+
+
+@needs_server
+@pytest.mark.campaign(times=1, only=True)
+def test_a_database_that_is_killed_and_comes_back_loses_and_doubles_nothing(tmp_path):
+    folder = paint_many(tmp_path / "photos", 300)
+    with postgres_server() as own, closing(ServerHouse(own.url(), tmp_path / "server", workers=True)) as house:
+        house.library.start()
+        workers = [start_worker(house, tmp_path / name, seconds=0.02, name=name) for name in ("one", "other")]
+        try:
+            assert [worker.stdout.readline() for worker in workers] == ["ready\n"] * 2
+            job = house.library.add([folder])
+            for least in (60, 160):
+                eventually(lambda least=least: done_by_now(house, job.id) > least)
+                own.kill()
+                own.start()
+            eventually(lambda: done_by_now(house, job.id) >= 300)
+            eventually(lambda: house.jobs.get(job.id).is_ended)
+        finally:
+            for worker in workers:
+                worker.kill()
+                worker.wait()
+        job = house.jobs.get(job.id)
+        assert (job.state, job.num_failed, len(set(house.names())), len(house.names())) == ("done", 0, 300, 300)
+
+
+def done_by_now(house: ServerHouse, job_id: int) -> int:
+    with suppress(LibraryError):
+        return house.jobs.get(job_id).done
+    return 0
