@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 
 TELL = text("SELECT pg_notify(:channel, :word)")
 AGAIN_S = 1.0  # after which a listener that lost the server tries to come back
-LOOK_S = 0.5  # between two looks whether it is to end
+LOOK_S = 0.25  # between two looks whether it is to end
 MOST_LETTERS = 2_000  # of a word; PostgreSQL takes 7,999 bytes
 MISSED = ""  # the word that is heard when others may have been missed
 Heard = Callable[[str], object]
