@@ -12,10 +12,12 @@ from jobs_help import eventually, in_another_process
 from postgres_server import is_installed, postgres_server
 from sqlalchemy import text
 
+from deepseek_mm.config import Config, LibraryConfig
 from deepseek_mm.errors import BadFile, Conflict, OutOfReach, TransientError
 from deepseek_mm.jobs import JobRequest, Jobs, Worker
 from deepseek_mm.jobs.fleet import ListedProcess, describe_process, list_processes, refuse_stranger
 from deepseek_mm.jobs.table import machine_name
+from deepseek_mm.library.backup_schedule import BackupSchedule
 from deepseek_mm.storage.places import ServerPlace
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
@@ -248,6 +250,21 @@ def test_who_is_there_and_what_they_are_at_is_listed(jobs, open_jobs, place):
     task.finish("done", "")
     worker.close()
     assert [each.description.role for each in list_processes(place)] == ["server"]
+
+
+def test_one_server_does_what_only_one_is_to_do_and_the_next_takes_over(open_jobs, tmp_path):
+    worker, first, second = open_jobs(), open_jobs(), open_jobs()
+    worker.describe(described("worker"))
+    first.describe(described("server"))
+    second.describe(described("server"))
+    schedules = [
+        BackupSchedule(config=Config(data=tmp_path, library=LibraryConfig(backup_every_h=1)), jobs=jobs)
+        for jobs in (worker, second, first)
+    ]
+    assert [schedule.make_due() is not None for schedule in schedules] == [False, False, True]
+    assert (first.is_first_server(), second.is_first_server()) == (True, False)
+    first.close()
+    assert second.is_first_server()
 
 
 def described(role, **more):
