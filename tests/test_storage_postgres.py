@@ -12,7 +12,7 @@ from postgres_server import is_installed, postgres_server
 
 from deepseek_mm.config import Config, IndexConfig
 from deepseek_mm.database_places import place_of
-from deepseek_mm.errors import ConfigError, LibraryError
+from deepseek_mm.errors import ConfigError, LibraryError, TransientError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.storage import presence
@@ -57,7 +57,7 @@ def test_where_a_library_lies_is_one_setting(tmp_path):
 
 
 def test_a_server_that_is_not_there_says_so_with_a_next_step():
-    with pytest.raises(LibraryError, match="Check that the server runs"):
+    with pytest.raises(TransientError, match="Check that the server runs"):  # who is at work waits for its return
         History(ServerPlace(url="postgresql://nobody@127.0.0.1:1/nothing", name="history"))
     with pytest.raises(ConfigError, match="is no address"):
         read_address("on the shelf")

@@ -228,7 +228,7 @@ def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError | N
         return None
     advice = advice or "Check that the server runs, and storage.url"
     said = " ".join(str(error.orig).split())
-    kind = TransientError if not code or code.startswith(PASSING) else LibraryError  # without one nobody answered
+    kind = TransientError if not code or code.startswith(PASSING) else LibraryError  # none: it is not reached at all
     return kind(f"cannot use the {noun} at {place}: {said}. {advice}")
 
 

@@ -1,0 +1,163 @@
+"""A whole cluster on this machine, each part a process: PostgreSQL, servers, workers, and nginx as it is shipped."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import httpx
+from cluster_help import HERE as WORKER
+from jobs_help import eventually
+from postgres_server import PostgresServer, free_port, postgres_server
+from warm_start import ADDRESS, WarmProcess
+
+from deepseek_mm.accounts.keys import Keys
+from deepseek_mm.accounts.permissions import RIGHTS
+
+SERVER = Path(__file__).parent / "cluster_app.py"
+SHIPPED = Path(__file__).parent.parent / "examples" / "cluster" / "nginx.conf"
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+START_S = 180.0
+AROUND = """
+daemon off;
+worker_processes 1;
+pid {home}/nginx.pid;
+error_log {home}/error.log warn;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    uwsgi_temp_path {home}/uwsgi;
+    scgi_temp_path {home}/scgi;
+    {shipped}
+}}
+"""
+
+
+class Part:
+    """A process of the cluster that is killed and started again; what it says goes into a file."""
+
+    def __init__(self, name: str, log: Path, *words: object) -> None:
+        self.name, self.log, self.words = name, log, list(map(str, words))
+        self.process: subprocess.Popen | WarmProcess | None = None
+
+    def start(self) -> None:
+        if ADDRESS in os.environ and self.words[0] == sys.executable:
+            self.process = WarmProcess(self.words[1:], Path.cwd(), dict(os.environ))
+        else:
+            kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+            self.process = subprocess.Popen(self.words, text=True, **kept)
+        threading.Thread(target=self._write_down, args=(self.process.stdout,), daemon=True).start()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def _write_down(self, said: IO[str]) -> None:
+        with self.log.open("a") as file:
+            for line in said:
+                file.write(line)
+                file.flush()
+
+
+class DatabasePart(Part):
+    """PostgreSQL, which is killed as by a power cut."""
+
+    def __init__(self, postgres: PostgresServer) -> None:
+        super().__init__("postgres", postgres.folder / "log")
+        self.postgres = postgres
+
+    def start(self) -> None:
+        eventually(self._starts, within_s=60)  # the system holds the memory of the killed one for a moment
+
+    def kill(self) -> None:
+        self.postgres.kill()
+
+    def _starts(self) -> bool:
+        with suppress(subprocess.CalledProcessError):
+            self.postgres.start()
+            return True
+        return False
+
+
+class Cluster:
+    """`client()` reaches it through nginx."""
+
+    def __init__(self, home: Path, postgres: PostgresServer, *, servers: int, workers: int, seconds: float) -> None:
+        self.home, self.postgres, self.data = home, postgres, home / "library"
+        self.data.mkdir()
+        self.key = Keys(self.data).add("test", RIGHTS)
+        place = (postgres.url(), "c")
+        self.ports = [free_port() for _ in range(servers)]
+        python = sys.executable
+        self.servers = [
+            Part(f"server {n}", home / f"server-{n}.log", python, SERVER, *place, self.data, port)
+            for n, port in enumerate(self.ports)
+        ]
+        self.workers = [
+            Part(
+                f"worker {n}",
+                home / f"worker-{n}.log",
+                sys.executable,
+                WORKER,
+                *place,
+                home / f"worker-{n}",
+                seconds,
+                "twin",
+            )
+            for n in range(workers)
+        ]
+        self.database = DatabasePart(postgres)
+        self.port = free_port()
+        self.nginx = Part("nginx", home / "nginx.log", NGINX, "-c", self._write_nginx())
+
+    def start(self) -> None:
+        for part in (*self.servers, *self.workers, self.nginx):
+            part.start()
+        for port in self.ports:
+            eventually(lambda port=port: is_up(port), within_s=START_S)
+
+    def client(self, **more) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        address = f"http://127.0.0.1:{self.port}"
+        return httpx.Client(base_url=address, headers=headers, timeout=60, trust_env=False, **more)
+
+    def stop(self) -> None:
+        for part in (self.nginx, *self.servers, *self.workers):
+            if part.process is not None:
+                part.kill()
+
+    def _write_nginx(self) -> Path:
+        home = self.home / "nginx"
+        home.mkdir()
+        shipped = SHIPPED.read_text().replace("listen 8080", f"listen 127.0.0.1:{self.port}")
+        for n, port in enumerate(self.ports, start=1):
+            shipped = shipped.replace(f"app{n}:7860", f"127.0.0.1:{port}")
+        file = home / "nginx.conf"
+        file.write_text(AROUND.format(home=home, shipped=shipped))
+        return file
+
+
+def is_up(port: int) -> bool:
+    """Whether a server answers at this port."""
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"http://127.0.0.1:{port}/health/live", trust_env=False).status_code == 200
+    return False
+
+
+@contextmanager
+def cluster(home: Path, *, servers: int = 2, workers: int = 3, seconds: float = 0.0) -> Iterator[Cluster]:
+    with postgres_server() as postgres:
+        whole = Cluster(home, postgres, servers=servers, workers=workers, seconds=seconds)
+        try:
+            whole.start()
+            yield whole
+        finally:
+            whole.stop()
