@@ -128,6 +128,39 @@ def test_rows_that_came_from_elsewhere_are_queued(open_jobs, tmp_path):
     assert entries(jobs) == []
 
 
+FIND = {
+    "tables": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'procrast%%'",
+    "types": "SELECT typname FROM pg_type WHERE typnamespace = current_schema()::regnamespace"
+    " AND typname LIKE 'procrast%%'",
+    "functions": "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+    " AND proname LIKE 'procrast%%'",
+}
+BEFORE = (  # as the version before this one left it
+    *(f"ALTER TABLE jobs DROP COLUMN {name}" for name in ("parent", "entry", "retries", "machine", "lock")),
+    "UPDATE alembic_version SET version_num = '0004'",
+)
+
+
+def test_a_table_of_the_version_before_gets_a_queue_with_what_waits(open_jobs):
+    old = open_jobs()
+    waiting = old.add("read", {"n": 1})
+    old.cancel(old.add("read", {"n": 2}).id)
+    with old._database.writing() as session:
+        drop_queue(session.connection())
+        for statement in BEFORE:
+            session.connection().exec_driver_sql(statement)
+    jobs = open_jobs()
+    assert (jobs.find(limit=9)[1].id, entries(jobs)) == (waiting.id, [("read", "todo", 0)])
+    assert jobs.claim(["read"]).job.id == waiting.id
+
+
+def drop_queue(connection) -> None:
+    """Everything of procrastinate's, in the schema that is first on the path."""
+    for kind, named in (("TABLE", "tables"), ("TYPE", "types"), ("FUNCTION", "functions")):
+        for name in connection.exec_driver_sql(FIND[named]).scalars().all():
+            connection.exec_driver_sql(f"DROP {kind} IF EXISTS {name} CASCADE")
+
+
 def test_what_another_process_does_is_heard_at_once_and_it_hears_a_cancel(jobs, place, tmp_path):
     job, heard = jobs.add("read", {}), threading.Event()
     reports = """
