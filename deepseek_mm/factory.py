@@ -154,14 +154,7 @@ def load(
     for notice in closed:
         say(notice.text)
     jobs = Jobs(place_of(config, "jobs"), closed="".join(notice.text for notice in closed))
-    library = Library(
-        config,
-        eyes=eyes,
-        reader=TextReader(),
-        store=store,
-        jobs=jobs,
-        history=history,
-    )
+    library = Library(config, eyes=eyes, reader=TextReader(), store=store, jobs=jobs, history=history)
     permission = HubPermission.of(config)
     library.crew.add(Downloads(config=config, jobs=jobs, permission=permission).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
@@ -169,13 +162,19 @@ def load(
     assistant.planned, assistant.notices = planned, (*closed, *fallback.notices)
     assistant.hub_permission = permission
     measurement = PresetMeasurement(config=partial(name_measured, asked, assistant), hardware=planned.hardware)
-    library.crew.add({CHANGE_SPACE: change_space_in(assistant).run})
-    library.crew.add({MEASURE: measurement.run})
-    library.crew.add({STARTERS: starter_trial_in(assistant).run})
+    add_own_work(assistant, measurement)
     if any("encoder.name" in notice.settings for notice in fallback.notices) and not store.read_only:
         take_over_lost(library, short_name(Path(asked.encoder.name).name))
     give_back()
     return assistant
+
+
+def add_own_work(assistant: Assistant, measurement: PresetMeasurement) -> None:
+    """The jobs that change or measure the assistant itself."""
+    crew = assistant.library.crew
+    crew.add({CHANGE_SPACE: change_space_in(assistant).run})
+    crew.add({MEASURE: measurement.run})
+    crew.add({STARTERS: starter_trial_in(assistant).run})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,6 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from fakes import BlankPaper
 from PIL import Image
 from slow_ingest import SlowSpace
@@ -26,7 +25,7 @@ from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
-from deepseek_mm.library.worker_process import WorkerProcess
+from deepseek_mm.library.library_worker import LibraryWorker
 from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.vision.pipeline import VisionPipeline
 
@@ -70,11 +69,10 @@ class ServerHouse:
 
 
 def paint_many(folder: Path, number: int) -> Path:
-    """Small photos of which no two are alike."""
+    """Small photos of one colour each, of which no two are alike."""
     folder.mkdir(parents=True)
-    rng = np.random.default_rng(7)
     for n in range(number):
-        Image.fromarray(rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)).save(folder / f"{n:04d}.png")
+        Image.new("RGB", (24, 24), (n % 256, n // 256, 99)).save(folder / f"{n:04d}.png")
     return folder
 
 
@@ -88,7 +86,7 @@ def start_worker(house: ServerHouse, data: Path, *, seconds: float = 0.0, name: 
 def main(url: str, prefix: str, data: str, seconds: str, name: str = "") -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with closing(ServerHouse(url, Path(data), seconds=float(seconds), prefix=prefix)) as house:
-        worker = WorkerProcess.of(house.config, ["gpu"], name=name).admit(house.space)
+        worker = LibraryWorker.of(house.config, ["gpu"], name=name).admit(house.space)
         with suppress(KeyboardInterrupt), worker.working(house.library):
             os.write(1, b"ready\n")
             worker.watch(threading.Event(), lambda text: None)

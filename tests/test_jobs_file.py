@@ -108,3 +108,13 @@ def test_a_full_disk_keeps_what_was_there_and_asks_for_room(path):
         connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
     task.finish("done", "There is room again.")
     assert jobs.get(first.id).state == "done"
+
+
+def test_a_file_of_the_version_before_is_brought_up_with_what_waits(path):
+    with closing(Jobs(path)) as jobs:
+        waiting = jobs.add("read", {"n": 1})
+    columns = ("parent", "entry", "retries", "machine", "lock")
+    dropped = "".join(f"ALTER TABLE jobs DROP COLUMN {name};" for name in columns)
+    write_sql(path, f"DROP INDEX ix_jobs_parent; {dropped} UPDATE alembic_version SET version_num = '0004'")
+    with closing(Jobs(path)) as jobs:
+        assert jobs.claim(["read"]).job.id == waiting.id

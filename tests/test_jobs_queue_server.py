@@ -12,10 +12,12 @@ from jobs_help import eventually, in_another_process
 from postgres_server import is_installed, postgres_server
 from sqlalchemy import text
 
+from deepseek_mm.config import Config, LibraryConfig
 from deepseek_mm.errors import BadFile, Conflict, OutOfReach, TransientError
 from deepseek_mm.jobs import JobRequest, Jobs, Worker
 from deepseek_mm.jobs.fleet import ListedProcess, describe_process, list_processes, refuse_stranger
 from deepseek_mm.jobs.table import machine_name
+from deepseek_mm.library.backup_schedule import BackupSchedule
 from deepseek_mm.storage.places import ServerPlace
 
 pytestmark = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
@@ -124,6 +126,39 @@ def test_rows_that_came_from_elsewhere_are_queued(open_jobs, tmp_path):
     assert jobs.claim(["read"]).job.id == waiting.id
     jobs.clear()
     assert entries(jobs) == []
+
+
+FIND = {
+    "tables": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE 'procrast%%'",
+    "types": "SELECT typname FROM pg_type WHERE typnamespace = current_schema()::regnamespace"
+    " AND typname LIKE 'procrast%%'",
+    "functions": "SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
+    " AND proname LIKE 'procrast%%'",
+}
+BEFORE = (  # as the version before this one left it
+    *(f"ALTER TABLE jobs DROP COLUMN {name}" for name in ("parent", "entry", "retries", "machine", "lock")),
+    "UPDATE alembic_version SET version_num = '0004'",
+)
+
+
+def test_a_table_of_the_version_before_gets_a_queue_with_what_waits(open_jobs):
+    old = open_jobs()
+    waiting = old.add("read", {"n": 1})
+    old.cancel(old.add("read", {"n": 2}).id)
+    with old._database.writing() as session:
+        drop_queue(session.connection())
+        for statement in BEFORE:
+            session.connection().exec_driver_sql(statement)
+    jobs = open_jobs()
+    assert (jobs.find(limit=9)[1].id, entries(jobs)) == (waiting.id, [("read", "todo", 0)])
+    assert jobs.claim(["read"]).job.id == waiting.id
+
+
+def drop_queue(connection) -> None:
+    """Everything of procrastinate's, in the schema that is first on the path."""
+    for kind, named in (("TABLE", "tables"), ("TYPE", "types"), ("FUNCTION", "functions")):
+        for name in connection.exec_driver_sql(FIND[named]).scalars().all():
+            connection.exec_driver_sql(f"DROP {kind} IF EXISTS {name} CASCADE")
 
 
 def test_what_another_process_does_is_heard_at_once_and_it_hears_a_cancel(jobs, place, tmp_path):
@@ -248,6 +283,21 @@ def test_who_is_there_and_what_they_are_at_is_listed(jobs, open_jobs, place):
     task.finish("done", "")
     worker.close()
     assert [each.description.role for each in list_processes(place)] == ["server"]
+
+
+def test_one_server_does_what_only_one_is_to_do_and_the_next_takes_over(open_jobs, tmp_path):
+    worker, first, second = open_jobs(), open_jobs(), open_jobs()
+    worker.describe(described("worker"))
+    first.describe(described("server"))
+    second.describe(described("server"))
+    schedules = [
+        BackupSchedule(config=Config(data=tmp_path, library=LibraryConfig(backup_every_h=1)), jobs=jobs)
+        for jobs in (worker, second, first)
+    ]
+    assert [schedule.make_due() is not None for schedule in schedules] == [False, False, True]
+    assert (first.is_first_server(), second.is_first_server()) == (True, False)
+    first.close()
+    assert second.is_first_server()
 
 
 def described(role, **more):

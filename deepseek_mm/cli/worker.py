@@ -13,13 +13,13 @@ from deepseek_mm.terminal import MARK, OK, Command, Desk, add_settings, config_o
 
 def run_worker(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C or SIGTERM; what is in hand then is let go, and others go on with it."""
-    from deepseek_mm.library.worker_process import WorkerProcess  # here, because help must not wait for SQLAlchemy
+    from deepseek_mm.library.library_worker import LibraryWorker  # here, because help must not wait for SQLAlchemy
 
     signal.signal(signal.SIGTERM, _interrupt)
     config = replace(config_of(args, desk), lm=LMConfig(name="none"))
     queues = [name.strip() for name in args.queues.split(",") if name.strip()]
-    worker = WorkerProcess.of(config, queues, name=args.name)
-    admitted: list[WorkerProcess] = []
+    worker = LibraryWorker.of(config, queues, name=args.name)
+    admitted: list[LibraryWorker] = []
     assistant = desk.load(config, desk.note, admit=lambda space: admitted.append(worker.admit(space)))
     with closing(assistant), admitted[0].working(assistant.library):
         me = admitted[0].me

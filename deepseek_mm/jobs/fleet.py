@@ -6,7 +6,7 @@ see it. So whoever would join compares itself with those that are there before i
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -106,11 +106,6 @@ def refuse_stranger(me: ProcessDescription, others: Sequence[ListedProcess], spa
             f"the weights here have the fingerprint {me.fingerprint[:SHORT]}, and the library was indexed with "
             f"{', '.join(sorted(known))}. Name the same vector space as its server does, with: --encoder NAME"
         )
-
-
-def as_shape(process: ListedProcess) -> dict[str, object]:
-    """For programs."""
-    return asdict(process.description) | {"since": process.since.isoformat(), "doing": list(process.doing)}
 
 
 @contextmanager

@@ -75,6 +75,7 @@ class PartsProgress:
     """How far the parts of a job are that were not collected."""
 
     num_open: int  # that have not ended
+    num_ended: int
     done: int  # items
     message: str  # what one of them is at
 

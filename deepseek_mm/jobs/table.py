@@ -103,6 +103,10 @@ class Jobs(DatabaseOwner):
         """Have others who do jobs of the same table read this of the present process; nobody does in a file."""
         self._database.describe(process)
 
+    def is_first_server(self) -> bool:
+        """Whether this process does what only one server of the library is to do now and then."""
+        return self._database.is_first("server")
+
     def add(
         self,
         kind: str,
@@ -155,13 +159,12 @@ class Jobs(DatabaseOwner):
     def sum_parts(self, parent: int) -> PartsProgress:
         """How far the parts of a job are that were not collected."""
         release_orphans(self._database, self._queue)
-        num_open = func.count(case((JobRow.state.not_in(ENDED), 1)))
+        ended = func.count(case((JobRow.state.in_(ENDED), 1)))
         message = func.max(case((JobRow.state == "running", JobRow.message)))
+        query = select(func.count(JobRow.id), ended, func.sum(JobRow.done), message).where(JobRow.parent == parent)
         with self._database.reading() as session:
-            found = session.execute(
-                select(num_open, func.sum(JobRow.done), message).where(JobRow.parent == parent)
-            ).one()
-        return PartsProgress(num_open=found[0], done=int(found[1] or 0), message=found[2] or "")
+            number, num_ended, done, said = session.execute(query).one()
+        return PartsProgress(num_open=number - num_ended, num_ended=num_ended, done=int(done or 0), message=said or "")
 
     def collect_parts(self, parent: int) -> list[Job]:
         """The parts that have ended, which are forgotten with that."""

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ending:
+class JobEnding:
     """How one attempt at a job ended."""
 
     state: State  # "waiting" for another one
@@ -40,7 +40,7 @@ class Ending:
     blind: bool = False  # this machine lacks its files
 
 
-def do_task(task: Task, handler: Handler, stop: threading.Event) -> Ending:
+def do_task(task: Task, handler: Handler, stop: threading.Event) -> JobEnding:
     """Do a job that was claimed to its end, and write that down, however long the disk refuses; only the end of the
     program ends that.
     """
@@ -56,14 +56,14 @@ def do_task(task: Task, handler: Handler, stop: threading.Event) -> Ending:
                 return ending
 
 
-def _try_task(task: Task, handler: Handler, stop: threading.Event) -> Ending:
+def _try_task(task: Task, handler: Handler, stop: threading.Event) -> JobEnding:
     try:
         message = handler(task)
     except Exception as error:  # noqa: BLE001  whatever a handler raises ends its job, never the worker
         return _broken(task, error, stop)
     if task.told == "stop":
-        return Ending(state="waiting", message=LEFT)
-    return Ending(state="cancelled" if task.told == "cancel" else "done", message=message)
+        return JobEnding(state="waiting", message=LEFT)
+    return JobEnding(state="cancelled" if task.told == "cancel" else "done", message=message)
 
 
 class Worker:
@@ -135,21 +135,21 @@ class Worker:
             return None
 
 
-def _broken(task: Task, error: Exception, stop: threading.Event) -> Ending:
+def _broken(task: Task, error: Exception, stop: threading.Event) -> JobEnding:
     """How a job ends that raised. One that is stopping may find its tools gone already: that is no failure."""
     known = isinstance(error, DeepSeekMMError | IndexProblem)
     if not known:
         log.error("job %d (%s) broke", task.job.id, task.job.kind, exc_info=error)
     if task.told == "cancel":
-        return Ending(state="cancelled", message=str(error) if known else "")
+        return JobEnding(state="cancelled", message=str(error) if known else "")
     if stop.is_set():
-        return Ending(state="waiting", message=LEFT)
+        return JobEnding(state="waiting", message=LEFT)
     if isinstance(error, OutOfReach):
-        return Ending(state="waiting", message=str(error), after_s=ELSEWHERE_S, blind=True)
+        return JobEnding(state="waiting", message=str(error), after_s=ELSEWHERE_S, blind=True)
     if isinstance(error, TransientError) and task.job.retries < MOST_RETRIES:
-        return Ending(state="waiting", message=str(error), after_s=FIRST_RETRY_S * 2**task.job.retries)
+        return JobEnding(state="waiting", message=str(error), after_s=FIRST_RETRY_S * 2**task.job.retries)
     if known:
-        return Ending(state="failed", message=str(error))
+        return JobEnding(state="failed", message=str(error))
     what = f"{type(error).__name__}: {error}".rstrip(": ")
     message = f"Something unexpected ended this ({what}). The log has the details; please report it with them."
-    return Ending(state="failed", message=message)
+    return JobEnding(state="failed", message=message)

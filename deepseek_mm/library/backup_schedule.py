@@ -83,7 +83,9 @@ class BackupSchedule:
         self.clock.stop()
 
     def make_due(self) -> Job | None:
-        """The job of a backup that is due; None if none is."""
+        """The job of a backup that is due; None if none is, or another server sees to them."""
+        if not self.jobs.is_first_server():
+            return None
         last = self.last_begun()
         due = last is None or datetime.now(UTC) - last >= timedelta(hours=self.config.library.backup_every_h)
         if not due or self.jobs.find(kinds=(BACKUP, CHECK_BACKUP), states=BEGUN, limit=1):

@@ -28,7 +28,7 @@ BATCH = "index files"  # kind of a part of an INDEX job
 SEEN = "seen"  # in a payload: paths that the machine which asked could see
 SHARED_FROM = 256  # files: fewer are taken in about as fast as others hear of them
 BATCH_FILES = 64  # of one batch at most: some 10 s of the towers
-LEAST_FILES, TURNS = 8, 16  # the last batches are smaller, so that no worker waits long for another's last one
+LEAST_FILES, TURNS = 4, 16  # the last batches are smaller, so that no worker waits long for another's last one
 LOOK_S = 0.25  # between two looks how far the batches are
 
 
@@ -119,10 +119,11 @@ class SharedWork:
     def _count_open(self, done: int, total: int) -> int:
         """How many batches have not ended; what has is collected, and all is told."""
         with self.lock:
-            self.ended += self.jobs.collect_parts(self.task.job.id)
-            now = self.jobs.sum_parts(self.task.job.id)  # also of those that have ended just now
+            now = self.jobs.sum_parts(self.task.job.id)  # also of those that have ended
             finished = sum(len(part.payload["files"]) for part in self.ended)
             self.task.report(done + finished + now.done, total, now.message)
+            if now.num_ended:
+                self.ended += self.jobs.collect_parts(self.task.job.id)
             return now.num_open
 
     @contextmanager

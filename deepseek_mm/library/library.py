@@ -122,7 +122,6 @@ class Library:
         self._schedule = BackupSchedule(config=config, jobs=jobs)
         self._trial = trial = BackupTrial(bundle=bundle, schedule=self._schedule, space=eyes.index_space)
         keeping = {BACKUP: trial.backup, RESTORE: bundle.restore, CHECK_BACKUP: trial.check}
-        watch = Watch(changed=self._index_changes, poll=config.library.watch_poll)
         share = partial(open_sharing, config, filling, history)
         restoring = OwnExportHandlers(filling=filling, describe=self.describe, sharing=share)
         self.importing = ImportingHandlers(filling=filling, restoring=restoring)
@@ -137,7 +136,7 @@ class Library:
             {FACES: self.faces.run},  # not behind the reading of texts: somebody waits for people
             {MAP: self.code.run},
             {LEARN: self.learning.run},
-            {WATCH: watch.run},
+            {WATCH: Watch(changed=self._index_changes, poll=config.library.watch_poll).run},
             threads={WATCH: config.library.most_watched},
         )
 

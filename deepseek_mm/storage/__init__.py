@@ -4,5 +4,6 @@
 server, `places` opens either, `schema` says what it holds and upgrades it, `row_copies` copies one into another,
 `portable_sql` says what the two write differently. `counters` see what a file lost, `exchange` copies and exchanges
 whole files and opens what cannot be written, `owner` tells whether the process that a row speaks of still lives,
+`presence` tells that of processes on any machine, `notices` carries words between them,
 `files` reads small files, writes any whole and guards open databases. Nothing here imports torch.
 """

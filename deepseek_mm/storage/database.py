@@ -53,6 +53,10 @@ class Database(ABC):
     def describe(self, about: Mapping[str, object]) -> None:  # noqa: B027  a file has no use for it
         """Have other processes that use a server read this of the present one."""
 
+    def is_first(self, role: str) -> bool:
+        """Whether of the processes with this role the present one does what only one is to do. That of a file does."""
+        return True
+
     def tell(self, session: Session, word: str) -> None:  # noqa: B027  nothing is to be done for a file
         """Have other processes hear a short word once this transaction is committed. Those of a file look for
         themselves.

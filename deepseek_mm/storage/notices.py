@@ -8,13 +8,14 @@ for itself now and then. A listener that lost the server comes back by itself, a
 import logging
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
 TELL = text("SELECT pg_notify(:channel, :word)")
 AGAIN_S = 1.0  # after which a listener that lost the server tries to come back
-LOOK_S = 0.5  # between two looks whether it is to end
+LOOK_S = 0.25  # between two looks whether it is to end
 MOST_LETTERS = 2_000  # of a word; PostgreSQL takes 7,999 bytes
 MISSED = ""  # the word that is heard when others may have been missed
 Heard = Callable[[str], object]
@@ -63,13 +64,16 @@ class Notices:
             outside.exec_driver_sql(f'LISTEN "{self._channel}"')
             if came_back:
                 heard(MISSED)
-            driver = outside.connection.driver_connection
-            assert driver is not None, "it is connected"
             try:
-                while not self._end.is_set():
-                    for notice in driver.notifies(timeout=LOOK_S):
-                        sender, _, word = notice.payload.partition(" ")
-                        if sender != self._me:
-                            heard(word)
+                for word in self._read_words(outside.connection.driver_connection):
+                    heard(word)
             finally:
                 connection.invalidate()  # it would go on listening in the pool
+
+    def _read_words(self, driver: Any) -> Iterator[str]:
+        """Those of others."""
+        while not self._end.is_set():
+            for notice in driver.notifies(timeout=LOOK_S):
+                sender, _, word = notice.payload.partition(" ")
+                if sender != self._me:
+                    yield word

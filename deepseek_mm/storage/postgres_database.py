@@ -97,6 +97,11 @@ class PostgresDatabase(Database):
         with self._explain():
             self._presence.describe(about)
 
+    def is_first(self, role: str) -> bool:
+        """As `Database.is_first`: of those that are there the one that came first."""
+        with self.reading() as session:
+            return self._presence.is_first(session, role)
+
     def tell(self, session: Session, word: str) -> None:
         """As `Database.tell`."""
         self._notices.tell(session.connection(), word)

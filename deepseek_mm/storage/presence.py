@@ -32,6 +32,10 @@ ENTER = text("INSERT INTO processes (token, about) VALUES (:token, CAST(:about A
 DESCRIBE = text("UPDATE processes SET about = CAST(:about AS json) WHERE id = :id AND token = :token")
 BEAT = text("UPDATE processes SET seen_at = clock_timestamp() WHERE id = :id AND token = :token RETURNING id")
 LIVING = text("SELECT id, token FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => :seconds)")
+FIRST = text(
+    "SELECT min(id) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => :seconds)"
+    " AND about ->> 'role' = :role"
+)
 LEAVE = text("DELETE FROM processes WHERE id = :id AND token = :token")
 log = logging.getLogger(__name__)
 
@@ -71,6 +75,11 @@ class Presence:
         rows = session.connection().execute(LIVING, {"seconds": GONE_S})
         living = {Owner(pid=number, started=token) for number, token in rows}
         return [owner for owner in owners if owner not in living and owner != self.owner]
+
+    def is_first(self, session: Session, role: str) -> bool:
+        """Whether of those that are there and describe themselves with this role it has come first."""
+        found = session.connection().execute(FIRST, {"seconds": GONE_S, "role": role}).scalar()
+        return found == self.owner.pid
 
     def beat(self) -> None:
         """Say once that it lives; enter anew where it was taken for gone. The errors are those of the database."""

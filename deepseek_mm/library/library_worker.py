@@ -29,7 +29,7 @@ SPACE = "space_"  # how the schema of a vector space is called behind the prefix
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerProcess:
+class LibraryWorker:
     """This process, as a worker of the library that its settings name."""
 
     place: ServerPlace  # of the table of jobs
@@ -37,7 +37,7 @@ class WorkerProcess:
     me: ProcessDescription
 
     @classmethod
-    def of(cls, config: Config, queues: Collection[str], *, name: str = "") -> "WorkerProcess":
+    def of(cls, config: Config, queues: Collection[str], *, name: str = "") -> "LibraryWorker":
         """ConfigError if the library lies on no server, BadQuestion if a queue is unknown, Conflict if servers of the
         library have another version.
         """
@@ -49,7 +49,7 @@ class WorkerProcess:
         refuse_stranger(me, list_processes(place), ())
         return cls(place=place, prefix=f"{config.storage.prefix}_{SPACE}", me=me)
 
-    def admit(self, space: EmbeddingModel) -> "WorkerProcess":
+    def admit(self, space: EmbeddingModel) -> "LibraryWorker":
         """This worker with the weights that it looks with. Conflict if the library was looked at with others."""
         me = replace(self.me, fingerprint=space.fingerprint)
         spaces = [name.removeprefix(self.prefix) for name in list_schemas(self.place, begin=self.prefix)]
