@@ -67,7 +67,7 @@ class PostgresDatabase(Database):
         self.place = Path(f"{host}/{self._address.database}/{name}")  # without the password
         self._thread = ThreadState()
         with self._explain():
-            self._all = _open_engine(self._address, name)
+            self._all = open_engine(self._address, name)
             self.engine = self._all.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             try:
                 self._bring_up()
@@ -134,25 +134,14 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def _explain(self) -> Iterator[None]:
-        try:
+        with explain_server_errors(self.schema.errors.noun, self.place):
             yield
-        except (DeepSeekMMError, IndexProblem):
-            raise
-        except DBAPIError as error:
-            problem = explain_error(error, self.schema.errors.noun, self.place)
-            if problem is None:  # a fault of ours
-                raise
-            raise problem from error
-        except PoolTimeout as error:
-            raise LibraryError(
-                f"the {self.schema.errors.noun} at {self.place} has {POOL + MORE} connections in use, which is the "
-                "most. Try again in a moment"
-            ) from error
 
     def _bring_up(self) -> None:
         """To the newest revision: all or nothing, one process at a time."""
         with self._all.begin() as connection:
-            connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self.name}"')
+            if not inspect(connection).has_schema(self.name):  # who may not make one needs none that is there
+                connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self.name}"')
         with self._all.connect() as connection:
             current = read_revision(connection, self.schema, self.place) == self.schema.revisions[-1]
         if not current:
@@ -178,7 +167,37 @@ def read_address(url: str) -> URL:
 
 def lock_schema(connection: Connection, name: str) -> None:
     """Take the turn of those who write in this schema, until the transaction ends."""
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({zlib.crc32(name.encode())})")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key_of_lock(name)})")
+
+
+@contextmanager
+def explain_server_errors(noun: str, place: Path) -> Iterator[None]:
+    """Turn what a server, or the way there, complains about into a LibraryError that a user can act on."""
+    try:
+        yield
+    except (DeepSeekMMError, IndexProblem):
+        raise
+    except DBAPIError as error:
+        problem = explain_error(error, noun, place)
+        if problem is None:  # a fault of ours
+            raise
+        raise problem from error
+    except PoolTimeout as error:
+        raise LibraryError(
+            f"the {noun} at {place} has {POOL + MORE} connections in use, which is the most. Try again in a moment"
+        ) from error
+
+
+def key_of_lock(name: str) -> int:
+    """The number of the advisory lock that a name stands for."""
+    return zlib.crc32(name.encode())
+
+
+def wait_long(connection: Connection) -> None:
+    """Let this transaction of a server take as long as it does; in a file they do anyway."""
+    if connection.dialect.name == "postgresql":
+        for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.exec_driver_sql(f"SET LOCAL {setting} = 0")
 
 
 def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError | None:
@@ -194,7 +213,8 @@ def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError | N
     return LibraryError(f"cannot use the {noun} at {place}: {said}. {advice}")
 
 
-def _open_engine(address: URL, name: str) -> Engine:
+def open_engine(address: URL, name: str) -> Engine:
+    """Connections to the schema of this name. MissingPackage."""
     settings = {
         "search_path": f'"{name}",public',
         "lock_timeout": f"{LOCK_S}s",

@@ -4,6 +4,7 @@ A server sorts texts by the numbers of their letters, as SQLite does, so lists a
 It keeps a vector in 16 bits a number (pgvector's halfvec), which its index can read.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 STORED = np.dtype("<f4")  # how a number of a vector lies in a file, on any machine
-SIGNIFICANT = "%.4e"  # more digits than 16 bits hold
+HALF, CODE = np.dtype("<f2"), np.dtype("<u2")  # a number in 16 bits, and these bits
+SIGNIFICANT = "%.5g"  # more digits than 16 bits hold
+NO_ZERO = "\ufffd"  # stands on a server for a zero byte in a text
 
 
 class StoreText(TypeDecorator[str]):
@@ -27,7 +30,7 @@ class StoreText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Python -> database."""
-        return value if value is None or dialect.name == "sqlite" else value.replace("\0", "\ufffd")
+        return value if value is None or dialect.name == "sqlite" else value.replace("\0", NO_ZERO)
 
 
 class HalfVector(UserDefinedType[str]):
@@ -62,9 +65,22 @@ class VectorData(TypeDecorator[bytes]):
         return value if value is None or dialect.name == "sqlite" else read_vector(value)
 
 
+def round_vector(data: bytes) -> bytes:
+    """A vector in 16 bits a number, little-endian, each the nearest there is."""
+    with np.errstate(over="ignore"):
+        return np.frombuffer(data, STORED).astype(HALF).tobytes()
+
+
 def write_vector(data: bytes) -> str:
-    """What pgvector reads."""
-    return "[" + ",".join([SIGNIFICANT % number for number in np.frombuffer(data, STORED).tolist()]) + "]"
+    """What pgvector reads; 65,536 numbers there are, so each is spelled once."""
+    spelled = _spell_numbers()
+    return "[" + ",".join([spelled[code] for code in np.frombuffer(round_vector(data), CODE).tolist()]) + "]"
+
+
+@cache
+def _spell_numbers() -> list[str]:
+    """Every number of 16 bits, by its bits."""
+    return [SIGNIFICANT % number for number in np.arange(1 << 16, dtype=CODE).view(HALF).tolist()]
 
 
 def read_vector(text: str) -> bytes:

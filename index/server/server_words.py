@@ -45,16 +45,22 @@ def word_index(session: Session) -> ModuleType:
 
 def index_missing(session: Session, *, after: int = 0) -> None:
     """Write the words of regions with an id above `after` that have a text and no words yet."""
+    last: int | None = after
+    while last is not None:
+        last = index_some(session, after=last)
+
+
+def index_some(session: Session, *, after: int) -> int | None:
+    """The same for some of them; the id of the last, None when there are no more."""
     known = select(WORDS.c.region_id).where(WORDS.c.region_id == RegionRow.id)
     query = select(RegionRow.id, RegionRow.called, RegionRow.text).order_by(RegionRow.id).limit(PIECE)
-    while True:
-        rows = session.execute(query.where(RegionRow.id > after, RegionRow.text != "", ~known.exists())).all()
-        if not rows:
-            return
-        split = [(region_id, split_words(f"{called} {body}")) for region_id, called, body in rows]
-        written = [{"id": id, "body": write_vector_of_words(each), "length": len(each)} for id, each in split]
-        session.execute(ADD, written)
-        after = rows[-1][0]
+    rows = session.execute(query.where(RegionRow.id > after, RegionRow.text != "", ~known.exists())).all()
+    if not rows:
+        return None
+    split = [(region_id, split_words(f"{called} {body}")) for region_id, called, body in rows]
+    written = [{"id": id, "body": write_vector_of_words(each), "length": len(each)} for id, each in split]
+    session.execute(ADD, written)
+    return int(rows[-1][0])
 
 
 def num_with(session: Session, phrase: str) -> int:

@@ -1,0 +1,93 @@
+"""The schemas of a PostgreSQL database, from outside: which there are, how large, renamed at once, or removed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import Connection, Row, text
+
+from deepseek_mm.errors import Conflict
+from deepseek_mm.storage.postgres_database import explain_server_errors, key_of_lock, open_engine, read_address
+
+NOUN = "server"
+BEGIN = text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix) ORDER BY nspname")
+TABLES = text("SELECT tablename FROM pg_tables WHERE schemaname = :name")
+SIZE = text(
+    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
+    "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :name AND c.relkind = 'r'"
+)
+ONE_ROW = ("library", "alembic_version")  # tables that have a row without anybody having written one
+SPACE = 'SELECT space_name, fingerprint FROM "{name}".library'
+
+
+class ServerSchemas:
+    """Those of one database. LibraryError says why it cannot be used."""
+
+    def __init__(self, url: str) -> None:
+        address = read_address(url)
+        self.place = Path(f"{address.host or 'localhost'}/{address.database}")
+        self._engine = open_engine(address, "public")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        self._engine.dispose()
+
+    def list_names(self, prefix: str) -> list[str]:
+        """Names of the schemas that begin so, sorted."""
+        with self._open() as connection:
+            return list(connection.scalars(BEGIN, {"prefix": prefix}))
+
+    def is_empty(self, name: str) -> bool:
+        """Whether nobody has written anything into a schema's tables."""
+        with self._open() as connection:
+            tables = [table for table in connection.scalars(TABLES, {"name": name}) if table not in ONE_ROW]
+            return not any(_has_rows(connection, name, table) for table in tables)
+
+    def name_space(self, name: str) -> str:
+        """What the folder of an index is called whose schema this is; "" if it is none, or not whole yet."""
+        with self._open() as connection:
+            if "library" not in list(connection.scalars(TABLES, {"name": name})):
+                return ""
+            row = connection.exec_driver_sql(SPACE.format(name=name)).first()
+            return f"{row[0]}-{row[1][:8]}" if row else ""
+
+    def size_of(self, name: str) -> int:
+        """Bytes of a schema's tables and indexes."""
+        with self._open() as connection:
+            return int(connection.execute(SIZE, {"name": name}).scalar_one())
+
+    def select(self, query: str) -> Sequence[Row[Any]]:
+        """What the server's own tables say."""
+        with self._open() as connection:
+            return connection.exec_driver_sql(query).all()
+
+    def rename(self, names: Mapping[str, str], *, drop: Sequence[str] = ()) -> None:
+        """Give schemas other names, in this order, after some were dropped: all of it at once, or nothing."""
+        with self._open() as connection:
+            for name in drop:
+                connection.exec_driver_sql(f'DROP SCHEMA "{name}" CASCADE')
+            for old, new in names.items():
+                connection.exec_driver_sql(f'ALTER SCHEMA "{old}" RENAME TO "{new}"')
+
+    @contextmanager
+    def hold(self, name: str, refusal: str) -> Iterator[None]:
+        """Keep others out who hold the same name, as long as this lasts. Conflict with the refusal if one is in."""
+        with self._open() as connection:
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            taken = f"SELECT pg_try_advisory_xact_lock({key_of_lock(name)})"
+            if not connection.exec_driver_sql(taken).scalar_one():
+                raise Conflict(refusal)
+            yield
+
+    @contextmanager
+    def _open(self) -> Iterator[Connection]:
+        with explain_server_errors(NOUN, self.place), self._engine.begin() as connection:
+            yield connection
+
+
+def _has_rows(connection: Connection, name: str, table: str) -> bool:
+    found: Any = connection.exec_driver_sql(f'SELECT 1 FROM "{name}"."{table}" LIMIT 1').first()
+    return found is not None
