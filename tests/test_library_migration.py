@@ -117,20 +117,24 @@ def test_rows_are_paired_by_their_keys_and_gaps_are_told():
 @needs_server
 def test_all_of_a_library_comes_to_a_server_and_back_and_ids_go_on(files, on_server):
     gone = move(files, on_server)
-    assert checksums(gone)[HOME, "vectors"][0] == 19 and not gone.waits_for
+    assert checksums(gone)[HOME, "vectors"][0] == 19
+    assert not gone.waits_for
     with open_store(on_server) as store:
-        assert len(store.search_words("kite", k=99)) == 19 and store.problems() == []
+        assert len(store.search_words("kite", k=99)) == 19
+        assert store.problems() == []
         assert add(store, 50) == 21  # 20 was given, and removed
     with closing(Accounts(place_of(on_server, "accounts"))) as accounts:
         assert [each.name for each in accounts.all()] == ["anna"]
     back = move(on_server, files, set_aside=True)
     assert paths(files) == [*(f"/photos/{n}.jpg" for n in range(19)), "/photos/50.jpg"]
-    assert (files.data / "before-moving-1" / "history.db").exists() and back.aside.endswith("before-moving-1")
+    assert (files.data / "before-moving-1" / "history.db").exists()
+    assert back.aside.endswith("before-moving-1")
     assert not (files.data / "moving").exists()
     same = [name for name in checksums(gone) if name[0] in ("accounts", "jobs")]
     assert all(checksums(gone)[name] == checksums(back)[name] for name in same)
     with open_store(files) as store:
-        assert store.problems() == [] and add(store, 51) == 22
+        assert store.problems() == []
+        assert add(store, 51) == 22
     with closing(History(place_of(files, "history"))) as history:
         assert [turn.image_name for turn in history.turns(1, session="s")] == ["caf\udce9.jpg \0 \ue0db"]
 
@@ -174,10 +178,13 @@ def test_what_is_written_to_the_old_place_meanwhile_comes_along(files, on_server
                 add(store, 60)
 
     report = move(files, on_server, told=write)
-    assert wrote and paths(on_server) == paths(files) and "/photos/60.jpg" in paths(on_server)
+    assert wrote
+    assert paths(on_server) == paths(files)
+    assert "/photos/60.jpg" in paths(on_server)
     assert all(each.equal and not each.written for copy in report.copies for each in copy.tables)
     with open_store(on_server) as store:
-        assert len(store.search_words("anew", k=9)) == 1 and store.problems() == []
+        assert len(store.search_words("anew", k=9)) == 1
+        assert store.problems() == []
 
 
 @needs_server
@@ -188,11 +195,13 @@ def test_while_the_page_is_open_all_is_copied_and_takes_its_place_once_it_is_end
         yield
 
     report = move(files, on_server, hold=refuse)
-    assert "process 7" in report.waits_for and space_places(on_server) == []
+    assert "process 7" in report.waits_for
+    assert space_places(on_server) == []
     with open_store(files) as store:
         add(store, 61)
     again = move(files, on_server)
-    assert not again.waits_for and paths(on_server) == paths(files)
+    assert not again.waits_for
+    assert paths(on_server) == paths(files)
 
 
 @needs_server
@@ -203,7 +212,8 @@ def test_a_library_that_is_there_already_is_refused_and_makes_room_when_it_is_to
     with open_store(files) as store:
         add(store, 62)
     report = move(files, on_server, set_aside=True)
-    assert "_aside_1_" in report.aside and "/photos/62.jpg" in paths(on_server)
+    assert "_aside_1_" in report.aside
+    assert "/photos/62.jpg" in paths(on_server)
     with pytest.raises(Conflict, match=r"store\.db.*--set-aside"):
         move(on_server, files)
 
@@ -234,14 +244,18 @@ def test_the_command_tells_tables_and_what_to_set(files, server):
     words = ["library", "migrate", "--data", str(files.data), "--to", server.url(), "--set", "storage.prefix=command"]
     code, said = run([*words, "--json"])
     told = json.loads(said)
-    assert code == 0 and told["moved"] and told["settings"]["storage.url"] == server.url()
+    assert code == 0
+    assert told["moved"]
+    assert told["settings"]["storage.url"] == server.url()
     assert {"database": HOME, "table": "sources", "rows": 19}.items() <= next(
         each for each in told["tables"] if each["table"] == "sources"
     ).items()
     assert paths(config) == paths(files)
     words[words.index("--to") + 1] = "files"
     code, said = run([*words, "--set", f"storage.url={server.url()}", "--set-aside"])
-    assert code == 0 and "alike in number and checksum" in said and "take url out of [storage]" in said
+    assert code == 0
+    assert "alike in number and checksum" in said
+    assert "take url out of [storage]" in said
 
 
 def run(words: list[str]) -> tuple[int, str]:
@@ -265,4 +279,5 @@ def test_a_migration_that_is_killed_at_any_moment_ends_the_same(files, server, t
     if not space_places(config):
         move(files, config)
     with open_store(config) as store, open_store(files) as before:
-        assert store.counts() == before.counts() and store.problems() == []
+        assert store.counts() == before.counts()
+        assert store.problems() == []

@@ -237,10 +237,11 @@ WORDS: dict[str, Subcommand[Word]] = {
 
 def list_files(args: Namespace, desk: Desk) -> int:
     """The library's files, a path a line; no model is opened. Exit code 1 where there are none."""
+    from deepseek_mm.database_places import space_places
     from index.places import known_paths
 
     choose_subcommand("library", args.word, {"list": LIST}, args.what)
-    paths = sorted(known_paths(config_of(args, desk).data.glob("spaces/*/store.db")))
+    paths = sorted(known_paths(each.place for each in space_places(config_of(args, desk))))
     if args.json:
         desk.give({"paths": paths})
     for path in () if args.json else paths:

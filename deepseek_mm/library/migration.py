@@ -188,7 +188,8 @@ class Migration:
         def follow() -> None:
             with suppress(LibraryError), ServerSchemas(self.target.storage.url) as schemas:
                 while not ended.wait(EVERY_S):
-                    for done, total in schemas.select(INDEX_PROGRESS):
+                    for row in schemas.select(INDEX_PROGRESS):
+                        done, total = int(row[0]), int(row[1])
                         self.told(move.name, "index of vectors", done, done / total if total else None)
 
         thread = Thread(target=follow, name="follow index", daemon=True)

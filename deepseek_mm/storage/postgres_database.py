@@ -48,7 +48,9 @@ ADVICE = {  # beginning of PostgreSQL's error code -> what to do
     "53": "The server is short of memory or room. Free some, and repeat it",
     "28": "The server does not let this user in. Check the name and the password in storage.url",
     "3D000": "There is no such database. Make one on the server: createdb NAME",
-    "42501": "This user lacks a right. As a superuser of that database: GRANT CREATE ON DATABASE NAME TO USER",
+    "42501": "This user lacks a right. As a superuser of that database: GRANT CREATE ON DATABASE NAME TO USER; or, "
+    "where somebody else has made the library, GRANT USAGE ON SCHEMA and SELECT, INSERT, UPDATE, DELETE ON ALL TABLES "
+    "IN SCHEMA of each of its schemas: who asks writes the history, so the right to read is not enough",
     "25006": "The server is a copy that can only be read. Name the primary in storage.url",
     "40": "Others changed the same rows at the same time; nothing was changed. Try again",
 }
@@ -121,8 +123,12 @@ class PostgresDatabase(Database):
         """Have the server let go of rows that were deleted."""
         with self._explain(), self._all.connect() as connection:
             outside = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in self.schema.tables:
-                outside.exec_driver_sql(f'VACUUM "{self.name}"."{table}"')
+            outside.exec_driver_sql("SET statement_timeout = 0")
+            try:
+                for table in self.schema.tables:
+                    outside.exec_driver_sql(f'VACUUM "{self.name}"."{table}"')
+            finally:
+                outside.exec_driver_sql(f"SET statement_timeout = '{STATEMENT_S}s'")
 
     def cut_log(self) -> None:
         """The same."""

@@ -161,8 +161,8 @@ class TableReplica:
     def _end_key(self, known: Connection, *, last: bool = False) -> Key | None:
         """Of the first row or the last one."""
         order = [column.desc() if last else column for column in sort_order(self._table, known.dialect.name)]
-        row = known.execute(select(*self._table.primary_key.columns).order_by(*order).limit(1)).mappings().first()
-        return None if row is None else self._key_of(row)
+        row = known.execute(select(*self._table.primary_key.columns).order_by(*order).limit(1)).first()
+        return None if row is None else tuple(row)
 
 
 def pair_rows(

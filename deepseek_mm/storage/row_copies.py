@@ -8,13 +8,27 @@ COPY.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, Table, collate, func, insert, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    TableClause,
+    collate,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.expression import ColumnClause
 from sqlalchemy.types import String, TypeDecorator
 
 from deepseek_mm.storage.schema import Schema
 
 PIECE = 2_000  # rows at once
+BINARY_HEAD, BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"  # around the rows of a binary COPY
 Row = dict[str, Any]
 GIVEN_IN_FILE = "SELECT name, seq FROM sqlite_sequence"
 BEGIN_IN_FILE = "UPDATE sqlite_sequence SET seq = max(seq, :last) WHERE name = :name"
@@ -38,20 +52,25 @@ def insert_rows(rows: Sequence[Row], table: Table, source: Connection, target: C
     if source.dialect.name != target.dialect.name:
         rows = [schema.adapt(table.name, row, target.dialect.name) for row in rows]
     if target.dialect.name == "postgresql":
-        send_rows(rows, table, target)
+        send_rows(rows, table, target, packed=schema.pack(table.name, rows))
     else:
         target.execute(insert(table), rows)
 
 
-def send_rows(rows: Sequence[Row], table: Table, target: Connection) -> None:
-    """The same by the COPY of a server, which takes rows several times as fast as statements do."""
+def send_rows(rows: Sequence[Row], table: Table | TableClause, target: Connection, *, packed: bytes = b"") -> None:
+    """The same by the COPY of a server, which takes rows several times as fast as statements do; as they are `packed`
+    if they are.
+    """
     columns = list(table.columns)
     writers = [_writer_of(column, target) for column in columns]
     names = ", ".join(f'"{column.name}"' for column in columns)
     driver: Any = target.connection.dbapi_connection
-    statement = f'COPY "{table.name}" ({names}) FROM STDIN'
+    statement = f'COPY "{table.name}" ({names}) FROM STDIN{" (FORMAT binary)" if packed else ""}'
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            if packed:
+                copy.write(BINARY_HEAD + packed + BINARY_END)
+                return
             for row in rows:
                 copy.write_row([write(row[each.name]) for each, write in zip(columns, writers, strict=True)])
     except target.dialect.loaded_dbapi.Error as error:
@@ -103,7 +122,7 @@ def _ordered(column: Column[Any], dialect: str) -> ColumnElement[Any]:
     return collate(column, "C") if dialect == "postgresql" and isinstance(kind, String) else column
 
 
-def _writer_of(column: Column[Any], target: Connection) -> Callable[[Any], Any]:
+def _writer_of(column: ColumnClause[Any], target: Connection) -> Callable[[Any], Any]:
     return column.type.dialect_impl(target.dialect).bind_processor(target.dialect) or (lambda value: value)
 
 

@@ -8,7 +8,7 @@ Columns come back as they went in: moments with their zone, and text that is not
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,6 +123,7 @@ class Schema:
     metadata: MetaData = field(default_factory=MetaData)  # the tables whose rows are copied to another database
     on_server: bool = False  # whether a server can keep it, too
     adapt: Adapt = lambda table, row, dialect: row  # a row of a table that is copied to a database of this dialect
+    pack: Callable[[str, Sequence[dict[str, Any]]], bytes] = lambda table, rows: b""  # for a binary COPY; or b""
     alike: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda table, row: (
         row
     )  # as files and servers have it alike

@@ -2,13 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, Row, text
 
 from deepseek_mm.errors import Conflict
-from deepseek_mm.storage.postgres_database import explain_server_errors, key_of_lock, open_engine, read_address
+from deepseek_mm.storage.postgres_database import (
+    explain_server_errors,
+    key_of_lock,
+    open_engine,
+    read_address,
+    wait_long,
+)
 
 NOUN = "server"
 BEGIN = text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix) ORDER BY nspname")
@@ -17,8 +24,32 @@ SIZE = text(
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
     "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = :name AND c.relkind = 'r'"
 )
+TEXTS = text(
+    "SELECT table_name, column_name FROM information_schema.columns "
+    "WHERE table_schema = :name AND data_type IN ('text', 'character varying', 'json') ORDER BY 1, 2"
+)
 ONE_ROW = ("library", "alembic_version")  # tables that have a row without anybody having written one
 SPACE = 'SELECT space_name, fingerprint FROM "{name}".library'
+
+
+EXTENSIONS = ("vector", "pg_trgm")  # that the tables of a library need
+ABOUT = text("""
+    SELECT current_setting('server_version'), CAST(current_setting('server_version_num') AS int), current_user,
+    has_database_privilege(current_database(), 'CREATE'),
+    (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)""")
+INSTALLED = text("SELECT extname FROM pg_extension")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerDescription:
+    """A server, as its user sees it."""
+
+    version: str
+    number: int  # of the version, such as 170_012
+    user: str
+    may_create: bool  # schemas
+    may_extend: bool  # by extensions that are not there
+    missing: tuple[str, ...]  # extensions
 
 
 class ServerSchemas:
@@ -34,6 +65,20 @@ class ServerSchemas:
 
     def __exit__(self, *told: object) -> None:
         self._engine.dispose()
+
+    def describe(self) -> ServerDescription:
+        """What the server is, and what this user may do there."""
+        with self._open() as connection:
+            version, number, user, may_create, is_super = connection.execute(ABOUT).one()
+            there = set(connection.scalars(INSTALLED))
+        return ServerDescription(
+            version=version,
+            number=number,
+            user=user,
+            may_create=may_create,
+            may_extend=is_super,
+            missing=tuple(name for name in EXTENSIONS if name not in there),
+        )
 
     def list_names(self, prefix: str) -> list[str]:
         """Names of the schemas that begin so, sorted."""
@@ -58,6 +103,15 @@ class ServerSchemas:
         """Bytes of a schema's tables and indexes."""
         with self._open() as connection:
             return int(connection.execute(SIZE, {"name": name}).scalar_one())
+
+    def count_text(self, name: str, part: str) -> dict[str, int]:
+        """Table -> how many rows of a schema have this part of a text in them."""
+        with self._open() as connection:
+            wait_long(connection)
+            columns: dict[str, list[str]] = {}
+            for table, column in connection.execute(TEXTS, {"name": name}):
+                columns.setdefault(table, []).append(column)
+            return {table: _count_in(connection, name, table, texts, part) for table, texts in columns.items()}
 
     def select(self, query: str) -> Sequence[Row[Any]]:
         """What the server's own tables say."""
@@ -91,3 +145,9 @@ class ServerSchemas:
 def _has_rows(connection: Connection, name: str, table: str) -> bool:
     found: Any = connection.exec_driver_sql(f'SELECT 1 FROM "{name}"."{table}" LIMIT 1').first()
     return found is not None
+
+
+def _count_in(connection: Connection, name: str, table: str, columns: Sequence[str], part: str) -> int:
+    found = " OR ".join(f'strpos(CAST("{column}" AS text), :part) > 0' for column in columns)
+    query = text(f'SELECT count(*) FROM "{name}"."{table}" WHERE {found}')
+    return int(connection.execute(query, {"part": part}).scalar_one())
