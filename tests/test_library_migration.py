@@ -205,6 +205,21 @@ def test_while_the_page_is_open_all_is_copied_and_takes_its_place_once_it_is_end
 
 
 @needs_server
+def test_while_processes_of_any_machine_use_a_server_nothing_leaves_it(files, on_server, tmp_path):
+    move(files, on_server)
+    back = files_in(tmp_path / "back")
+    with closing(Jobs(place_of(on_server, "jobs"))) as jobs, jobs._database.writing() as session:
+        session.connection().exec_driver_sql("DROP TABLE IF EXISTS processes")
+        session.connection().exec_driver_sql("CREATE TABLE processes (seen_at timestamptz)")
+        session.connection().exec_driver_sql("INSERT INTO processes VALUES (clock_timestamp())")
+    assert "1 processes use the library" in move(on_server, back).waits_for
+    with closing(Jobs(place_of(on_server, "jobs"))) as jobs, jobs._database.writing() as session:
+        session.connection().exec_driver_sql("DELETE FROM processes")
+    assert not move(on_server, back).waits_for
+    assert paths(back) == paths(files)
+
+
+@needs_server
 def test_a_library_that_is_there_already_is_refused_and_makes_room_when_it_is_told_to(files, on_server):
     move(files, on_server)
     with pytest.raises(Conflict, match="--set-aside"):

@@ -100,6 +100,7 @@ class Migration:
             copies = tuple(self._copy(*pair) for pair in pairs)
             try:
                 stack.enter_context(self.hold(self.origin.data))
+                self._refuse_used(moves)
             except LibraryError as error:
                 return MigrationReport(copies=copies, waits_for=str(error), seconds=time.monotonic() - began)
             for _, origin, _ in pairs:
@@ -150,6 +151,16 @@ class Migration:
                 "--set-aside, which deletes nothing, or name another place: --set storage.prefix=NAME"
             )
         return moves
+
+    def _refuse_used(self, moves: list[DatabaseMove]) -> None:
+        """LibraryError where processes, on whatever machine, use the server that the library lies on."""
+        if not self.origin.storage.url:
+            return
+        with ServerSchemas(self.origin.storage.url) as schemas:
+            names = [move.origin.name for move in moves if isinstance(move.origin, ServerPlace)]
+            used = max(schemas.count_processes(name) for name in names)
+        if used:
+            raise LibraryError(f"{used} processes use the library at {schemas.place}. End them: servers and workers")
 
     def _place(self, name: str, *, draft: bool = False) -> Place:
         """Where a database is to lie, or is copied to before."""

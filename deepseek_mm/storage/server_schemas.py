@@ -28,7 +28,12 @@ TEXTS = text(
     "SELECT table_name, column_name FROM information_schema.columns "
     "WHERE table_schema = :name AND data_type IN ('text', 'character varying', 'json') ORDER BY 1, 2"
 )
-ONE_ROW = ("library", "alembic_version")  # tables that have a row without anybody having written one
+PROCESSES = "processes"  # a table of each schema: who uses it (`presence`)
+BARE = ("library", "alembic_version", PROCESSES)  # tables that have rows without anybody having written something
+LIVING = (
+    'SELECT count(*) FROM "{name}"."processes" WHERE seen_at > clock_timestamp() - make_interval(secs => {seconds})'
+)
+SILENT_S = 20  # after which a process is taken for gone
 SPACE = 'SELECT space_name, fingerprint FROM "{name}".library'
 
 
@@ -88,7 +93,7 @@ class ServerSchemas:
     def is_empty(self, name: str) -> bool:
         """Whether nobody has written anything into a schema's tables."""
         with self._open() as connection:
-            tables = [table for table in connection.scalars(TABLES, {"name": name}) if table not in ONE_ROW]
+            tables = [table for table in connection.scalars(TABLES, {"name": name}) if table not in BARE]
             return not any(_has_rows(connection, name, table) for table in tables)
 
     def name_space(self, name: str) -> str:
@@ -98,6 +103,13 @@ class ServerSchemas:
                 return ""
             row = connection.exec_driver_sql(SPACE.format(name=name)).first()
             return f"{row[0]}-{row[1][:8]}" if row else ""
+
+    def count_processes(self, name: str) -> int:
+        """How many processes say that they use a schema just now."""
+        with self._open() as connection:
+            if PROCESSES not in list(connection.scalars(TABLES, {"name": name})):
+                return 0
+            return int(connection.exec_driver_sql(LIVING.format(name=name, seconds=SILENT_S)).scalar_one())
 
     def size_of(self, name: str) -> int:
         """Bytes of a schema's tables and indexes."""
