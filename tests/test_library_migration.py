@@ -21,7 +21,7 @@ from deepseek_mm.database_places import place_of, space_places
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
-from deepseek_mm.library.migration import Migration
+from deepseek_mm.library.migration import LibraryMove
 from deepseek_mm.storage import replication
 from deepseek_mm.storage.replication import pair_rows
 from deepseek_mm.storage_config import StorageConfig
@@ -95,7 +95,7 @@ def add(store: RegionStore, n: int, text: str = "") -> int:
 
 
 def move(origin: Config, target: Config, **more):
-    return Migration(origin=origin, target=target, **({"hold": lambda data: nullcontext()} | more)).run()
+    return LibraryMove(origin=origin, target=target, **({"hold": lambda data: nullcontext()} | more)).run()
 
 
 def paths(config: Config) -> list[str]:

@@ -41,7 +41,7 @@ class StepClock:
 def migrate(args: Namespace, desk: Desk) -> int:
     """Exit code 1 where all is copied, and the page must be ended before it can take its place."""
     from deepseek_mm.api.server import lock_library
-    from deepseek_mm.library.migration import Migration
+    from deepseek_mm.library.migration import LibraryMove
 
     choose_subcommand("library", NAME, {NAME: MIGRATE}, args.what)
     if not args.to:
@@ -50,7 +50,7 @@ def migrate(args: Namespace, desk: Desk) -> int:
     url = "" if args.to == FILES else args.to
     target = replace(config, storage=replace(config.storage, url=url))
     with closing(Meter(err=desk.err)) as meter:
-        report = Migration(
+        report = LibraryMove(
             origin=config, target=target, set_aside=args.set_aside, hold=lock_library, told=StepClock(meter=meter)
         ).run()
     tell(report, target, desk, as_json=args.json)

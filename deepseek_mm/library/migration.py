@@ -80,7 +80,7 @@ class MigrationReport:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Migration:
+class LibraryMove:
     """Moves one library. Of the two settings the one says where it lies, the other where it is to lie."""
 
     origin: Config
@@ -142,7 +142,7 @@ class Migration:
             )
             for name, schema, origin in (*found, *spaces)
         ]
-        occupied = self._occupied()
+        occupied = self._list_occupants()
         if self._is_ready():  # a kill came while they took their places: some have
             return [move if self._exists(move.draft) else replace(move, draft=move.target) for move in moves]
         if occupied and not self.set_aside:
@@ -228,7 +228,7 @@ class Migration:
             "Check the library with: python -m deepseek_mm library verify"
         )
 
-    def _occupied(self) -> list[str]:
+    def _list_occupants(self) -> list[str]:
         """What lies where the library is to lie: names of schemas, or of files."""
         if not self.target.storage.url:
             return [str(path.relative_to(self.target.data)) for path in self._files_there()]

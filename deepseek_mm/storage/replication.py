@@ -133,9 +133,9 @@ class TableReplica:
             target = session.connection()
             wait_long(target)
             for keys in _split(self._stale):
-                target.execute(delete(self._table).where(self._named(keys)))
+                target.execute(delete(self._table).where(self._match_keys(keys)))
             for keys in _split(self._wanted):
-                found = self._source.execute(select(self._table).where(self._named(keys))).mappings()
+                found = self._source.execute(select(self._table).where(self._match_keys(keys))).mappings()
                 self._insert([dict(row) for row in found], target)
             self._insert(self._next, target)
         self._stale, self._wanted, self._next = [], [], []
@@ -144,7 +144,7 @@ class TableReplica:
         if rows:
             insert_rows(rows, self._table, self._source, target, self._schema)
 
-    def _named(self, keys: list[Key]) -> Any:
+    def _match_keys(self, keys: list[Key]) -> Any:
         columns = self._table.primary_key.columns
         if len(self._keys) == 1:
             return columns[0].in_([key for (key,) in keys])

@@ -87,7 +87,7 @@ def read_pieces(source: Connection, table: Table) -> Iterator[list[Row]]:
 
 def sort_order(table: Table, dialect: str) -> list[ColumnElement[Any]]:
     """The primary key, whose texts are ordered by the numbers of their letters in whatever keeps them."""
-    return [_ordered(column, dialect) for column in table.primary_key.columns]
+    return [_sort_by(column, dialect) for column in table.primary_key.columns]
 
 
 def empty_tables(connection: Connection, schema: Schema) -> None:
@@ -117,7 +117,7 @@ def read_ids(connection: Connection, schema: Schema) -> Mapping[str, int]:
     return {name: last for name, last in connection.execute(text(GIVEN_IN_FILE))} if counts else {}
 
 
-def _ordered(column: Column[Any], dialect: str) -> ColumnElement[Any]:
+def _sort_by(column: Column[Any], dialect: str) -> ColumnElement[Any]:
     kind = column.type.impl if isinstance(column.type, TypeDecorator) else column.type
     return collate(column, "C") if dialect == "postgresql" and isinstance(kind, String) else column
 
