@@ -21,6 +21,7 @@ from deepseek_mm.database_places import place_of, space_places
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
+from deepseek_mm.library import migration
 from deepseek_mm.library.migration import LibraryMove
 from deepseek_mm.storage import replication
 from deepseek_mm.storage.replication import pair_rows
@@ -231,6 +232,29 @@ def test_a_library_that_is_there_already_is_refused_and_makes_room_when_it_is_to
     assert "/photos/62.jpg" in paths(on_server)
     with pytest.raises(Conflict, match=r"store\.db.*--set-aside"):
         move(on_server, files)
+
+
+@needs_server
+def test_a_kill_while_files_take_their_places_is_made_good_by_the_next_run(files, on_server, tmp_path, monkeypatch):
+    move(files, on_server)
+    back, calls = files_in(tmp_path / "back"), iter(range(2))
+
+    def sync_or_die(path):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(migration, "sync_file", sync_or_die)
+        with pytest.raises(KeyboardInterrupt):
+            move(on_server, back)
+    assert len(list(back.data.glob("*.db"))) == 2
+    with closing(Jobs(place_of(on_server, "jobs"))) as jobs:
+        jobs.add("index", {"n": 2})
+    assert not move(on_server, back).waits_for
+    assert not (back.data / "moving").exists()
+    assert paths(back) == paths(files)
+    with closing(Jobs(place_of(back, "jobs"))) as jobs:
+        assert len(jobs.find(limit=9)) == 2
 
 
 @needs_server

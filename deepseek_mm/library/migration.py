@@ -99,7 +99,8 @@ class LibraryMove:
             pairs = [(move, *self._open(move, stack)) for move in moves]
             copies = tuple(self._copy(*pair) for pair in pairs)
             try:
-                stack.enter_context(self.hold(self.origin.data))
+                if os.access(self.origin.data, os.W_OK):
+                    stack.enter_context(self.hold(self.origin.data))
                 self._refuse_used(moves)
             except LibraryError as error:
                 return MigrationReport(copies=copies, waits_for=str(error), seconds=time.monotonic() - began)
