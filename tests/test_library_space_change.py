@@ -7,6 +7,7 @@ import pytest
 from fakes import ColourSpace, Parrot
 from jobs_help import eventually
 from rag_house import build, paint, put
+from storage_contract import place_of
 
 from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
@@ -69,7 +70,7 @@ def change(assistant, tmp_path):
             raise BadQuestion(f"no folder at {name}")
         folder.mkdir(exist_ok=True)
         known = {"space_name": OtherSpace.name, "fingerprint": OtherSpace.fingerprint, "dim": 32}
-        store = RegionStore(folder, config=assistant.config.index, **known)
+        store = RegionStore(folder, config=assistant.config.index, place=place_of(folder), **known)
         return assistant.eyes.with_index_space(OtherSpace()), store
 
     handler = SpaceChange(library=assistant.library, opens=opens, keep=kept.append, use=assistant.use_space)

@@ -33,16 +33,12 @@ from deepseek_mm.storage.schema import Schema
 from deepseek_mm.storage.server_schemas import ServerSchemas
 from index.database import STORE
 
-FILES = "files"  # as the name of a place: those of the library's folder
 SCHEMAS = {"history": HISTORY, "jobs": JOBS, "accounts": ACCOUNTS}
 MOVING, ASIDE = "moving", "before-moving"  # what is being copied, and what was there before, in DATA or on a server
 READY = "ready"  # a file in DATA/moving: all in it is whole, and on its way to its place
 MOST_ROUNDS, FEW = 4, 1_000  # over what is written meanwhile; changes that the last round may have to bring up
 Told = Callable[[str, str, int, float | None], None]  # database, what is done with it, rows by now, share if known
 EVERY_S = 2.0  # between two looks at how far a server is
-INDEX_PROGRESS = (
-    "SELECT tuples_done, tuples_total FROM pg_stat_progress_create_index WHERE datname = current_database()"
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,8 +196,7 @@ class LibraryMove:
         def follow() -> None:
             with suppress(LibraryError), ServerSchemas(self.target.storage.url) as schemas:
                 while not ended.wait(EVERY_S):
-                    for row in schemas.select(INDEX_PROGRESS):
-                        done, total = int(row[0]), int(row[1])
+                    for done, total in schemas.list_built():
                         self.told(move.name, "index of vectors", done, done / total if total else None)
 
         thread = Thread(target=follow, name="follow index", daemon=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from deepseek_mm.errors import Conflict
 from deepseek_mm.storage.postgres_database import (
@@ -28,6 +28,7 @@ TEXTS = text(
     "SELECT table_name, column_name FROM information_schema.columns "
     "WHERE table_schema = :name AND data_type IN ('text', 'character varying', 'json') ORDER BY 1, 2"
 )
+BUILT = text("SELECT tuples_done, tuples_total FROM pg_stat_progress_create_index WHERE datname = current_database()")
 PROCESSES = "processes"  # a table of each schema: who uses it (`presence`)
 BARE = ("library", "alembic_version", PROCESSES)  # tables that have rows without anybody having written something
 LIVING = (
@@ -125,10 +126,10 @@ class ServerSchemas:
                 columns.setdefault(table, []).append(column)
             return {table: _count_in(connection, name, table, texts, part) for table, texts in columns.items()}
 
-    def select(self, query: str) -> Sequence[Row[Any]]:
-        """What the server's own tables say."""
+    def list_built(self) -> list[tuple[int, int]]:
+        """How many rows of how many the server has put into each index that it makes just now."""
         with self._open() as connection:
-            return connection.exec_driver_sql(query).all()
+            return [(int(done), int(total)) for done, total in connection.execute(BUILT)]
 
     def rename(self, names: Mapping[str, str], *, drop: Sequence[str] = ()) -> None:
         """Give schemas other names, in this order, after some were dropped: all of it at once, or nothing."""
