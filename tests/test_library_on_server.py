@@ -92,6 +92,9 @@ def test_indexes_of_a_server_are_listed_by_name_and_size_and_one_that_is_not_sea
         ]
         assert sorted(known_paths(each.place for each in space_places(config))) == ["/a.jpg", "/b.jpg"]
         assert largest_index(config, store) == "bright-bbbbbbbb"
+        place = find_space(config, "bright-bbbbbbbb").place
+        with RegionStore.open_known(config.data / "any", IndexConfig(), place=place) as known:
+            assert known.counts().sources == 1
         with pytest.raises(Conflict, match="searched now"):
             remove_space(find_space(config, "toy-aaaaaaaa"), store)
         with pytest.raises(NothingThere, match="no index"):
