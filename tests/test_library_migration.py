@@ -145,7 +145,7 @@ def test_what_a_migration_has_copied_is_kept_when_it_is_broken_off_and_the_next_
     files, on_server, monkeypatch
 ):
     monkeypatch.setattr(replication, "PIECE", 4)
-    for most in (3, 40, 75):
+    for most in (3, 60):
         calls = iter(range(most))
 
         def stop(*told, calls=calls):
@@ -205,6 +205,7 @@ def test_while_the_page_is_open_all_is_copied_and_takes_its_place_once_it_is_end
     assert paths(on_server) == paths(files)
 
 
+@pytest.mark.campaign(times=1, only=True)
 @needs_server
 def test_while_processes_of_any_machine_use_a_server_nothing_leaves_it(files, on_server, tmp_path):
     move(files, on_server)
@@ -234,6 +235,7 @@ def test_a_library_that_is_there_already_is_refused_and_makes_room_when_it_is_to
         move(on_server, files)
 
 
+@pytest.mark.campaign(times=1, only=True)
 @needs_server
 def test_a_kill_while_files_take_their_places_is_made_good_by_the_next_run(files, on_server, tmp_path, monkeypatch):
     move(files, on_server)
