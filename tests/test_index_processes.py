@@ -100,6 +100,7 @@ def test_what_was_removed_here_is_gone_in_another_process(tmp_path):
 FINDS = "store = open_store(folder); sys.stdout.write(str(found(store, rows(1)[0], k=99))); store.close()"
 
 
+@only_files
 def test_a_search_does_not_wait_for_a_long_write(tmp_path):
     with open_store(tmp_path) as store:
         fill(store, range(3))
