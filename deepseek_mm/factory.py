@@ -28,7 +28,7 @@ from deepseek_mm.config import (
     Notice,
     cache_folder,
 )
-from deepseek_mm.database_places import place_of, server_place
+from deepseek_mm.database_places import mark_folder, place_of, server_place, space_places
 from deepseek_mm.embeddings import open_space
 from deepseek_mm.embeddings.default import DefaultSpace, SeeingSpace
 from deepseek_mm.embeddings.inference import round_linears
@@ -136,6 +136,7 @@ def load(
     one_for_blas()
     shared_pool().warm(config.parse)  # while models are opened
     make_folder(config.data)
+    mark_folder(config)
     config = asked = without_links(config)
     fallback, revisions = Fallback(saved=saved, say=say), Revisions(config.data)
     models = open_models(config, revisions, fallback)
@@ -373,10 +374,10 @@ def open_encoder(config: Config, *, hardware: Hardware, named: NamedModels, say:
 
 def refuse_retired(config: Config, name: str) -> None:
     """SpaceMismatch where all that a library holds lies in spaces that this version does not have."""
-    stores = sorted(config.data.glob("spaces/*/store.db"))
-    homes = [store.parent.name.rpartition("-")[0] for store in stores]
+    spaces = space_places(config)
+    homes = [space.name.rpartition("-")[0] for space in spaces]
     if name in PACKAGED_SPACES and homes and set(homes) <= set(RETIRED_SPACES):
-        raise SpaceMismatch(stores[0], stored=homes[0], given=name)
+        raise SpaceMismatch(config.data / "spaces" / spaces[0].name / "store.db", stored=homes[0], given=name)
 
 
 def is_indexed_in(config: Config) -> bool:
@@ -384,8 +385,7 @@ def is_indexed_in(config: Config) -> bool:
 
     Another space would find nothing of it, so none takes its place unasked.
     """
-    name, stores = config.encoder.name, config.data.glob("spaces/*/store.db")
-    homes = {store.parent.name.rpartition("-")[0] for store in stores}
+    name, homes = config.encoder.name, {space.name.rpartition("-")[0] for space in space_places(config)}
     alike = {short_name(name), short_name(Path(name).name)}  # a folder that is gone may have been known by its end
     return not homes.isdisjoint(alike) or (bool(homes) and name != AUTO and homes.isdisjoint(PACKAGED_SPACES))
 

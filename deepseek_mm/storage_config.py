@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from deepseek_mm.errors import ConfigError
 
+ON_SERVER = "on-server.txt"  # marks a folder as that of a library whose databases lie on a server
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StorageConfig:

@@ -226,10 +226,16 @@ class Meter:
         terminal, now = self.err.isatty(), self.clock()
         if job.state == "waiting" and self.shown_at == float("-inf"):
             self.shown_at = now - EVERY_S[terminal] + PATIENCE_S  # it is about to begin, most of the time
-        if job.is_ended or now - self.shown_at < EVERY_S[terminal]:
+        if not job.is_ended and now - self.shown_at >= EVERY_S[terminal]:
+            self.show(self.describe(job))
+
+    def show(self, text: str) -> None:
+        """Show how far something is that is no job; not more often either."""
+        terminal, now = self.err.isatty(), self.clock()
+        if now - self.shown_at < EVERY_S[terminal]:
             return
         self.shown_at, self.open_line = now, terminal
-        text = printable(self.describe(job))
+        text = printable(text)
         width = shutil.get_terminal_size().columns - 1
         self.err.write(f"\r{text[:width]:<{width}}" if terminal else f"{text}\n")
         self.err.flush()

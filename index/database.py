@@ -4,11 +4,12 @@ Each error says what, shows where, and names the next step.
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage import sqlite_database
@@ -16,8 +17,11 @@ from deepseek_mm.storage.errors import LAST_UPGRADER, IndexProblem, StoreBusy, S
 from deepseek_mm.storage.schema import LibraryErrors, Migration, Schema
 from index.companions import group_older
 from index.server import server_words
+from index.server.column_types import NO_ZERO, pack_vectors, round_vector
+from index.server.server_finder import build_vector_index
 from index.tables import (
     COUNTED,
+    LibraryRow,
     StoreBase,
     VectorRow,
     add_curation,
@@ -83,6 +87,16 @@ class StoreReadOnly(IndexProblem):
         super().__init__(
             f"the index at {path} cannot be written. Give yourself the right to write there (chmod u+w), "
             f"or choose another folder with --data"
+        )
+
+
+class VectorDamaged(IndexProblem):
+    """A vector is not what was written, so it is not copied to where nobody could tell any more."""
+
+    def __init__(self, region_id: int) -> None:
+        super().__init__(
+            f"the vector of region {region_id} is not what was written, so the index is not copied. "
+            "Repair it first, with: python -m deepseek_mm library repair"
         )
 
 
@@ -158,14 +172,40 @@ def adapt_row(table: str, row: dict[str, Any], dialect: str) -> dict[str, Any]:
     """A row that is copied: a server sees to its own bytes, and a file gets a checksum of those that it has."""
     if table != VectorRow.__tablename__:
         return row
-    return row | {"checksum": zlib.crc32(row["data"]) if dialect == "sqlite" else None}
+    if dialect == "sqlite":
+        return row | {"checksum": zlib.crc32(row["data"])}
+    if row["checksum"] not in (None, zlib.crc32(row["data"])):
+        raise VectorDamaged(row["region_id"])
+    return row | {"checksum": None}
 
 
-def settle_words(connection: Connection) -> None:
-    """Rows were copied to a server: their words are indexed there."""
+def align_row(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as files and servers have it alike: 16 bits for each number of a vector, and no zero byte in a text."""
+    if table == VectorRow.__tablename__:
+        return {"region_id": row["region_id"], "data": round_vector(row["data"])}
+    return {name: value.replace("\0", NO_ZERO) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def pack_rows(table: str, rows: Sequence[dict[str, Any]]) -> bytes:
+    """Rows of vectors as a server takes them fastest; b"" of other tables."""
+    if table != VectorRow.__tablename__:
+        return b""
+    return pack_vectors([row["region_id"] for row in rows], [row["data"] for row in rows])
+
+
+def settle_words(connection: Connection, after: int) -> int | None:
+    """Rows were copied to a server: the words of some regions behind this id are indexed there; the last of them."""
     with Session(connection, join_transaction_mode="rollback_only") as session:
-        server_words.index_missing(session)
+        last = server_words.index_some(session, after=after)
         session.flush()
+    return last
+
+
+def finish_vectors(connection: Connection) -> None:
+    """All vectors are there: a server makes the index for searching them."""
+    dim = connection.scalar(select(LibraryRow.dim))
+    if dim is not None:
+        build_vector_index(connection, dim)
 
 
 STORE = Schema(
@@ -173,7 +213,10 @@ STORE = Schema(
     metadata=StoreBase.metadata,
     on_server=True,
     adapt=adapt_row,
+    pack=pack_rows,
+    alike=align_row,
     settle=settle_words,
+    finish=finish_vectors,
     oldest="0007",
     errors=StoreErrors(),
     migrations=(

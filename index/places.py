@@ -16,8 +16,10 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Select, String, bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from deepseek_mm.storage.portable_sql import IsListed, as_array, insert_into, list_texts
+from deepseek_mm.storage.places import Place, ServerPlace, open_database
+from deepseek_mm.storage.portable_sql import IsListed, PlaceIn, as_array, insert_into, list_texts
 from index import queries
+from index.database import STORE
 from index.membership import visible_to
 from index.region import LIBRARY, UPLOADS, Region, Source, Stamp, current_viewer
 from index.tables import LibraryRow, MarkRow, PlaceRow, RegionRow, SourceRow
@@ -217,29 +219,46 @@ COPIES = "SELECT p.path FROM places p JOIN sources s ON s.id = p.source_id WHERE
 TABLES = "SELECT name FROM sqlite_master WHERE name = 'places'"  # a store of the first version has none
 
 
-def known_paths(stores: Iterable[Path]) -> list[str]:
-    """Paths of the files that any of these store.db files holds, each once, in the order in which they were added."""
+def known_paths(stores: Iterable[Place]) -> list[str]:
+    """Paths of the files that any of these store.db files, or indexes of a server, holds, each once, in the order in
+    which they were added.
+    """
     found: dict[str, None] = {}
     for store in stores:
         found.update(dict.fromkeys(_known_to(store)))
     return list(found)
 
 
-def paths_through(store: Path, part: str) -> list[str]:
-    """Every path that a store.db knows, of whatever collection, in which `part` occurs. sqlite3.Error says why not."""
+def paths_through(store: Place, part: str) -> list[str]:
+    """Every path that an index knows, of whatever collection, in which `part` occurs. sqlite3.Error, or a LibraryError
+    of a server's, says why not.
+    """
+    if not isinstance(store, Path):
+        wanted = [select(table.path).where(PlaceIn(table.path, part) > 0) for table in (SourceRow, PlaceRow)]
+        return _read_on_server(store, wanted)
     with closing(_open_as_is(store)) as connection:
         tables = ("sources", "places") if connection.execute(TABLES).fetchone() else ("sources",)
         query = "SELECT path FROM {} WHERE instr(path, ?)"
         return [path for table in tables for (path,) in connection.execute(query.format(table), (part,))]
 
 
-def _known_to(store: Path) -> list[str]:
+def _known_to(store: Place) -> list[str]:
+    if not isinstance(store, Path):
+        shown = SourceRow.collection != UPLOADS
+        copies = select(PlaceRow.path).join(SourceRow, SourceRow.id == PlaceRow.source_id).where(shown)
+        own = select(SourceRow.path).where(shown).order_by(SourceRow.id)
+        return _read_on_server(store, [own, copies.order_by(PlaceRow.path)])
     try:
         with closing(_open_as_is(store)) as connection:
             wanted = (ADDED, COPIES) if connection.execute(TABLES).fetchone() else (ADDED,)
             return [path for query in wanted for (path,) in connection.execute(query, (UPLOADS,))]
     except sqlite3.Error:  # torn, or of another kind; the other stores may still know
         return []
+
+
+def _read_on_server(place: ServerPlace, wanted: Iterable[Select[str]]) -> list[str]:
+    with closing(open_database(place, STORE)) as database, database.reading() as session:
+        return [path for query in wanted for path in session.scalars(query)]
 
 
 def _open_as_is(store: Path) -> sqlite3.Connection:

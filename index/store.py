@@ -75,12 +75,13 @@ class RegionStore(StoreReader):
         )
 
     @classmethod
-    def open_known(cls, folder: Path, config: SearchConfig) -> Self:
+    def open_known(cls, folder: Path, config: SearchConfig, *, place: ServerPlace | None = None) -> Self:
         """The store that is there, whichever space its vectors are of. IndexProblem."""
-        with closing(open_readable(folder / "store.db", STORE, noted=True)) as database, database.reading() as session:
+        database = open_readable(place or folder / "store.db", STORE, noted=True)
+        with closing(database), database.reading() as session:
             row = session.get_one(LibraryRow, 1)
             name, fingerprint, dim = row.space_name, row.fingerprint, row.dim
-        return cls(folder, space_name=name, fingerprint=fingerprint, dim=dim, config=config)
+        return cls(folder, space_name=name, fingerprint=fingerprint, dim=dim, config=config, place=place)
 
     @property
     def read_only(self) -> bool:

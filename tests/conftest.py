@@ -198,7 +198,6 @@ def reader(chromium, served):
 @pytest.fixture(autouse=bool(os.environ.get("STORAGE_URL")))
 def keep_on_server(monkeypatch):
     """With STORAGE_URL set, what would be kept in files lies on that server: see `storage_contract`."""
-    from storage_contract import MODULES, open_anywhere
+    import storage_contract
 
-    for module in MODULES:
-        monkeypatch.setattr(f"{module}.open_database", open_anywhere)
+    storage_contract.keep_on_server(monkeypatch.setattr)

@@ -1,10 +1,10 @@
 """What the tests of the history keep in it: an answer with something in every field, and short ways to ask and look."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from storage_contract import run_sql
 
 from deepseek_mm.history import Corrected, History
 from deepseek_mm.stage_clock import AnswerStage, AnswerTimeline
@@ -111,12 +111,6 @@ def told(history: History, text: str = "what flies?", answer: Answer = ANSWER, *
     conversation, turn = ask(history, text, **asked)
     history.finish(turn, answer)
     return conversation, turn
-
-
-def run_sql(path: Path, sql: str, *values: object) -> list[tuple]:
-    """The rows that a statement gives, written down if it writes."""
-    with closing(sqlite3.connect(path)) as connection, connection:
-        return connection.execute(sql, values).fetchall()
 
 
 def count(path: Path, table: str) -> int:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from storage_contract import CHILD
+
 ROOT = Path(__file__).parent.parent
 OPEN = """
 import os, signal, sys, threading, time
@@ -18,7 +20,7 @@ def say(*words): os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 
 def in_another_process(code: str, path: Path, *args: object) -> subprocess.Popen:
     """Runs `code` with `jobs` open on the table at `path`; what it says is read from its stdout, line by line."""
-    command = [sys.executable, "-c", OPEN + code, *map(str, (path, *args))]
+    command = [sys.executable, "-c", CHILD + OPEN + code, *map(str, (path, *args))]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 

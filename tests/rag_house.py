@@ -7,6 +7,7 @@ from threading import Event
 
 from fakes import BlankPaper, ColourSpace, Parrot, picture
 from PIL import Image
+from storage_contract import place_of
 
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config
@@ -59,7 +60,12 @@ def build(
     space = eyes.space if eyes else space or ColourSpace()
     eyes = eyes or VisionPipeline(space, config.see)
     store = RegionStore(
-        data / home, space_name=space.name, fingerprint=space.fingerprint, dim=space.dim, config=config.index
+        data / home,
+        space_name=space.name,
+        fingerprint=space.fingerprint,
+        dim=space.dim,
+        config=config.index,
+        place=place_of(data / home),
     )
     history = History(data / "history.db")
     jobs = Jobs(data / "jobs.db")

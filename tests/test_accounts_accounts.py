@@ -1,9 +1,8 @@
 """People of a house: names, roles, passwords, where they are logged in, and what was done."""
 
-import sqlite3
-
 import pytest
 from account_samples import SECRET, Calendar, open_quick, quick_hasher
+from storage_contract import only_files, run_sql
 
 from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.passwords import Passwords
@@ -96,10 +95,10 @@ def test_a_hash_that_was_made_cheaper_is_made_anew_at_the_next_login(tmp_path, a
 
 
 def password_kept(data) -> str:
-    with sqlite3.connect(data / "accounts.db") as database:
-        return database.execute("SELECT password FROM users").fetchone()[0]
+    return run_sql(data / "accounts.db", "SELECT password FROM users")[0][0]
 
 
+@only_files
 def test_neither_passwords_nor_tokens_stand_in_the_file(tmp_path, accounts, anna):
     token = accounts.begin_login(anna.id, lasts_s=60)
     accounts.close()

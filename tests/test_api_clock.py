@@ -15,7 +15,7 @@ from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.answering.uploads import UploadStore
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.request_pictures import YOUNG_S, DecodedPicture, Inbox
-from deepseek_mm.config import ServeConfig
+from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
@@ -129,10 +129,10 @@ def test_pictures_whose_question_is_about_to_be_written_down_stay_and_go_in_the_
         clocks.jumped_s = jump_s
         jobs = assistant.library.jobs
         assert (inbox.tidy(set()), shelf.tidy(set(), older_s=YOUNG_S)) == (0, 0)
-        assert tidy(tmp_path / "library", jobs, older_s=YOUNG_S, ages=clocks.ages) == 0
+        assert tidy(Config(data=tmp_path / "library"), jobs, older_s=YOUNG_S, ages=clocks.ages) == 0
         clocks.passed_s = YOUNG_S + 5
         assert (inbox.tidy(set()), shelf.tidy(set(), older_s=YOUNG_S)) == (1, 1)
-        assert tidy(tmp_path / "library", jobs, older_s=YOUNG_S, ages=clocks.ages) == 1
+        assert tidy(Config(data=tmp_path / "library"), jobs, older_s=YOUNG_S, ages=clocks.ages) == 1
         assert placed.source.path
 
 

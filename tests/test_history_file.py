@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event
+from storage_contract import only_files
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.history import History
@@ -27,6 +28,7 @@ def path(tmp_path):
     return tmp_path / "history.db"
 
 
+@only_files
 def test_a_file_that_cannot_be_made_to_the_end_is_not_there_at_all(path, made_anew):
     def fail(*told, **how) -> None:
         raise OSError("the disk is full")
@@ -60,11 +62,13 @@ def refused(path: Path, message: str) -> None:
     assert path.read_bytes() == before
 
 
+@only_files
 def test_a_file_that_is_no_database_is_refused(path):
     path.write_bytes(b"not a database at all" * 1000)
     refused(path, r"cannot use the history at .*not a database\. The file is damaged.*mv .*history\.db")
 
 
+@only_files
 def test_a_file_with_torn_pages_is_refused(path):
     history = History(path)
     for n in range(50):
@@ -75,12 +79,14 @@ def test_a_file_with_torn_pages_is_refused(path):
     refused(path, r"The file is damaged\. Move it away and a new one is begun")
 
 
+@only_files
 def test_a_file_of_a_newer_version_is_refused(path):
     History(path).close()
     write_sql(path, "UPDATE alembic_version SET version_num = '9999'; PRAGMA journal_mode=WAL;")
     refused(path, r"written by a newer version \(revision '9999'; this one knows up to '0011'\)\. Update with: pip")
 
 
+@only_files
 def test_a_database_of_someone_else_is_refused(path):
     write_sql(path, "CREATE TABLE songs (id INTEGER); PRAGMA journal_mode=WAL;")
     refused(path, r"no history \(its tables: songs\)\. Move it away")

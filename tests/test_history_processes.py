@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from history_samples import ask
+from storage_contract import CHILD, run_sql
 
 from deepseek_mm.history import History
 from deepseek_mm.types import Answer
@@ -31,7 +31,9 @@ time.sleep(60)
 
 
 def start(code: str, *args: object) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD + code, *map(str, args)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
 
 
 @pytest.mark.campaign(times=30)
@@ -53,10 +55,7 @@ def test_a_kill_in_mid_answer_keeps_what_arrived_marked_stopped(path, reopened):
 def test_a_process_number_that_was_used_again_is_another_process(path):
     history = History(path)
     conversation, _ = ask(history)
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE turns SET owner_pid = ?, owner_started = 'long ago'", [os.getppid()])
-    connection.commit()
-    connection.close()
+    run_sql(path, "UPDATE turns SET owner_pid = ?, owner_started = 'long ago'", os.getppid())
     assert history.turns(conversation, session="")[0].answer.state == "stopped"
 
 

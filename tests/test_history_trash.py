@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from history_samples import ANSWER, ask, count, run_sql, stored, told
+from storage_contract import only_files
 
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.history import History
@@ -93,6 +94,7 @@ def test_a_conversation_goes_for_good_when_its_time_is_over(history, path, when)
     assert [t.question for t in history.turns(young, session="")] == ["young"]
 
 
+@only_files
 def test_after_the_purge_no_byte_of_the_conversation_remains(history, path):
     """Neither its text nor the trigrams that the word index made of it."""
     told(history, "what swims?")
@@ -125,6 +127,7 @@ def test_a_conversation_that_was_never_deleted_may_be_undeleted(history):
     assert history.count(session="") == 1
 
 
+@only_files
 def test_what_a_session_has_is_erased_at_once_to_the_last_byte_and_others_keep_theirs(history, path):
     """Neither texts nor trigrams, of conversations that wait to be removed either; saved searches go, too."""
     told(history, "what swims?")

@@ -12,6 +12,7 @@ from threading import Barrier
 import pytest
 from index_help import fill, finished, found, in_another_process, open_store, photo, regions_for, rows
 from sqlalchemy import event
+from storage_contract import only_files
 
 from deepseek_mm.storage.errors import StoreBusy, StoreFull
 from index import IndexProblem
@@ -50,6 +51,7 @@ def test_an_index_of_another_space_is_refused_with_both_names_and_the_way_out(fo
         assert store.counts().regions == 9
 
 
+@only_files
 def test_an_index_of_a_later_version_is_refused(folder):
     with sqlite3.connect(folder / "store.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -57,11 +59,13 @@ def test_an_index_of_a_later_version_is_refused(folder):
     assert_refused(folder, StoreTooNew, "has schema version 9999, this program knows up to 0013.*Update the program")
 
 
+@only_files
 def test_a_file_that_is_no_database_is_refused(folder):
     (folder / "store.db").write_bytes(b"holiday notes")
     assert_refused(folder, StoreDamaged, "file is not a database.*rebuild it")
 
 
+@only_files
 def test_a_database_of_another_program_is_refused(tmp_path):
     with sqlite3.connect(tmp_path / "store.db") as connection:
         connection.execute("CREATE TABLE songs (title)")
@@ -69,6 +73,7 @@ def test_a_database_of_another_program_is_refused(tmp_path):
     assert_refused(tmp_path, StoreDamaged, "it holds tables of another program")
 
 
+@only_files
 def test_a_database_cut_in_half_is_refused_at_the_latest_when_it_is_read(folder):
     whole = (folder / "store.db").read_bytes()
     (folder / "store.db").write_bytes(whole[: len(whole) // 2])
@@ -77,6 +82,7 @@ def test_a_database_cut_in_half_is_refused_at_the_latest_when_it_is_read(folder)
         found(store, rows(1)[0])
 
 
+@only_files
 def test_pages_of_noise_are_reported_as_damage(folder):
     damaged = bytearray((folder / "store.db").read_bytes())
     damaged[4096:] = os.urandom(len(damaged) - 4096)
@@ -85,6 +91,7 @@ def test_pages_of_noise_are_reported_as_damage(folder):
         found(store, rows(1)[0])
 
 
+@only_files
 def test_a_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "library").write_text("a file")
     with pytest.raises(StoreReadOnly, match="choose another folder with --data"):
@@ -92,6 +99,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "setuid"), reason="needs POSIX users")
+@only_files
 def test_a_read_only_folder_is_refused_and_left_as_it_was(folder):
     place = Path(tempfile.mkdtemp())  # pytest's own folders are closed to other users
     try:
@@ -116,6 +124,7 @@ except Exception as error:
 """
 
 
+@only_files
 def test_a_writer_that_waited_too_long_says_who_to_wait_for(folder, monkeypatch):
     monkeypatch.setattr("deepseek_mm.storage.sqlite_database.TIMEOUT_S", 0.2)
     with open_store(folder) as store:
@@ -128,6 +137,7 @@ def test_a_writer_that_waited_too_long_says_who_to_wait_for(folder, monkeypatch)
         assert store.counts().sources == 4
 
 
+@only_files
 def test_a_full_disk_is_named_and_the_store_goes_on(folder):
     with open_store(folder) as store:
         with store._database.reading() as session:
@@ -149,12 +159,14 @@ def test_odd_characters_in_a_folder_name_do_no_harm(tmp_path):
         assert store.counts().sources == 1
 
 
+@only_files
 def test_vectors_of_512_take_at_most_half_as_much_again_on_disk(tmp_path):
     with open_store(tmp_path, dim=512) as store:
         store.add(photo(1), regions_for(photo(1), 2000), rows(2000, dim=512))
     assert (tmp_path / "store.db").stat().st_size < 1.5 * 2000 * 512 * 4
 
 
+@only_files
 def test_many_readers_at_once_keep_their_connections_for_the_next_time(folder):
     opened = []
     with open_store(folder) as store:

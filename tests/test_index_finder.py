@@ -7,6 +7,7 @@ import uuid
 import numpy as np
 import pytest
 from index_help import brute_force, fill, found, open_store, rows
+from storage_contract import only_files
 
 from index import EVERYTHING, Filter, finder
 from index.words import teach
@@ -46,6 +47,7 @@ def overwrite(path):
 
 
 @pytest.mark.parametrize("harm", [delete, truncate, overwrite])
+@only_files
 def test_a_lost_or_torn_cache_is_made_again_with_equal_results(tmp_path, harm):
     answer = searched_and_closed(tmp_path)
     harm(tmp_path / "vectors.faiss")
@@ -59,6 +61,7 @@ def test_a_lost_or_torn_cache_is_made_again_with_equal_results(tmp_path, harm):
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)  # it was not written again
 
 
+@only_files
 def test_an_old_cache_is_completed_from_the_store(tmp_path):
     searched_and_closed(tmp_path)
     old = (tmp_path / "vectors.faiss").read_bytes()
@@ -71,6 +74,7 @@ def test_an_old_cache_is_completed_from_the_store(tmp_path):
         assert found(store, QUERY, k=50) == answer == brute_force(store, QUERY, k=50, where=EVERYTHING)
 
 
+@only_files
 def test_the_cache_of_another_store_is_not_taken_and_deleted(tmp_path):
     searched_and_closed(tmp_path / "a", range(8))
     answer = searched_and_closed(tmp_path / "b", range(20, 28))
@@ -83,6 +87,7 @@ def test_the_cache_of_another_store_is_not_taken_and_deleted(tmp_path):
 
 @pytest.mark.parametrize("photos", [2, 12], ids=["store shorter than the cache", "all ids given again"])
 @pytest.mark.parametrize("searched_first", [True, False])
+@only_files
 def test_a_store_restored_from_a_backup_does_not_trust_the_newer_cache(tmp_path, photos, searched_first):
     searched_and_closed(tmp_path)
     backup = (tmp_path / "store.db").read_bytes()
@@ -95,6 +100,7 @@ def test_a_store_restored_from_a_backup_does_not_trust_the_newer_cache(tmp_path,
         assert found(store, QUERY, k=100) == brute_force(store, QUERY, k=100, where=EVERYTHING)
 
 
+@only_files
 def test_a_cache_that_cannot_be_written_costs_nothing_but_a_warning(tmp_path, caplog):
     (tmp_path / "vectors.faiss").mkdir()
     with open_store(tmp_path) as store:
@@ -104,12 +110,14 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_a_warning(tmp_path, ca
     assert sorted(p.name for p in tmp_path.iterdir()) == ["store.db", "store.db-counters", "vectors.faiss"]
 
 
+@only_files
 def test_a_store_that_only_adds_reads_and_writes_no_cache(tmp_path):
     with open_store(tmp_path) as store:
         fill(store, range(3))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["store.db", "store.db-counters"]
 
 
+@only_files
 def test_a_process_that_is_killed_leaves_the_file_that_it_wrote_on_the_way(tmp_path):
     with open_store(tmp_path) as store:
         fill(store, range(8))
@@ -123,6 +131,7 @@ def test_a_process_that_is_killed_leaves_the_file_that_it_wrote_on_the_way(tmp_p
         assert (tmp_path / "vectors.faiss").stat() == written
 
 
+@only_files
 def test_a_large_store_gets_codes_that_survive_a_restart(tmp_path):
     answer = searched_and_closed(tmp_path, range(100), exact_up_to=200)
     with open_store(tmp_path, exact_up_to=200) as store:
@@ -132,6 +141,7 @@ def test_a_large_store_gets_codes_that_survive_a_restart(tmp_path):
         assert found(store, rows(3, seed=100)[1], k=1) == [302]  # the newest lie beside the others and are found
 
 
+@only_files
 def test_removing_much_renews_the_memory_and_the_file(tmp_path):
     with open_store(tmp_path) as store:
         sources = fill(store, range(60), count=30)
@@ -146,6 +156,7 @@ def test_removing_much_renews_the_memory_and_the_file(tmp_path):
         assert came_from_the_file(store)
 
 
+@only_files
 def test_a_file_with_removed_vectors_is_written_anew_at_the_next_start(tmp_path):
     searched_and_closed(tmp_path)
     with open_store(tmp_path) as store:
@@ -158,6 +169,7 @@ def test_a_file_with_removed_vectors_is_written_anew_at_the_next_start(tmp_path)
 
 
 @pytest.mark.parametrize("searched", [True, False])
+@only_files
 def test_after_renewing_no_file_has_a_byte_of_the_removed_vectors(tmp_path, searched):
     searched_and_closed(tmp_path)
     with open_store(tmp_path) as store:
@@ -179,6 +191,7 @@ def fault_of(store) -> str:
         return store._finder.fault(session)
 
 
+@only_files
 def test_a_file_that_agrees_with_the_store_has_no_fault_nor_has_none_at_all(tmp_path):
     with open_store(tmp_path) as store:
         assert fault_of(store) == ""
@@ -191,6 +204,7 @@ def test_a_file_that_agrees_with_the_store_has_no_fault_nor_has_none_at_all(tmp_
         assert fault_of(store) == ""  # some more and some less is no fault
 
 
+@only_files
 def test_a_file_that_does_not_agree_with_the_store_says_where(tmp_path):
     searched_and_closed(tmp_path, range(100))
     with sqlite3.connect(tmp_path / "store.db") as connection:
@@ -215,6 +229,7 @@ def exchange(folder, *, keep):
 
 
 @pytest.mark.parametrize("exact_up_to", [10_000, 10], ids=["exact", "codes"])
+@only_files
 def test_an_exchanged_store_is_read_anew_and_its_old_file_deleted(tmp_path, exact_up_to):
     with open_store(tmp_path, exact_up_to=exact_up_to) as store:
         fill(store, range(8))
@@ -229,6 +244,7 @@ def test_an_exchanged_store_is_read_anew_and_its_old_file_deleted(tmp_path, exac
         assert gone not in (tmp_path / "vectors.faiss").read_bytes()
 
 
+@only_files
 def test_a_search_that_began_before_the_exchange_ends_in_the_old_content_and_leaves_nothing(tmp_path):
     with open_store(tmp_path) as store:
         fill(store, range(8))
@@ -246,6 +262,7 @@ def test_a_search_that_began_before_the_exchange_ends_in_the_old_content_and_lea
         assert not (tmp_path / "vectors.faiss").exists()
 
 
+@only_files
 def test_renewing_after_an_exchange_deletes_the_file_at_once(tmp_path):
     with open_store(tmp_path) as store:
         fill(store, range(8))
@@ -256,6 +273,7 @@ def test_renewing_after_an_exchange_deletes_the_file_at_once(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["store.db", "store.db-counters"]
 
 
+@only_files
 def test_the_reason_for_reading_everything_anew_is_logged(tmp_path, caplog):
     caplog.set_level("INFO", logger="index.finder")
     with open_store(tmp_path) as store:

@@ -6,6 +6,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 from index_help import DIM, fill, open_store, photo, regions_for, rows
+from storage_contract import only_files
 
 from index import Region
 from index.health import DeletedTraces, exact_scores, free_pages, recall, sample_vectors
@@ -56,6 +57,7 @@ def test_the_exact_nearest_are_those_of_one_large_product(store):
     np.testing.assert_allclose(exact_in(store, every[:5], 10), expected, atol=1e-6)
 
 
+@only_files
 def test_what_was_deleted_is_zeros_on_every_free_page(store):
     fill(store, range(60), count=6)
     store.remove_places([photo(n).path for n in range(60)])
@@ -65,6 +67,7 @@ def test_what_was_deleted_is_zeros_on_every_free_page(store):
     assert left == DeletedTraces(free_pages=left.free_pages)
 
 
+@only_files
 def test_pages_that_were_freed_without_overwriting_are_found_and_counted(store):
     fill(store, range(60), count=6)
     with closing(sqlite3.connect(store._database.path)) as careless:  # another program, with SQLite's usual settings
@@ -76,6 +79,7 @@ def test_pages_that_were_freed_without_overwriting_are_found_and_counted(store):
     assert left.dirty_pages <= left.free_pages == len(list(free_pages(store._database.path)))
 
 
+@only_files
 def test_words_of_a_text_that_is_gone_are_counted_and_found_by_their_phrase(store):
     source = photo(1)
     text = Region(source=source, kind="text", box_px=(0, 0, 9, 9), text="the secret recipe")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from index_help import brute_force, fill, finished, found, in_another_process, open_store, photo, rows
+from storage_contract import only_files
 
 from index import EVERYTHING, Counts, Filter
 
@@ -44,6 +45,7 @@ def test_a_kill_in_the_middle_of_a_replacement_leaves_the_old_whole(tmp_path, po
 
 
 @pytest.mark.campaign(times=30)
+@only_files
 def test_a_kill_at_any_moment_leaves_whole_sources_only(tmp_path):
     busy = "store, n = open_store(folder), 0\nwhile True: fill(store, [n], count=20); found(store, rows(1)[0]); n += 1"
     for n in range(4):
@@ -98,6 +100,7 @@ def test_what_was_removed_here_is_gone_in_another_process(tmp_path):
 FINDS = "store = open_store(folder); sys.stdout.write(str(found(store, rows(1)[0], k=99))); store.close()"
 
 
+@only_files
 def test_a_search_does_not_wait_for_a_long_write(tmp_path):
     with open_store(tmp_path) as store:
         fill(store, range(3))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from jobs_help import ROOT
 from sqlalchemy import event
+from storage_contract import only_files
 
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.jobs import Jobs
@@ -59,6 +60,7 @@ def refused(path: Path, message: str) -> None:
     assert path.read_bytes() == before
 
 
+@only_files
 def test_a_file_that_is_no_database_is_refused(path):
     path.write_bytes(b"not a database at all" * 1000)
     refused(
@@ -66,6 +68,7 @@ def test_a_file_that_is_no_database_is_refused(path):
     )
 
 
+@only_files
 def test_a_file_of_a_newer_version_is_refused(path):
     Jobs(path).close()
     write_sql(path, "UPDATE alembic_version SET version_num = '9999'; PRAGMA journal_mode=WAL;")
@@ -74,11 +77,13 @@ def test_a_file_of_a_newer_version_is_refused(path):
     )
 
 
+@only_files
 def test_a_database_of_someone_else_is_refused(path):
     write_sql(path, "CREATE TABLE songs (id INTEGER); PRAGMA journal_mode=WAL;")
     refused(path, r"no table of jobs \(its tables: songs\)\. Move it away and a table of jobs is begun")
 
 
+@only_files
 def test_a_table_that_another_process_keeps_locked_says_so_and_goes_on_afterwards(path, monkeypatch):
     monkeypatch.setattr("deepseek_mm.storage.sqlite_database.TIMEOUT_S", 0.1)
     jobs = Jobs(path)
@@ -90,6 +95,7 @@ def test_a_table_that_another_process_keeps_locked_says_so_and_goes_on_afterward
     assert jobs.add("read", {}).id == 1
 
 
+@only_files
 def test_a_full_disk_keeps_what_was_there_and_asks_for_room(path):
     jobs = Jobs(path)
     first = jobs.add("read", {})

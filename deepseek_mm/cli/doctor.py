@@ -36,6 +36,7 @@ WEIGHTS = HOUSE / "deepseek_mm" / "weights"
 REQUIREMENTS, MODEL_REQUIREMENTS = find_bundled("requirements.txt"), find_bundled(MODELS)
 WEIGHT_FILES = (".pth", ".safetensors", ".gguf")
 GIB = 2**30
+LEAST_POSTGRES = 170_000  # PostgreSQL's number of the version that is tested
 MOST_NAMED = 5  # models of a server
 
 
@@ -268,6 +269,38 @@ def workers(settings: Settings) -> Iterator[Finding]:
     yield verdict("workers", "none is there" if alone else "as needed", well=not alone, otherwise="warn", advice=advice)
 
 
+def storage_server(settings: Settings) -> Iterator[Finding]:
+    """Where the library lies on a server: whether it answers, has what is needed, and lets this user in."""
+    storage = settings.config.storage
+    if not storage.url:
+        return
+    from deepseek_mm.storage.server_schemas import ServerSchemas  # here, because help must not wait for it
+
+    try:
+        with ServerSchemas(storage.url) as schemas:
+            about, there = schemas.describe(), schemas.list_names(f"{storage.prefix}_")
+    except DeepSeekMMError as error:
+        yield Finding(name="storage server", state="fail", detail=str(error), advice="do what it says")
+        return
+    yield verdict(
+        "storage server",
+        f"PostgreSQL {about.version} at {schemas.place}, {len(there)} schemas of {storage.prefix}",
+        well=about.number >= LEAST_POSTGRES,
+        otherwise="warn",
+        advice=f"only PostgreSQL {LEAST_POSTGRES // 10_000} and later is tested",
+    )
+    advice = "as a superuser of that database: " + "; ".join(f"CREATE EXTENSION {name}" for name in about.missing)
+    detail = f"missing: {', '.join(about.missing)}" if about.missing else "vector and pg_trgm are there"
+    yield verdict("its extensions", detail, well=not about.missing or about.may_extend, advice=advice)
+    rights = "may make schemas" if about.may_create else "may make no schemas"
+    yield verdict(
+        "its user",
+        f"{about.user} {rights}",
+        well=about.may_create or bool(there),
+        advice=f"as the owner of that database: GRANT CREATE ON DATABASE NAME TO {about.user}",
+    )
+
+
 def memory() -> Iterator[Finding]:
     """Memory that is free for us; only where the system tells."""
     told = Path("/proc/meminfo")
@@ -299,8 +332,9 @@ def examine(settings: Settings) -> list[Finding]:
     data = settings.config.data
     software = (python(), packages(), models(), probe_trained_weights(), named_models(settings))
     chosen = (language_server(settings), revisions(data), last_start(settings))
-    machine = (data_folder(data), workers(settings), memory(), processor(), model_servers(), chromium())
-    return list(chain(*software, *chosen, *machine))
+    kept = (data_folder(data), storage_server(settings), workers(settings))
+    machine = (memory(), processor(), model_servers(), chromium())
+    return list(chain(*software, *chosen, *kept, *machine))
 
 
 def run_doctor(args: Namespace, desk: Desk) -> int:

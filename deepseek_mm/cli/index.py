@@ -86,10 +86,11 @@ def fetch_links(links: list[str], config: Config, desk: Desk) -> list[Path]:
 
 def known_files(config: Config, desk: Desk, *, rebuild: bool) -> list[Path]:
     """What a rebuild starts from when no paths are named: every known file that is still there."""
+    from deepseek_mm.database_places import space_places
     from deepseek_mm.parse.document import stat_file
     from index.places import known_paths
 
-    known = [Path(path) for path in known_paths(sorted((config.data / "spaces").glob("*/store.db")))] if rebuild else []
+    known = [Path(path) for path in known_paths(each.place for each in space_places(config))] if rebuild else []
     there = [path for path in known if stat_file(path) is not None]
     if len(there) < len(known):
         desk.note(
@@ -110,7 +111,7 @@ def open_assistant(config: Config, desk: Desk, *, rebuild: bool) -> Iterator["As
         try:
             assistant = stack.enter_context(desk.assistant(config, speaks=False))
         except (SpaceMismatch, StoreDamaged, StoreTooOld) as error:
-            if not rebuild:
+            if not rebuild or config.storage.url:
                 raise
             desk.note(f"set aside as {set_aside(error.path.parent)}: {error}")
             assistant = stack.enter_context(desk.assistant(config, speaks=False))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_mm.accounts.permissions import LOCAL
+from deepseek_mm.cli.migration import MIGRATE, NAME
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands, number_in
 from deepseek_mm.errors import BadQuestion, Conflict
 from deepseek_mm.shapes import job_shape
@@ -236,10 +237,11 @@ WORDS: dict[str, Subcommand[Word]] = {
 
 def list_files(args: Namespace, desk: Desk) -> int:
     """The library's files, a path a line; no model is opened. Exit code 1 where there are none."""
+    from deepseek_mm.database_places import space_places
     from index.places import known_paths
 
     choose_subcommand("library", args.word, {"list": LIST}, args.what)
-    paths = sorted(known_paths(config_of(args, desk).data.glob("spaces/*/store.db")))
+    paths = sorted(known_paths(each.place for each in space_places(config_of(args, desk))))
     if args.json:
         desk.give({"paths": paths})
     for path in () if args.json else paths:
@@ -248,12 +250,13 @@ def list_files(args: Namespace, desk: Desk) -> int:
 
 
 LIST = Subcommand(help="the files, a path a line", run=list_files)
+PLAIN = {"list": LIST, NAME: MIGRATE}  # words that need no models
 
 
 def run(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks what it needs, or has too much."""
-    if args.word == "list":
-        return list_files(args, desk)
+    if args.word in PLAIN:
+        return PLAIN[args.word].run(args, desk)
     from deepseek_mm.services import build_services
     from deepseek_mm.settings_file import SettingsFile
 
@@ -268,14 +271,16 @@ def add(parser: ArgumentParser) -> None:
     parser.add_argument(
         "word",
         metavar="WORD",
-        choices=("list", *WORDS),
-        help=f"{describe_subcommands({'list': LIST})}; {describe_subcommands(WORDS)}",
+        choices=(*PLAIN, *WORDS),
+        help=f"{describe_subcommands(PLAIN)}; {describe_subcommands(WORDS)}",
     )
     parser.add_argument("what", metavar="WHAT", nargs="*", help="file, folder, path or number of a job, as WORD needs")
     parser.add_argument("--forget", action="store_true", help="with repair: take out files that are gone")
     parser.add_argument("--keep", choices=KEEPS, default="largest", help="with duplicates: which of a group stays")
     parser.add_argument("--take-out", action="store_true", help="with duplicates: take the others out of the library")
     parser.add_argument("--gone", metavar="TEXT", help="with health: look for this path or sentence in every file")
+    parser.add_argument("--to", metavar="URL", help="with migrate: the server's address, or files")
+    parser.add_argument("--set-aside", action="store_true", help="with migrate: what is there already makes room")
     parser.add_argument("--yes", action="store_true", help="with delete-everything: do it")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     add_settings(parser)

@@ -66,10 +66,15 @@ def add_queue(connection: Connection) -> None:
         create_queue(connection)
 
 
+def settle_queue(connection: Connection, _: int) -> None:
+    """All rows were copied to a server: those that wait are queued there."""
+    fill_queue(connection)
+
+
 JOBS = Schema(
     create=create_all,
     migrations=(Migration(revision="0005", apply=add_queue),),
-    settle=fill_queue,
+    settle=settle_queue,
     metadata=JobBase.metadata,
     on_server=True,
     oldest="0004",

@@ -23,7 +23,7 @@ import shutil
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, Self
 
 from deepseek_mm.config import Config
+from deepseek_mm.database_places import space_of, space_places
 from deepseek_mm.errors import BadFile, ConfigError, Conflict, DeepSeekMMError, LibraryError
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs, Task
@@ -46,6 +47,8 @@ from deepseek_mm.settings_file import change_values
 from deepseek_mm.storage.counters import forget_note
 from deepseek_mm.storage.exchange import copy_database, exchange_database
 from deepseek_mm.storage.files import MOST_BYTES, parse_json
+from deepseek_mm.storage.places import Place, ServerPlace, open_database
+from index.database import STORE as INDEX
 from index.store import RegionStore
 
 BACKUPS = "backups"  # folder below the library's, for backups without a name
@@ -310,13 +313,13 @@ class Bundle:
     def _parts(self, room: Path) -> Iterator[tuple[str, Path]]:
         """Names in the bundle and the files to take; databases are copied into `room` first."""
         data = self.config.data
-        for store in sorted(data.glob(f"spaces/*/{STORE}")):
-            copy = room / f"{store.parent.name}.db"
-            copy_database(store, copy)
-            yield f"spaces/{store.parent.name}/{STORE}", copy
+        for space in space_places(self.config):
+            copy = room / f"{space.name}.db"
+            copy_index(space.place, copy)
+            yield f"spaces/{space.name}/{STORE}", copy
         self.history.copy_to(room / "history.db")
         yield "history.db", room / "history.db"
-        left_out = {data / FOLDER / name for name in taken_out(data)}
+        left_out = {data / FOLDER / name for name in taken_out(self.config)}
         for path in sorted(path for name in KEPT for path in (data / name).rglob("*")):
             if path.is_file() and path not in left_out:
                 yield path.relative_to(data).as_posix(), path
@@ -351,6 +354,10 @@ class Bundle:
         if home.resolve() == self.store.folder.resolve():
             self.store.exchange(store)
             return
+        place = space_of(self.config, home.name).place
+        if not isinstance(place, Path):
+            exchange_index(place, store)
+            return
         home.mkdir(parents=True, exist_ok=True)
         forget_note(home / STORE)
         if (home / STORE).exists():
@@ -376,6 +383,23 @@ class Bundle:
         own = f"bundle-{os.getpid()}-"  # so that `trash.sweep` can tell it from those of the dead
         with TemporaryDirectory(prefix=own, dir=self.config.data, ignore_cleanup_errors=True) as room:
             yield Path(room)
+
+
+def copy_index(place: Place, copy: Path) -> None:
+    """The index that lies there as a new file."""
+    if isinstance(place, Path):
+        copy_database(place, copy)
+        return
+    with closing(open_database(place, INDEX)) as database:
+        database.copy_to(copy)
+
+
+def exchange_index(place: ServerPlace, by: Path) -> None:
+    """An index on a server that is not searched now takes over the content of a file."""
+    with closing(open_database(place, INDEX)) as database:
+        database.exchange(by)
+        with database.writing() as session:
+            INDEX.finish(session.connection())
 
 
 def unpack(source: Path, room: Path, task: Task) -> dict[str, Any] | None:

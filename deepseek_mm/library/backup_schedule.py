@@ -15,12 +15,13 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deepseek_mm.config import Config
+from deepseek_mm.database_places import keep_in_files
 from deepseek_mm.embeddings.space import EmbeddingModel
 from deepseek_mm.errors import BadFile, DeepSeekMMError, LibraryError
 from deepseek_mm.history import History
@@ -146,7 +147,7 @@ class BackupTrial:
 
     def _restore(self, task: Task, room: Path) -> dict[str, int]:
         """What came back, counted; nothing when stopped. BadFile where something of it is not whole."""
-        config = replace(self.bundle.config, data=room)
+        config = keep_in_files(self.bundle.config, room)
         folder = room / "spaces" / self.bundle.store.folder.name
         folder.mkdir(parents=True)
         name, fingerprint, dim = self.space.name, self.space.fingerprint, self.space.dim

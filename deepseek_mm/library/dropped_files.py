@@ -20,25 +20,30 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+from deepseek_mm.config import Config
+from deepseek_mm.database_places import space_places
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import LibraryError
 from deepseek_mm.jobs import Jobs, State
 from deepseek_mm.library.index_jobs import INDEX
+from deepseek_mm.storage.errors import IndexProblem
+from deepseek_mm.storage.places import Place
 from index.places import paths_through
 
 FOLDER = "added"
 MEMBER = "!/"  # between an archive and a file in it
+UNREADABLE = (sqlite3.Error, LibraryError, IndexProblem)  # what reading a file or a server may raise
 UNDONE: tuple[State, ...] = ("waiting", "running", "cancelled", "failed")
 
 
-def tidy(data: Path, jobs: Jobs, *, older_s: float, ages: Ages) -> int:
+def tidy(config: Config, jobs: Jobs, *, older_s: float, ages: Ages) -> int:
     """Delete the dropped files that nothing has known for that long; returns how many."""
-    old = [file for file, came_s in dropped_files(data) if ages.ago_s(came_s) > older_s]
+    old = [file for file, came_s in dropped_files(config.data) if ages.ago_s(came_s) > older_s]
     if not old:
         return 0
     try:
-        known = known_to(stores(data)) | known_to_jobs(jobs)
-    except sqlite3.Error:
+        known = known_to(list_stores(config)) | known_to_jobs(jobs)
+    except UNREADABLE:
         return 0
     lost = [file for file in old if tail(str(file)) not in known]
     for file in lost:
@@ -57,21 +62,21 @@ def dropped_files(data: Path) -> Iterator[tuple[Path, float]]:
                 yield file, status.st_ctime
 
 
-def taken_out(data: Path) -> set[str]:
+def taken_out(config: Config) -> set[str]:
     """DATE/NAME of the dropped files that only the trash knows; none if that cannot be said."""
     try:
-        return known_to(data.glob("trash/*.db")) - known_to(data.glob("spaces/*/store.db"))
-    except sqlite3.Error:
+        return known_to(config.data.glob("trash/*.db")) - known_to(each.place for each in space_places(config))
+    except UNREADABLE:
         return set()
 
 
-def stores(data: Path) -> list[Path]:
-    """Every database that may know a dropped file."""
-    return [*data.glob("spaces/*/store.db"), *data.glob("trash/*.db")]
+def list_stores(config: Config) -> list[Place]:
+    """Every database that may know a dropped file. LibraryError where a server cannot say."""
+    return [*(each.place for each in space_places(config)), *config.data.glob("trash/*.db")]
 
 
-def known_to(databases: Iterable[Path]) -> set[str]:
-    """DATE/NAME of the dropped files that these know. sqlite3.Error if one cannot be read."""
+def known_to(databases: Iterable[Place]) -> set[str]:
+    """DATE/NAME of the dropped files that these know. One of UNREADABLE if one cannot be read."""
     return {tail(path) for database in databases for path in paths_through(database, f"{os.sep}{FOLDER}{os.sep}")}
 
 

@@ -23,7 +23,7 @@ from watchfiles import Change, watch
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.jobs import Task
 from deepseek_mm.parse.document import real_path, stat_file
-from deepseek_mm.parse.folder import LIBRARY_MARK, MACHINE_MADE, is_readable, walk
+from deepseek_mm.parse.folder import LIBRARY_MARKS, MACHINE_MADE, is_readable, walk
 from deepseek_mm.parse.formats import named_format
 from deepseek_mm.parse.repository import is_left_out
 from deepseek_mm.parse.xmp.sidecars import is_sidecar
@@ -64,7 +64,7 @@ def matters(folder: str, path: str, change: Change) -> bool:
     if not names[0] or any(name.startswith(".") or name in MACHINE_MADE for name in names):
         return False
     above = [os.path.join(folder, *names[:depth]) for depth in range(len(names))]
-    if any(os.path.exists(os.path.join(each, LIBRARY_MARK)) for each in above):
+    if any(os.path.exists(os.path.join(each, mark)) for each in above for mark in LIBRARY_MARKS):
         return False
     if is_left_out(path, folder):
         return False

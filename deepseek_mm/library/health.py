@@ -17,6 +17,7 @@ from pathlib import Path
 
 from deepseek_mm.code_graph.graph_store import NAME
 from deepseek_mm.config import Config
+from deepseek_mm.database_places import SPACE
 from deepseek_mm.errors import BadFile, Busy, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Failed, Jobs, Task
@@ -28,6 +29,7 @@ from deepseek_mm.parse.links import open_plain
 from deepseek_mm.storage.errors import StoreBusy
 from deepseek_mm.storage.exchange import empty_log, scratch_copy
 from deepseek_mm.storage.files import ENDINGS
+from deepseek_mm.storage.server_schemas import ServerSchemas
 from index.health import WORDS, StoreHealth, StoreProblem
 from index.region import Stamp
 from index.store import RegionStore
@@ -35,6 +37,7 @@ from index.store import RegionStore
 LAST_JOBS = 50  # whose failures are looked at
 MOST_LISTED = 20  # problems and failures that are told one by one
 CHUNK_BYTES = 1 << 22
+DATABASES_ON_SERVER = ("history", "jobs", "accounts")  # beside the indexes
 DATABASES = ("*.db", "spaces/*/*.db", "trash/*.db")  # which are read through SQLite alone
 RETRY_S = 30
 SHORTEST = 4  # letters of a text that is looked for in files: shorter ones are anywhere by chance
@@ -80,7 +83,7 @@ class Health:
 
 
 def examine(
-    data: Path, store: RegionStore, jobs: Jobs, *, in_trash: int, aside: Mapping[str, str], drives: Drives
+    config: Config, store: RegionStore, jobs: Jobs, *, in_trash: int, aside: Mapping[str, str], drives: Drives
 ) -> Health:
     """Look at everything; `aside` says why which files are passed over."""
     problems = store.problems()
@@ -97,7 +100,7 @@ def examine(
         away=drives.list_away() if offline else (),
         failed=tuple(failed[:MOST_LISTED]),
         num_failed=len(failed),
-        sizes=sizes(data),
+        sizes=sizes(config),
         in_trash=in_trash,
     )
 
@@ -112,15 +115,36 @@ def failures(jobs: Jobs, known: Container[str]) -> Iterator[Failed]:
                 yield each
 
 
-def sizes(data: Path) -> tuple[FolderPart, ...]:
-    """Bytes of each part of the library's folder, the largest first."""
+def sizes(config: Config) -> tuple[FolderPart, ...]:
+    """Bytes of each part of the library's folder, and of its databases on a server, the largest first."""
+    parts = [(part_of(path.relative_to(config.data)), size) for path, size in files_of(config.data)]
     totals: dict[str, int] = {}
-    for path, size in files_of(data):
-        name = part_of(path.relative_to(data))
+    for name, size in (*parts, *sizes_on_server(config)):
         totals[name] = totals.get(name, 0) + size
     return tuple(
         FolderPart(name=name, size_bytes=size) for name, size in sorted(totals.items(), key=lambda row: -row[1])
     )
+
+
+def sizes_on_server(config: Config) -> Iterator[tuple[str, int]]:
+    """The same of each schema of the library's; none where it keeps files."""
+    if not config.storage.url:
+        return
+    with ServerSchemas(config.storage.url) as schemas:
+        for short, name in own_schemas(config, schemas):
+            yield (
+                {"history": "history"}.get(short, "index" if short.startswith(SPACE) else "other"),
+                schemas.size_of(name),
+            )
+
+
+def own_schemas(config: Config, schemas: ServerSchemas) -> Iterator[tuple[str, str]]:
+    """Each database of the library's on a server, by its short name and that of its schema."""
+    begin = f"{config.storage.prefix}_"
+    for name in schemas.list_names(begin):
+        short = name.removeprefix(begin)
+        if short in DATABASES_ON_SERVER or short.startswith(SPACE):
+            yield short, name
 
 
 def part_of(path: Path) -> str:
@@ -136,8 +160,9 @@ def part_of(path: Path) -> str:
     return folders.get(path.parts[0], "other")
 
 
-def search_traces(text: str, data: Path, store: RegionStore) -> list[LeftoverText]:
-    """Where a text (a path, a name, a sentence) still stands in the library's own files, letter by letter.
+def search_traces(text: str, config: Config, store: RegionStore) -> list[LeftoverText]:
+    """Where a text (a path, a name, a sentence) still stands in the library's own files, letter by letter, and in the
+    rows of its tables on a server, whose own log and backups nobody can look into from here.
 
     The index of words holds no text but words: it is asked whether a region has all of them, one after the other.
     BadFile if the text is too short to mean anything.
@@ -147,20 +172,35 @@ def search_traces(text: str, data: Path, store: RegionStore) -> list[LeftoverTex
             f"{text!r} is too short to be looked for: it stands anywhere by chance. Give a path or a sentence"
         )
     store.renew_cache()
-    needle, data = text.encode(), Path(os.path.realpath(data))
-    databases = databases_of(data, store)
+    needle, data = text.encode(), Path(os.path.realpath(config.data))
+    databases = databases_of(data, None if config.storage.url else store)
     own = {f"{path}{ending}" for path in databases for ending in ENDINGS}
     counts = {path: count_in_database(path, needle) for path in databases}
     counts |= {path: count_in(path, needle) for path, _ in files_of(data) if str(path) not in own}
     found = [LeftoverText(path=str(path), count=count) for path, count in counts.items() if count]
+    found += find_on_server(text, config)
     hits = store.count_phrase(text)
     return found + ([LeftoverText(path="words", count=hits)] if hits else [])
 
 
-def databases_of(data: Path, store: RegionStore) -> list[Path]:
-    """Every database of the library, that of the open store among them wherever it lies."""
+def find_on_server(text: str, config: Config) -> list[LeftoverText]:
+    """Tables of a server in whose rows the text stands; none where the library keeps files."""
+    if not config.storage.url:
+        return []
+    with ServerSchemas(config.storage.url) as schemas:
+        counts = {
+            f"{name}.{table}": count
+            for _, name in own_schemas(config, schemas)
+            for table, count in schemas.count_text(name, text).items()
+        }
+    return [LeftoverText(path=path, count=count) for path, count in counts.items() if count]
+
+
+def databases_of(data: Path, store: RegionStore | None) -> list[Path]:
+    """Every database of the library's folder, that of the open store among them wherever it lies."""
     found = [path for pattern in DATABASES for path in sorted(data.glob(pattern))]
-    return list(dict.fromkeys([*found, Path(os.path.realpath(store.folder / STORE))]))
+    opened = [] if store is None else [Path(os.path.realpath(store.folder / STORE))]
+    return list(dict.fromkeys([*found, *opened]))
 
 
 def count_in_database(path: Path, needle: bytes) -> int:

@@ -339,7 +339,7 @@ class Library:
             self.store.renew_cache()
         self.store.people.purge()
         self.code.purge()
-        tidy(self.config.data, self.jobs, older_s=older_s, ages=self._ages)
+        tidy(self.config, self.jobs, older_s=older_s, ages=self._ages)
 
     def assign(self, paths: Sequence[str | os.PathLike[str]], collection: str) -> int:
         """Put files, also those below folders, into the collection of that name; "library" takes them out of any.
@@ -371,11 +371,11 @@ class Library:
         """Recall, what belongs to nothing, what failed, how large everything is, and what is left of deleted things."""
         in_trash = len(self._trash.files())
         aside = self.quarantine.reasons()
-        return examine(self.config.data, self.store, self.jobs, in_trash=in_trash, aside=aside, drives=self.drives)
+        return examine(self.config, self.store, self.jobs, in_trash=in_trash, aside=aside, drives=self.drives)
 
     def find_traces(self, text: str) -> list[LeftoverText]:
         """Where a text of something deleted still stands in the library's files; [] proves that it is gone. BadFile."""
-        return search_traces(text, self.config.data, self.store)
+        return search_traces(text, self.config, self.store)
 
     def repair(self, *, forget: bool = False) -> Job:
         """Mend what a check finds; with `forget` files that are gone are taken out."""

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from deepseek_mm.config import Config
+from deepseek_mm.database_places import SpacePlace, space_places
 from deepseek_mm.embeddings.space import Floats
 from deepseek_mm.errors import BadPicture, Conflict, LibraryError, NothingThere
 from deepseek_mm.ingest.intake import MEMBER
@@ -26,6 +27,8 @@ from deepseek_mm.library.backup import size_of
 from deepseek_mm.library.index_jobs import CAPTION, DESCRIBED, MARK, IndexingHandlers
 from deepseek_mm.library.library import Library
 from deepseek_mm.parse.document import read_photo
+from deepseek_mm.storage.places import Place
+from deepseek_mm.storage.server_schemas import ServerSchemas
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index import Filter, Region, Source
 from index.region import UPLOADS, Stamp
@@ -80,10 +83,12 @@ class SpaceChange:
 
     def _take_over(self, task: Task, folder: str) -> str:
         """Index the files of another index of this library, which cannot be searched."""
-        here, home = self.library.store, find_space(self.library.config, folder)
-        if home == here.folder:
+        here, space = self.library.store, find_space(self.library.config, folder)
+        if space.name == here.folder.name:
             return f"the index {folder} is searched again"
-        with RegionStore.open_known(home, self.library.config.index) as origin:
+        home, place = here.folder.with_name(space.name), space.place
+        server = None if isinstance(place, Path) else place
+        with RegionStore.open_known(home, self.library.config.index, place=server) as origin:
             copy = StoreCopy(origin=origin, target=self.library.filling, task=task, removes=False)
             if not copy.catch_up():
                 return LATER
@@ -267,9 +272,9 @@ def find_older_index(config: Config, store: RegionStore) -> str:
 
 def largest_index(config: Config, store: RegionStore, name: str = "") -> str:
     """The folder of the largest index but this store's, of the space of this name or of any; "" if there is none."""
-    homes = [home for home in space_folders(config) if home != store.folder]
-    named = [home for home in homes if not name or home.name.rpartition("-")[0] == name]
-    return max(named, key=lambda home: (home / "store.db").stat().st_size).name if named else ""
+    others = [space for space in space_places(config) if space.name != store.folder.name]
+    named = [space for space in others if not name or space.name.rpartition("-")[0] == name]
+    return max(named, key=lambda space: size_of_index(space.place)).name if named else ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -281,34 +286,46 @@ class SpaceFolder:
     in_use: bool  # it is searched now
 
 
-def space_folders(config: Config) -> list[Path]:
-    """The folders of all indexes of the library, by name."""
-    return sorted(each.parent for each in (config.data / "spaces").glob("*/store.db"))
+def size_of_index(place: Place) -> int:
+    """Bytes of the database alone."""
+    if isinstance(place, Path):
+        return place.stat().st_size
+    with ServerSchemas(place.url) as schemas:
+        return schemas.size_of(place.name)
 
 
 def list_spaces(config: Config, store: RegionStore) -> list[SpaceFolder]:
     """Every index of the library, by name."""
     return [
-        SpaceFolder(name=folder.name, size_bytes=size_of(folder), in_use=folder == store.folder)
-        for folder in space_folders(config)
+        SpaceFolder(name=each.name, size_bytes=measure_space(each), in_use=each.name == store.folder.name)
+        for each in space_places(config)
     ]
 
 
-def find_space(config: Config, name: str) -> Path:
-    """The folder of the index of this name. NothingThere if the library has none."""
-    found = next((folder for folder in space_folders(config) if folder.name == name), None)
+def measure_space(space: SpacePlace) -> int:
+    """Bytes of an index, with all that is kept for its speed."""
+    return size_of(space.place.parent) if isinstance(space.place, Path) else size_of_index(space.place)
+
+
+def find_space(config: Config, name: str) -> SpacePlace:
+    """Where the index of this name lies. NothingThere if the library has none."""
+    found = next((space for space in space_places(config) if space.name == name), None)
     if found is None:
         raise NothingThere(f"the library has no index {name[:80]!r}. See which there are: GET /models/spaces")
     return found
 
 
-def remove_space(folder: Path, store: RegionStore) -> int:
+def remove_space(space: SpacePlace, store: RegionStore) -> int:
     """Delete an index that is not searched; how many bytes that frees. Conflict or LibraryError."""
-    name, size_bytes = folder.name, size_of(folder)
-    if folder == store.folder:
+    name, size_bytes = space.name, measure_space(space)
+    if name == store.folder.name:
         raise Conflict(f"{name} is searched now. Change to another space first, then remove it")
+    if not isinstance(space.place, Path):
+        with ServerSchemas(space.place.url) as schemas:
+            schemas.rename({}, drop=[space.place.name])
+        return size_bytes
     try:
-        shutil.rmtree(folder)
+        shutil.rmtree(space.place.parent)
     except OSError as error:
         raise LibraryError(f"cannot remove the index {name}: {error.strerror or error}. Make it writable") from error
     return size_bytes

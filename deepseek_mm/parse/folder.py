@@ -32,8 +32,9 @@ from deepseek_mm.parse.repository import (
     why_folder,
 )
 from deepseek_mm.parse.unread import is_unread
+from deepseek_mm.storage_config import ON_SERVER
 
-LIBRARY_MARK = "history.db"  # a folder with this file is a library of this program
+LIBRARY_MARKS = ("history.db", ON_SERVER)  # a folder with one of these files is a library of this program
 MACHINE_MADE = (*INSTALLED, "__pycache__", "__MACOSX")
 MOST_REASONS = 3  # in one message
 
@@ -146,7 +147,7 @@ def walk(
     for here, folders, names in os.walk(folder, onerror=note_error):
         around = scopes.pop(here, None)
         scope = scope_at(here) if around is None else scope_below(around, here, [*folders, *names])
-        if LIBRARY_MARK in names:
+        if any(mark in names for mark in LIBRARY_MARKS):
             folders.clear()
             continue
         folders[:] = sorted(name for name in folders if not is_hidden(name))

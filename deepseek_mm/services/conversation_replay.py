@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, SeeConfig
+from deepseek_mm.database_places import keep_in_files
 from deepseek_mm.errors import ConfigError, DeepSeekMMError
 from deepseek_mm.history import History, Turn
 from deepseek_mm.jobs import Jobs, follow
@@ -300,7 +301,7 @@ def sharing_in(assistant: Assistant, carried: Mapping[str, str]) -> Sharing:
 
 def open_library(assistant: Assistant, home: Path, history: History, closing: ExitStack) -> Library:
     """An empty one in this folder, looked at by the same models."""
-    config, space = replace(assistant.config, data=home / "library"), assistant.retriever.space
+    config, space = keep_in_files(assistant.config, home / "library"), assistant.retriever.space
     folder = config.data / "space"
     folder.mkdir(parents=True)
     store = RegionStore(

@@ -51,7 +51,9 @@ ADVICE = {  # beginning of PostgreSQL's error code -> what to do
     "53": "The server is short of memory or room. Free some, and repeat it",
     "28": "The server does not let this user in. Check the name and the password in storage.url",
     "3D000": "There is no such database. Make one on the server: createdb NAME",
-    "42501": "This user lacks a right. As a superuser of that database: GRANT CREATE ON DATABASE NAME TO USER",
+    "42501": "This user lacks a right. As a superuser of that database: GRANT CREATE ON DATABASE NAME TO USER; or, "
+    "where somebody else has made the library, GRANT USAGE ON SCHEMA and SELECT, INSERT, UPDATE, DELETE ON ALL TABLES "
+    "IN SCHEMA of each of its schemas: who asks writes the history, so the right to read is not enough",
     "25006": "The server is a copy that can only be read. Name the primary in storage.url",
     "40": "Others changed the same rows at the same time; nothing was changed. Try again",
 }
@@ -156,8 +158,12 @@ class PostgresDatabase(Database):
         """Have the server let go of rows that were deleted."""
         with self._explain(), self._all.connect() as connection:
             outside = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in self.schema.tables:
-                outside.exec_driver_sql(f'VACUUM "{self.name}"."{table}"')
+            outside.exec_driver_sql("SET statement_timeout = 0")
+            try:
+                for table in self.schema.tables:
+                    outside.exec_driver_sql(f'VACUUM "{self.name}"."{table}"')
+            finally:
+                outside.exec_driver_sql(f"SET statement_timeout = '{STATEMENT_S}s'")
 
     def cut_log(self) -> None:
         """The same."""
@@ -171,25 +177,14 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def _explain(self) -> Iterator[None]:
-        try:
+        with explain_server_errors(self.schema.errors.noun, self.place):
             yield
-        except (DeepSeekMMError, IndexProblem):
-            raise
-        except DBAPIError as error:
-            problem = explain_error(error, self.schema.errors.noun, self.place)
-            if problem is None:  # a fault of ours
-                raise
-            raise problem from error
-        except PoolTimeout as error:
-            raise TransientError(
-                f"the {self.schema.errors.noun} at {self.place} has {POOL + MORE} connections in use, which is the "
-                "most. Try again in a moment"
-            ) from error
 
     def _bring_up(self) -> None:
         """To the newest revision: all or nothing, one process at a time."""
         with self._all.begin() as connection:
-            connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self.name}"')
+            if not inspect(connection).has_schema(self.name):  # who may not make one needs none that is there
+                connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self.name}"')
         with self._all.connect() as connection:
             current = read_revision(connection, self.schema, self.place) == self.schema.revisions[-1]
         if not current:
@@ -215,7 +210,37 @@ def read_address(url: str) -> URL:
 
 def lock_schema(connection: Connection, name: str) -> None:
     """Take the turn of those who write in this schema, until the transaction ends."""
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({zlib.crc32(name.encode())})")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({key_of_lock(name)})")
+
+
+@contextmanager
+def explain_server_errors(noun: str, place: Path) -> Iterator[None]:
+    """Turn what a server, or the way there, complains about into a LibraryError that a user can act on."""
+    try:
+        yield
+    except (DeepSeekMMError, IndexProblem):
+        raise
+    except DBAPIError as error:
+        problem = explain_error(error, noun, place)
+        if problem is None:  # a fault of ours
+            raise
+        raise problem from error
+    except PoolTimeout as error:
+        raise TransientError(
+            f"the {noun} at {place} has {POOL + MORE} connections in use, which is the most. Try again in a moment"
+        ) from error
+
+
+def key_of_lock(name: str) -> int:
+    """The number of the advisory lock that a name stands for."""
+    return zlib.crc32(name.encode())
+
+
+def wait_long(connection: Connection) -> None:
+    """Let this transaction of a server take as long as it does; in a file they do anyway."""
+    if connection.dialect.name == "postgresql":
+        for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            connection.exec_driver_sql(f"SET LOCAL {setting} = 0")
 
 
 def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError | None:
@@ -233,7 +258,7 @@ def explain_error(error: DBAPIError, noun: str, place: Path) -> LibraryError | N
 
 
 def open_engine(address: URL, name: str) -> Engine:
-    """Connections to a server that look into this schema first. MissingPackage."""
+    """Connections to the schema of this name. MissingPackage."""
     settings = {
         "search_path": f'"{name}",public',
         "lock_timeout": f"{LOCK_S}s",

@@ -8,7 +8,7 @@ Columns come back as they went in: moments with their zone, and text that is not
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,6 +108,8 @@ class LibraryErrors:
         return LibraryError(f"cannot use the {self.noun} at {path}: {reason}. {next_step}")
 
 
+# What follows once rows were copied to a server, for some of those behind this id; the last of them, None when done.
+Settle = Callable[[Connection, int], int | None]
 Adapt = Callable[[str, dict[str, Any], str], dict[str, Any]]
 
 
@@ -121,7 +123,12 @@ class Schema:
     metadata: MetaData = field(default_factory=MetaData)  # the tables whose rows are copied to another database
     on_server: bool = False  # whether a server can keep it, too
     adapt: Adapt = lambda table, row, dialect: row  # a row of a table that is copied to a database of this dialect
-    settle: Callable[[Connection], None] = lambda connection: None  # what follows once all rows are copied to a server
+    pack: Callable[[str, Sequence[dict[str, Any]]], bytes] = lambda table, rows: b""  # for a binary COPY; or b""
+    alike: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda table, row: (
+        row
+    )  # as files and servers have it alike
+    settle: Settle = lambda connection, after: None
+    finish: Callable[[Connection], None] = lambda connection: None  # what a server makes once, when all rows are there
     migrations: tuple[Migration, ...] = ()  # from `oldest` on, in order
     counted: tuple[str, ...] = ()  # tables whose rows are counted with every write
     synced: bool = True  # whether a commit outlives a power cut, where a writer does not say

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Double, Select, String, cast, func, literal, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from index import queries
 from index.region import Filter
-from index.server.column_types import STORED, HalfVector, write_vector
+from index.server.column_types import HALF, STORED, HalfVector, write_vector
 from index.tables import RegionRow, SourceRow, VectorRow
 from index.vectors import Floats, Ints
 
@@ -24,6 +25,9 @@ WIDTH, MOST_WIDTH = 100, 1_000  # candidates while it is searched, and how many 
 MOST_SCANNED = 40_000  # vectors that one search looks at before it gives up
 SCAN = {"hnsw.iterative_scan": "strict_order", "hnsw.max_scan_tuples": str(MOST_SCANNED)}
 INDEX = "vectors_by_nearness"
+NODE_BYTES = 600  # of a vector in the index while it is built, beside its numbers
+LEAST_MB, MOST_MB = 64, 2_000  # of memory that a server may take to build it
+NO_ROOM = ("53000", "53100", "53200")  # PostgreSQL's codes of too little memory that is shared, or none
 
 
 def create_vector_index(connection: Connection, dim: int) -> None:
@@ -32,6 +36,23 @@ def create_vector_index(connection: Connection, dim: int) -> None:
         f"CREATE INDEX IF NOT EXISTS {INDEX} ON vectors USING hnsw ((data::public.halfvec({dim})) "
         f"public.halfvec_ip_ops) WITH (m = {LINKS}, ef_construction = {BUILD_WIDTH})"
     )
+
+
+def build_vector_index(connection: Connection, dim: int) -> None:
+    """Make it over many vectors: with memory for all of them, by several processes of the server where it has room to
+    share memory.
+    """
+    rows = int(connection.exec_driver_sql("SELECT count(*) FROM vectors").scalar_one())
+    needed_mb = min(MOST_MB, max(LEAST_MB, rows * (HALF.itemsize * dim + NODE_BYTES) // 10**6))
+    connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{needed_mb}MB'")
+    try:
+        with connection.begin_nested():
+            create_vector_index(connection, dim)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", "") not in NO_ROOM:
+            raise
+        connection.exec_driver_sql("SET LOCAL max_parallel_maintenance_workers = 0")
+        create_vector_index(connection, dim)
 
 
 class ServerFinder:

@@ -13,19 +13,19 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 import numpy as np
-from sqlalchemy import Select, cast, column, func, literal, select, table, text
+from sqlalchemy import BigInteger, Integer, Select, Text, cast, column, func, literal, select, table, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.portable_sql import is_file
+from deepseek_mm.storage.row_copies import send_rows
 from index import words
 from index.server.word_queries import write_phrase, write_vector_of_words
 from index.tables import RegionRow
 from index.vectors import Floats, Ints
 from index.words import LONGEST, Rarity, choose_words, split_query, split_words
 
-WORDS = table("words", column("region_id"), column("body"), column("length"))
-ADD = text("INSERT INTO words (region_id, body, length) VALUES (:id, CAST(:body AS tsvector), :length)")
+WORDS = table("words", column("region_id", BigInteger), column("body", Text), column("length", Integer))
 COUNT = text("SELECT count(*) FROM words WHERE body @@ CAST(:match AS tsquery)")
 SIZES = text("SELECT count(*), coalesce(sum(length), 0) FROM words")
 ASTRAY = text("""
@@ -45,16 +45,22 @@ def word_index(session: Session) -> ModuleType:
 
 def index_missing(session: Session, *, after: int = 0) -> None:
     """Write the words of regions with an id above `after` that have a text and no words yet."""
+    last: int | None = after
+    while last is not None:
+        last = index_some(session, after=last)
+
+
+def index_some(session: Session, *, after: int) -> int | None:
+    """The same for some of them; the id of the last, None when there are no more."""
     known = select(WORDS.c.region_id).where(WORDS.c.region_id == RegionRow.id)
     query = select(RegionRow.id, RegionRow.called, RegionRow.text).order_by(RegionRow.id).limit(PIECE)
-    while True:
-        rows = session.execute(query.where(RegionRow.id > after, RegionRow.text != "", ~known.exists())).all()
-        if not rows:
-            return
-        split = [(region_id, split_words(f"{called} {body}")) for region_id, called, body in rows]
-        written = [{"id": id, "body": write_vector_of_words(each), "length": len(each)} for id, each in split]
-        session.execute(ADD, written)
-        after = rows[-1][0]
+    rows = session.execute(query.where(RegionRow.id > after, RegionRow.text != "", ~known.exists())).all()
+    if not rows:
+        return None
+    split = [(region_id, split_words(f"{called} {body}")) for region_id, called, body in rows]
+    written = [{"region_id": id, "body": write_vector_of_words(each), "length": len(each)} for id, each in split]
+    send_rows(written, WORDS, session.connection())
+    return int(rows[-1][0])
 
 
 def num_with(session: Session, phrase: str) -> int:

@@ -7,7 +7,7 @@ Porter's rules (Porter, 1980).
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Boolean, String
@@ -19,6 +19,7 @@ from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.storage.portable_sql import write_as
 
 SHORTEST, LONGEST = 3, 64  # letters of words that FTS5 cuts to their stems
+MOST_KNOWN = 1 << 16  # words whose lexemes are remembered
 MOST_PLACES = 16_383  # that PostgreSQL tells apart within one text
 
 
@@ -35,10 +36,14 @@ def _open_stemmer() -> Any:
 
 def write_lexemes(words: Sequence[str]) -> list[str]:
     """The words as a server's index has them."""
-    bare = ("".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c)) for word in words)
-    plain = [without.lower() or word for without, word in zip(bare, words, strict=True)]  # a word may be one accent
-    stem = _open_stemmer().stemWord
-    return [stem(word) if SHORTEST <= len(word) <= LONGEST else word for word in plain]
+    return [_write_lexeme(word) for word in words]
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _write_lexeme(word: str) -> str:
+    bare = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+    plain = bare.lower() or word  # a word may be one accent
+    return str(_open_stemmer().stemWord(plain)) if SHORTEST <= len(plain) <= LONGEST else plain
 
 
 def write_vector_of_words(words: Sequence[str]) -> str:
