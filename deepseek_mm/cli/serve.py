@@ -1,4 +1,5 @@
-"""`serve`, `mcp` and `keys`: the API for other programs, the library as tools for an agent, and who may come in.
+"""`serve`, `worker`, `mcp` and `keys`: the API for other programs, a process that does a library's long work, the
+library as tools for an agent, and who may come in.
 
 The page with the API is started by `make run`.
 
@@ -8,6 +9,7 @@ at once, and its first call waits for the models. Keys are listed, made and remo
 
 import os
 import signal
+import threading
 from argparse import ArgumentParser, Namespace
 from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,10 +20,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
-from deepseek_mm.config import Config
+from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.settings import TOKEN_VARIABLE
 from deepseek_mm.settings_file import SettingsFile
-from deepseek_mm.terminal import OK, Command, Desk, add_settings, add_token, config_of, flags_of, settings_of
+from deepseek_mm.terminal import MARK, OK, Command, Desk, add_settings, add_token, config_of, flags_of, settings_of
 
 if TYPE_CHECKING:
     from deepseek_mm.accounts.keys import Key, Keys
@@ -74,6 +76,46 @@ SERVE = Command(
     example="python -m deepseek_mm serve --set serve.port=8000",
     add=add_serve,
     run=run_serve,
+)
+
+
+def run_worker(args: Namespace, desk: Desk) -> int:
+    """Until Ctrl-C or SIGTERM; what is in hand then is let go, and others go on with it."""
+    from deepseek_mm.library.library_worker import LibraryWorker  # here, because help must not wait for SQLAlchemy
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    config = replace(config_of(args, desk), lm=LMConfig(name="none"))
+    queues = [name.strip() for name in args.queues.split(",") if name.strip()]
+    worker = LibraryWorker.of(config, queues, name=args.name)
+    admitted: list[LibraryWorker] = []
+    assistant = desk.load(config, desk.note, admit=lambda space: admitted.append(worker.admit(space)))
+    with closing(assistant), admitted[0].working(assistant.library):
+        me = admitted[0].me
+        desk.say(f"{me.name} does the work of the queues {', '.join(me.queues)}; Ctrl-C ends it, others go on then")
+        admitted[0].watch(threading.Event(), desk.say)
+    return OK
+
+
+def add_worker(parser: ArgumentParser) -> None:
+    """The words of `worker`."""
+    parser.add_argument(
+        "--queues",
+        metavar="LIST",
+        default="gpu,cpu",
+        help="what it does, with commas between: gpu (takes files in, reads and describes), cpu (faces, duplicates, "
+        "sidecars); both if left out",
+    )
+    parser.add_argument("--url", metavar="URL", dest=f"{MARK}storage.url", help="postgresql://USER@HOST/DATABASE")
+    parser.add_argument("--name", metavar="NAME", default="", help="what doctor calls it; else the machine's name")
+    add_settings(parser)
+
+
+WORKER = Command(
+    name="worker",
+    help="do the long work of a library on a server, on this machine, without a page",
+    example="python -m deepseek_mm worker --queues cpu,gpu --url postgresql://anna@db.home:5432/library",
+    add=add_worker,
+    run=run_worker,
 )
 
 
@@ -220,4 +262,4 @@ KEYS = Command(
     run=run_keys,
 )
 
-COMMANDS = (SERVE, MCP, KEYS)
+COMMANDS = (SERVE, WORKER, MCP, KEYS)

@@ -71,8 +71,15 @@ def settle_queue(connection: Connection, _: int) -> None:
     fill_queue(connection)
 
 
+def leave_queue(table: str, row: dict[str, Any], _: str = "") -> dict[str, Any]:
+    """A row without its place in the queue, which it has in one database alone."""
+    return row | {"entry": None} if table == JobRow.__tablename__ else row
+
+
 JOBS = Schema(
     create=create_all,
+    adapt=leave_queue,
+    alike=leave_queue,
     migrations=(Migration(revision="0005", apply=add_queue),),
     settle=settle_queue,
     metadata=JobBase.metadata,

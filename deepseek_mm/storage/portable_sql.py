@@ -44,7 +44,7 @@ def list_texts(session: Session, texts: Iterable[str]) -> ColumnElement[str]:
     return rows.table_valued(column("value", String)).c.value
 
 
-class Condition(FunctionElement[bool]):
+class SqlCondition(FunctionElement[bool]):
     """Stands in WHERE as it is.
 
     Behind what is no comparison SQLAlchemy writes "= 1", and SQLite then reads every row.
@@ -58,19 +58,19 @@ class Condition(FunctionElement[bool]):
         return self
 
 
-class IsListed(Condition):
+class IsListed(SqlCondition):
     """(column, array): a text is one of the array's."""
 
     inherit_cache = True
 
 
-class IsNumbered(Condition):
+class IsNumbered(SqlCondition):
     """(column, array): a whole number is one of the array's."""
 
     inherit_cache = True
 
 
-class HasItem(Condition):
+class HasItem(SqlCondition):
     """(array, text): a column of JSON has this text in it."""
 
     inherit_cache = True
