@@ -37,6 +37,7 @@ from deepseek_mm.api.server import (
     lock_library,
     open_accounts,
     open_keys,
+    open_shared_access,
     open_socket,
     token_suffix,
 )
@@ -227,12 +228,13 @@ class LibraryServer:
 
         token = self._tokens[0]
         accounts = self._stack.enter_context(open_accounts(self._config, say))
-        keys = open_keys(self._config, say, accounts)
+        shared = self._stack.enter_context(open_shared_access(self._config))
+        keys = open_keys(self._config, say, accounts, shared)
         assistant = self._stack.enter_context(closing(self._opens()))
         api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room, accounts=accounts, keys=keys)
         self._stack.enter_context(closing(api))
         api.start()
-        app = guard_app(api.app, assistant.config, keys, accounts=accounts, tokens=self._tokens)
+        app = guard_app(api.app, assistant.config, keys, accounts=accounts, tokens=self._tokens, shared=shared)
         early(app)
         api.warm_up()  # its answers come before the page, whose imports would slow both
         put_page(api)

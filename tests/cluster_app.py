@@ -14,7 +14,7 @@ if __name__ == "__main__":  # as a script
 from cluster_help import ServerHouse
 from killed_service import Slow
 
-from deepseek_mm.accounts.keys import Keys
+from deepseek_mm.accounts.shared_access import SharedAccess
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.server import build_server, lock_library, open_socket
@@ -43,7 +43,8 @@ def main(url: str, prefix: str, data: str, port: str) -> None:
         assistant.library.start()
         api = build_api(assistant, SettingsFile.of(assistant.config))
         api.start()
-        app = guard_app(api.app, assistant.config, Keys(Path(data)))
+        shared = SharedAccess.of(assistant.config)
+        app = guard_app(api.app, assistant.config, shared.keys, shared=shared)
         with open_socket(assistant.config.serve) as sock:
             build_server(app, assistant.config.serve, hush=len, room=api.room).run(sockets=[sock])
 

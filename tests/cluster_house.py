@@ -12,12 +12,13 @@ from typing import IO
 
 import httpx
 from cluster_help import HERE as WORKER
+from cluster_help import ServerHouse
 from jobs_help import eventually
 from postgres_server import PostgresServer, free_port, postgres_server
 from warm_start import ADDRESS, WarmProcess
 
-from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.accounts.permissions import RIGHTS
+from deepseek_mm.accounts.shared_access import open_key_ring
 
 SERVER = Path(__file__).parent / "cluster_app.py"
 SHIPPED = Path(__file__).parent.parent / "examples" / "cluster" / "nginx.conf"
@@ -94,8 +95,9 @@ class Cluster:
     def __init__(self, home: Path, postgres: PostgresServer, *, servers: int, workers: int, seconds: float) -> None:
         self.home, self.postgres, self.data = home, postgres, home / "library"
         self.data.mkdir()
-        self.key = Keys(self.data).add("test", RIGHTS)
         place = (postgres.url(), "c")
+        with open_key_ring(ServerHouse.settings(place[0], self.data)) as keys:
+            self.key = keys.add("test", RIGHTS)
         self.ports = [free_port() for _ in range(servers)]
         python = sys.executable
         self.servers = [

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol
 
 from cachetools import TTLCache
 
@@ -12,6 +13,7 @@ FREE_TRIES = 5  # wrong keys from one address before it has to wait
 LONGEST_WAIT_S = 300.0
 FORGET_S = 3600.0  # after the last wrong key
 MOST_ADDRESSES = 10_000  # that are remembered; the one longest quiet goes first
+MOST_COUNTED = 100  # more wrong keys count as so many
 Clock = Callable[[], float]  # seconds, never back
 
 
@@ -25,8 +27,26 @@ class _Wrong:
 
     @property
     def until_s(self) -> float:
-        over = self.count - self.free
-        return self.last_s + (min(2.0**over, LONGEST_WAIT_S) if over >= 0 else 0.0)
+        return self.last_s + wait_after(self.count, free=self.free)
+
+
+def wait_after(count: int, *, free: int) -> float:
+    """Seconds that somebody waits after so many wrong keys."""
+    over = count - free
+    return min(2.0**over, LONGEST_WAIT_S) if over >= 0 else 0.0
+
+
+class GuessCounter(Protocol):
+    """What counts wrong keys, of one server or of several."""
+
+    def wait_s(self, address: str, name: str = "") -> int:
+        """Whole seconds until this address may try again; 0 is now."""
+
+    def count(self, address: str, name: str = "") -> None:
+        """One more wrong key."""
+
+    def forget(self, address: str, name: str = "") -> None:
+        """A right key."""
 
 
 class Guesses:
@@ -49,7 +69,7 @@ class Guesses:
         with self._lock, self._wrong.timer:
             before = self._wrong.pop(place, None)
             count = before.count if before is not None else 0
-            self._wrong[place] = _Wrong(count=min(count + 1, 100), last_s=now_s, free=self._free)
+            self._wrong[place] = _Wrong(count=min(count + 1, MOST_COUNTED), last_s=now_s, free=self._free)
 
     def forget(self, address: str, name: str = "") -> None:
         """A right key."""

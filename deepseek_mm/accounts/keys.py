@@ -19,8 +19,9 @@ import re
 import secrets
 import stat
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -66,22 +67,22 @@ class Key:
         return Caller(name=self.name, rights=self.rights, session=f"key:{self.id}")
 
 
-class Keys:
-    """The keys of the library at `data`. LibraryError, here and later, if their file cannot be used."""
+class KeyRing(ABC):
+    """The keys of a library. LibraryError, here and later, if what keeps them cannot be used."""
 
-    def __init__(self, data: Path, *, now_s: Callable[[], float] = time.time) -> None:
-        self.path, self._now_s = data / FILE, now_s
-        self._state: State | None = None
-        self._keys: tuple[Key, ...] = ()
-        self.all()
+    _now_s: Callable[[], float] = staticmethod(time.time)
 
+    @abstractmethod
     def all(self) -> tuple[Key, ...]:
-        """Every key, oldest first, as the file says now."""
-        state = state_of(self.path)
-        if state != self._state:
-            self._keys = read_keys(self.path) if state else ()
-            self._state = state
-        return self._keys
+        """Every key, oldest first, as it is known now."""
+
+    @abstractmethod
+    def _write(self, keys: Sequence[Key]) -> None:
+        """These are all keys from now on."""
+
+    @abstractmethod
+    def _alone(self) -> AbstractContextManager[None]:
+        """One change at a time, of all threads and processes."""
 
     def find(self, secret: str) -> Key | None:
         """The key that is shown; every one is compared, so the time does not tell which one it is nearest to."""
@@ -138,7 +139,7 @@ class Keys:
             gone = next((key for key in self.list_of(user) if key.name == name), None)
             if gone is None:
                 raise NothingThere(f"there is no key {name!r}. See all with: python -m deepseek_mm keys list")
-            self._write([key for key in self.all() if key is not gone])
+            self._write([key for key in self.all() if key.id != gone.id])
         return gone
 
     def remove_all(self, user: str) -> int:
@@ -149,13 +150,37 @@ class Keys:
                 self._write([key for key in self.all() if key not in gone])
         return len(gone)
 
+    def take_over(self, keys: Sequence[Key]) -> None:
+        """Have the keys of another place as well, those of the same name but once."""
+        with self._alone():
+            mine = self.all()
+            known = {(key.user, key.name) for key in mine}
+            self._write((*mine, *(key for key in keys if (key.user, key.name) not in known)))
+
+
+class Keys(KeyRing):
+    """The keys of the library at `data`, in a file."""
+
+    def __init__(self, data: Path, *, now_s: Callable[[], float] = time.time) -> None:
+        self.path, self._now_s = data / FILE, now_s
+        self._state: State | None = None
+        self._keys: tuple[Key, ...] = ()
+        self.all()
+
+    def all(self) -> tuple[Key, ...]:
+        """Every key, oldest first, as the file says now."""
+        state = state_of(self.path)
+        if state != self._state:
+            self._keys = read_keys(self.path) if state else ()
+            self._state = state
+        return self._keys
+
     def _write(self, keys: Sequence[Key]) -> None:
         text = json.dumps({"keys": [as_row(key) for key in keys]}, indent=1)
         atomic_write(self.path, text.encode(), mode=OWNER_ONLY)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One change at a time, of all threads and processes."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from deepseek_mm.accounts.accounts import Accounts
-from deepseek_mm.accounts.keys import Keys
+from deepseek_mm.accounts.keys import KeyRing
 from deepseek_mm.api.lifecycle import EVENTS
 from deepseek_mm.api.limits import Admission, RequestLimiter
 from deepseek_mm.api.openai.editor_routes import editor_routes
@@ -170,7 +170,7 @@ def build_api(
     photos: Path | None = None,
     room: RequestLimiter | None = None,
     accounts: Accounts | None = None,
-    keys: Keys | None = None,
+    keys: KeyRing | None = None,
 ) -> Api:
     """Every route over this assistant. `photos`, `accounts` and `keys` are what `build_services` wants; `room` is the
     server's.

@@ -11,7 +11,7 @@ import re
 import secrets
 from collections.abc import Mapping
 
-from deepseek_mm.accounts.keys import PREFIX, SECRET_BYTES, Keys
+from deepseek_mm.accounts.keys import PREFIX, SECRET_BYTES, KeyRing
 from deepseek_mm.accounts.permissions import USUAL
 from deepseek_mm.api.origins import is_loopback
 from deepseek_mm.config import AccountsConfig, ServeConfig
@@ -32,7 +32,7 @@ def needs_keys(serve: ServeConfig, accounts: AccountsConfig | None = None) -> bo
     return serve.keys == "always" or not is_loopback(serve.host) or bool(serve.hosts.strip())
 
 
-def first_key(keys: Keys, serve: ServeConfig, accounts: AccountsConfig | None = None) -> str | None:
+def first_key(keys: KeyRing, serve: ServeConfig, accounts: AccountsConfig | None = None) -> str | None:
     """The text of a new key with the usual rights, to be shown once, where one is needed and there is none; or None."""
     return keys.add(FIRST, USUAL) if needs_keys(serve, accounts) and not keys.all() else None
 

@@ -1,8 +1,9 @@
 """The login page, its sessions, and the limits on wrong keys and passwords.
 
 A login is a random token in the browser's cookie; only its hash is kept. Those of people with an account are kept by
-`accounts` and outlive a restart. Those with a key are kept here: times come from the monotonic clock, so a clock that
-jumps makes no login older or younger, and after a restart they are over.
+`accounts` and outlive a restart. Those with a key are kept by the server that the library lies on
+(`accounts.shared_access`), or else here: then times come from the monotonic clock, so a clock that jumps makes no login
+older or younger, and after a restart they are over.
 
 Where there is an access token, people of this machine may type that instead of a key. How long a wrong password takes
 does not tell whether there is somebody of that name (see `accounts.passwords`).
@@ -30,10 +31,11 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from deepseek_mm.accounts.accounts import Accounts
-from deepseek_mm.accounts.guesses import Clock, Guesses
-from deepseek_mm.accounts.keys import Key, Keys
+from deepseek_mm.accounts.guesses import FREE_TRIES, Clock, GuessCounter, Guesses
+from deepseek_mm.accounts.keys import Key, KeyRing
 from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.accounts.records import User
+from deepseek_mm.accounts.shared_access import SharedAccess, SharedLogins
 from deepseek_mm.api.credentials import LOGIN_ID, AccessToken
 from deepseek_mm.api.openid_login import COOKIE as PROVIDER_COOKIE
 from deepseek_mm.api.openid_login import START, OpenIdLogin, provider_link, status_of
@@ -76,8 +78,24 @@ class Logins:
 class LoginDoors:
     """The ways to come in: keys, accounts where there are any, and the access token of this machine."""
 
-    def __init__(self, *, keys: Keys, token: AccessToken | None = None, accounts: Accounts | None = None) -> None:
-        self.keys, self.token, self.accounts = keys, token, accounts
+    def __init__(
+        self,
+        *,
+        keys: KeyRing,
+        token: AccessToken | None = None,
+        accounts: Accounts | None = None,
+        shared: SharedAccess | None = None,
+    ) -> None:
+        """`shared` is what all servers of one library have in common, where there may be several."""
+        self.keys, self.token, self.accounts, self._shared = keys, token, accounts, shared
+
+    def keep_logins(self, clock: Clock, *, lasts_s: float) -> Logins | SharedLogins:
+        """Browsers that have shown a key."""
+        return Logins(clock, lasts_s=lasts_s) if self._shared is None else self._shared.logins(lasts_s=lasts_s)
+
+    def count_guesses(self, kind: str, clock: Clock, *, free: int = FREE_TRIES) -> GuessCounter:
+        """Wrong tries of one kind, of which `free` cost nothing."""
+        return Guesses(clock, free=free) if self._shared is None else self._shared.guesses(kind, free=free)
 
     @property
     def has_people(self) -> bool:
@@ -216,10 +234,18 @@ CHINESE = LoginTexts(
 class LoginPage:
     """The three routes. `doors` say who is who, `guesses` who has to wait."""
 
-    def __init__(self, doors: LoginDoors, logins: Logins, guesses: Guesses, *, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        doors: LoginDoors,
+        logins: Logins | SharedLogins,
+        guesses: GuessCounter,
+        *,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self.provider: OpenIdLogin | None = None  # where people may log in by one
         self._doors, self._logins, self._guesses = doors, logins, guesses
-        self._by_name, self._by_address = Guesses(clock, free=FREE_PASSWORDS), Guesses(clock, free=FREE_NAMES)
+        self._by_name = doors.count_guesses("password", clock, free=FREE_PASSWORDS)
+        self._by_address = doors.count_guesses("name", clock, free=FREE_NAMES)
 
     def who(self, asking: HTTPConnection) -> Caller | None:
         """Who has logged in with this cookie; None if nobody has, or not any more."""

@@ -26,7 +26,7 @@ from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import MARK, OK, Command, Desk, add_settings, add_token, config_of, flags_of, settings_of
 
 if TYPE_CHECKING:
-    from deepseek_mm.accounts.keys import Key, Keys
+    from deepseek_mm.accounts.keys import Key, KeyRing
     from deepseek_mm.services.answer_service import AnswerService
 
 
@@ -35,7 +35,14 @@ def run_serve(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.api.app import build_api
     from deepseek_mm.api.credentials import choose_token
     from deepseek_mm.api.local_server import announce_server
-    from deepseek_mm.api.server import lock_library, open_accounts, open_keys, open_socket, run_api
+    from deepseek_mm.api.server import (
+        lock_library,
+        open_accounts,
+        open_keys,
+        open_shared_access,
+        open_socket,
+        run_api,
+    )
     from deepseek_mm.read_only import writable_home
 
     signal.signal(signal.SIGTERM, _interrupt)
@@ -54,9 +61,12 @@ def run_serve(args: Namespace, desk: Desk) -> int:
         assistant = stack.enter_context(desk.assistant(replace(config, data=home), saved=settings.saved_names))
         assistant.library.start()
         accounts = stack.enter_context(open_accounts(assistant.config, desk.say))
-        api = build_api(assistant, file, accounts=accounts, keys=open_keys(assistant.config, desk.say, accounts))
+        shared = stack.enter_context(open_shared_access(assistant.config))
+        keys = open_keys(assistant.config, desk.say, accounts, shared)
+        api = build_api(assistant, file, accounts=accounts, keys=keys)
         note = "the API is described at /docs; Ctrl-C ends it"
-        run_api(api, sock, say=desk.say, note=note, hush=api.tasks.stop, tokens=(token, own_token))
+        tokens = (token, own_token)
+        run_api(api, sock, say=desk.say, note=note, hush=api.tasks.stop, tokens=tokens, shared=shared)
     return OK
 
 
@@ -172,7 +182,7 @@ MCP = Command(
 )
 
 
-def list_keys(keys: "Keys", args: Namespace, desk: Desk) -> int:
+def list_keys(keys: "KeyRing", args: Namespace, desk: Desk) -> int:
     """One key a line, oldest first; a key itself cannot be shown again."""
     found = [key_shape(key) for key in (keys.list_of(args.user) if args.user else keys.all())]
     if args.json:
@@ -188,7 +198,7 @@ def list_keys(keys: "Keys", args: Namespace, desk: Desk) -> int:
     return OK
 
 
-def add_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
+def add_key(keys: "KeyRing", args: Namespace, desk: Desk) -> int:
     """The key, and nothing else, on stdout."""
     from deepseek_mm.accounts.permissions import USUAL
 
@@ -202,7 +212,7 @@ def add_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
     return OK
 
 
-def remove_key(keys: "Keys", args: Namespace, desk: Desk) -> int:
+def remove_key(keys: "KeyRing", args: Namespace, desk: Desk) -> int:
     """Nobody comes in with it from now on."""
     keys.remove(args.name, user=args.user)
     desk.say(f"the key {args.name!r} is removed")
@@ -228,7 +238,7 @@ KEY_WORDS = {
 def run_keys(args: Namespace, desk: Desk) -> int:
     """BadQuestion when a word lacks its name, or has one too many."""
     from deepseek_mm.accounts.accounts import Accounts
-    from deepseek_mm.accounts.keys import Keys
+    from deepseek_mm.accounts.shared_access import open_key_ring
     from deepseek_mm.database_places import place_of
 
     word = choose_subcommand("keys", args.word, KEY_WORDS, [args.name] if args.name else [])
@@ -236,7 +246,8 @@ def run_keys(args: Namespace, desk: Desk) -> int:
     if args.user:
         with closing(Accounts(place_of(config, "accounts"))) as accounts:
             args.user = accounts.find_by_name(args.user).id
-    return word.run(Keys(config.data), args, desk)
+    with open_key_ring(config) as keys:
+        return word.run(keys, args, desk)
 
 
 def add_keys(parser: ArgumentParser) -> None:

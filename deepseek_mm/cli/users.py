@@ -76,28 +76,29 @@ def _set_disabled(accounts: "Accounts", args: Namespace, desk: Desk, *, is_disab
 
 def remove_user(accounts: "Accounts", args: Namespace, desk: Desk) -> int:
     """Forget an account with its keys and logins; with --delete-data everything that belongs to the person, too."""
-    from deepseek_mm.accounts.keys import Keys
+    from deepseek_mm.accounts.shared_access import open_key_ring
 
     config, user = config_of(args, desk), accounts.find_by_name(args.name)
     if args.delete_data:
         return remove_with_data(accounts, user, args, desk)
     accounts.remove(user.id)
-    Keys(config.data).remove_all(user.id)
+    with open_key_ring(config) as keys:
+        keys.remove_all(user.id)
     accounts.note(ACTOR, "account removed", target=user.name)
     return tell(user, args, desk, f"the account of {user.name!r} is removed")
 
 
 def remove_with_data(accounts: "Accounts", user: "User", args: Namespace, desk: Desk) -> int:
     """What was deleted, and where any of it still stands."""
-    from deepseek_mm.accounts.keys import Keys
     from deepseek_mm.accounts.permissions import COMMAND_LINE
+    from deepseek_mm.accounts.shared_access import open_key_ring
     from deepseek_mm.services.account_erasure import AccountErasure
     from deepseek_mm.services.account_service import AccountService
 
     config = config_of(args, desk)
-    with desk.assistant(config, speaks=False) as assistant:
+    with desk.assistant(config, speaks=False) as assistant, open_key_ring(config) as keys:
         erasure = AccountErasure(assistant=assistant)
-        service = AccountService(accounts=accounts, keys=Keys(config.data), erasure=erasure)
+        service = AccountService(accounts=accounts, keys=keys, erasure=erasure)
         report = service.remove_person(COMMAND_LINE, user.id, data=True).report
     assert report is not None, "there is a library to delete from"
     if args.json:

@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from deepseek_mm.accounts.accounts import ACCOUNTS
+from deepseek_mm.accounts.shared_access import open_key_ring
 from deepseek_mm.config import Config
 from deepseek_mm.database_places import SpacePlace, place_of, space_places
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
@@ -107,6 +108,8 @@ class LibraryMove:
                 draft.empty_log() if isinstance(move.draft, Path) else None
                 draft.close()
             aside = self._publish(moves)
+            with open_key_ring(self.origin) as keys, open_key_ring(self.target) as there:
+                there.take_over(keys.all())
         return MigrationReport(copies=copies, aside=aside, seconds=time.monotonic() - began)
 
     @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.guesses import Guesses
-from deepseek_mm.accounts.keys import Key, Keys
+from deepseek_mm.accounts.keys import Key, KeyRing
 from deepseek_mm.accounts.permissions import RIGHTS, Caller, Right, requires, requires_by_default
 from deepseek_mm.accounts.quotas import Quotas
 from deepseek_mm.accounts.records import AuditEntry, Login, User
@@ -53,7 +53,7 @@ class AccountService:
     """The accounts of one house; None of both where nobody logs in."""
 
     accounts: Accounts | None = None
-    keys: Keys | None = None
+    keys: KeyRing | None = None
     quotas: Quotas = Quotas()
     erasure: AccountErasure | None = None  # None where there is no library
     guesses: Guesses = field(default_factory=lambda: Guesses(free=FREE_PASSWORDS))
@@ -181,7 +181,7 @@ class AccountService:
             raise Conflict(f"nobody has an account here, and nobody logs in. To give people accounts: {SWITCH_ON}")
         return self.accounts
 
-    def _keys(self) -> Keys:
+    def _keys(self) -> KeyRing:
         assert self.keys is not None, "where there are accounts there are keys"
         return self.keys
 

@@ -12,7 +12,7 @@ from threading import Event
 from typing import Self
 
 from deepseek_mm.accounts.accounts import Accounts
-from deepseek_mm.accounts.keys import Keys
+from deepseek_mm.accounts.keys import KeyRing
 from deepseek_mm.accounts.permissions import Caller, check_run, requires, requires_by_default
 from deepseek_mm.accounts.quotas import Quotas
 from deepseek_mm.assistant import Assistant
@@ -204,7 +204,7 @@ def build_services(
     heard: Heard = ignore_batch,
     photos: Path | None = None,
     accounts: Accounts | None = None,
-    keys: Keys | None = None,
+    keys: KeyRing | None = None,
 ) -> Services:
     """Over this assistant; changed settings go into `file`, and `heard` is told of every batch of questions.
 
