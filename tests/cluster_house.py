@@ -14,11 +14,11 @@ import httpx
 from cluster_help import HERE as WORKER
 from cluster_help import ServerHouse
 from jobs_help import eventually
-from postgres_server import PostgresServer, free_port, postgres_server
 from warm_start import ADDRESS, WarmProcess
 
 from deepseek_mm.accounts.permissions import RIGHTS
 from deepseek_mm.accounts.shared_access import open_key_ring
+from deepseek_mm.benchmarks.postgres_server import PostgresServer, find_free_port, postgres_server
 
 SERVER = Path(__file__).parent / "cluster_app.py"
 SHIPPED = Path(__file__).parent.parent / "examples" / "cluster" / "nginx.conf"
@@ -98,7 +98,7 @@ class Cluster:
         place = (postgres.url(), "c")
         with open_key_ring(ServerHouse.settings(place[0], self.data)) as keys:
             self.key = keys.add("test", RIGHTS)
-        self.ports = [free_port() for _ in range(servers)]
+        self.ports = [find_free_port() for _ in range(servers)]
         python = sys.executable
         self.servers = [
             Part(f"server {n}", home / f"server-{n}.log", python, SERVER, *place, self.data, port)
@@ -118,7 +118,7 @@ class Cluster:
             for n in range(workers)
         ]
         self.database = DatabasePart(postgres)
-        self.port = free_port()
+        self.port = find_free_port()
         self.nginx = Part("nginx", home / "nginx.log", NGINX, "-c", self._write_nginx())
 
     def start(self) -> None:

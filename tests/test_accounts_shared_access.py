@@ -3,12 +3,12 @@
 from contextlib import closing
 
 import pytest
-from postgres_server import is_installed, postgres_server
 
 from deepseek_mm.accounts import shared_access
 from deepseek_mm.accounts.guesses import LONGEST_WAIT_S, wait_after
 from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.accounts.shared_access import SharedAccess, open_key_ring
+from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
 from deepseek_mm.config import Config
 from deepseek_mm.errors import Conflict, NothingThere
 from deepseek_mm.storage_config import StorageConfig

@@ -15,7 +15,8 @@ import pytest
 from cluster_help import paint_many
 from cluster_house import NGINX, Cluster, Part, cluster
 from jobs_help import eventually
-from postgres_server import is_installed
+
+from deepseek_mm.benchmarks.postgres_server import is_installed
 
 pytestmark = pytest.mark.skipif(
     not (is_installed() and NGINX), reason="postgresql-17 with pgvector and nginx are not installed"

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 from jobs_help import eventually, in_another_process
-from postgres_server import is_installed, postgres_server
 from sqlalchemy import text
 
+from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
 from deepseek_mm.config import Config, LibraryConfig
 from deepseek_mm.errors import BadFile, Conflict, OutOfReach, TransientError
 from deepseek_mm.jobs import JobRequest, Jobs, Worker

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 from cluster_help import ServerHouse, paint_many, start_worker
 from jobs_help import eventually
-from postgres_server import is_installed, postgres_server
 
 from deepseek_mm.__main__ import main
+from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
 from deepseek_mm.cli.doctor import workers
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, ConfigError, LibraryError, OutOfReach

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from postgres_server import is_installed, postgres_server
 
 from deepseek_mm.accounts.accounts import Accounts
+from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
 from deepseek_mm.cli.migration import describe_setting
 from deepseek_mm.cli.parser import build_parser, import_command
 from deepseek_mm.config import Config, IndexConfig

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from postgres_server import is_installed, postgres_server
 
+from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
 from deepseek_mm.cli.doctor import storage_server
 from deepseek_mm.config import Config, IndexConfig
 from deepseek_mm.database_places import keep_in_files, mark_folder, place_of, space_of, space_places

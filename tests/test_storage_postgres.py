@@ -8,8 +8,8 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-from postgres_server import is_installed, postgres_server
 
+from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
 from deepseek_mm.config import Config, IndexConfig
 from deepseek_mm.database_places import place_of
 from deepseek_mm.errors import ConfigError, LibraryError, TransientError

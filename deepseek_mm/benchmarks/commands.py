@@ -35,6 +35,7 @@ PARTS = (
     "inspection",
     "library",
     "accounts",
+    "cluster",
 )
 MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
 
@@ -85,7 +86,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="searching and indexing, the page in Chromium, the language model, an answer, the service, its memory"
         " under load, what the machine's plan saves, code that goes in, the reports of what was"
         " learned, the student of small machines, how soon a server is there, long documents,"
-        " the exchange of a model while people ask, or files that were moved and renamed",
+        " the exchange of a model while people ask, files that were moved and renamed, or a library on a PostgreSQL"
+        " server of its own",
     )
     parser.add_argument(
         "--full",

@@ -1,0 +1,24 @@
+"""`bench cluster` at a small size; left out where PostgreSQL is not installed."""
+
+import numpy as np
+import pytest
+
+from deepseek_mm.benchmarks.cluster import Nearest, measure_large
+from deepseek_mm.benchmarks.postgres_server import is_installed
+from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
+
+
+def test_the_best_of_all_pieces_are_found():
+    nearest, scores = Nearest(1), np.random.default_rng(0).normal(size=300).astype(np.float32)
+    for first in (0, 100, 200):
+        nearest.add(np.arange(first, first + 100), scores[None, first : first + 100])
+    assert nearest.ids() == [set(np.argsort(-scores)[:10].tolist())]
+
+
+@pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
+def test_a_library_is_moved_and_searched_and_a_small_collection_is_found_whole(tmp_path):
+    sizes = BenchSizes(vectors=6_000, queries=4)
+    numbers = measure_large(BenchSetting(folder=tmp_path, note=lambda text: None, sizes=sizes)).numbers
+    assert numbers["few_recall_6000"] >= 0.95
+    assert numbers["whole_recall_6000"] >= 0.9
+    assert numbers["rows_6000"] > 3 * 6_000
