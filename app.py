@@ -234,7 +234,7 @@ class LibraryServer:
         api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room, accounts=accounts, keys=keys)
         self._stack.enter_context(closing(api))
         api.start()
-        app = guard_app(api.app, assistant.config, keys, accounts=accounts, tokens=self._tokens, shared=shared)
+        app = guard_app(api.app, assistant.config, keys, accounts=accounts, tokens=self._tokens)
         early(app)
         api.warm_up()  # its answers come before the page, whose imports would slow both
         put_page(api)

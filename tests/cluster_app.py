@@ -44,7 +44,7 @@ def main(url: str, prefix: str, data: str, port: str) -> None:
         api = build_api(assistant, SettingsFile.of(assistant.config))
         api.start()
         shared = SharedAccess.of(assistant.config)
-        app = guard_app(api.app, assistant.config, shared.keys, shared=shared)
+        app = guard_app(api.app, assistant.config, shared.keys)
         with open_socket(assistant.config.serve) as sock:
             build_server(app, assistant.config.serve, hush=len, room=api.room).run(sockets=[sock])
 

@@ -18,7 +18,7 @@ from warm_start import ADDRESS, WarmProcess
 
 from deepseek_mm.accounts.permissions import RIGHTS
 from deepseek_mm.accounts.shared_access import open_key_ring
-from deepseek_mm.benchmarks.postgres_server import PostgresServer, find_free_port, postgres_server
+from deepseek_mm.benchmarks.servers import PostgresServer, find_free_port, postgres_server
 
 SERVER = Path(__file__).parent / "cluster_app.py"
 SHIPPED = Path(__file__).parent.parent / "examples" / "cluster" / "nginx.conf"

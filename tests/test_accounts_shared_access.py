@@ -1,6 +1,7 @@
 """Keys, guesses and logins that several servers have in common; left out where PostgreSQL is not installed."""
 
 from contextlib import closing
+from time import monotonic
 
 import pytest
 
@@ -8,12 +9,12 @@ from deepseek_mm.accounts import shared_access
 from deepseek_mm.accounts.guesses import LONGEST_WAIT_S, wait_after
 from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.accounts.shared_access import SharedAccess, open_key_ring
-from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
+from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
 from deepseek_mm.config import Config
 from deepseek_mm.errors import Conflict, NothingThere
 from deepseek_mm.storage_config import StorageConfig
 
-needs_server = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
+needs_server = pytest.mark.skipif(not has_postgres(), reason="postgresql-17 is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +84,8 @@ def test_keys_of_a_folder_are_taken_over_once(config, two):
 
 @needs_server
 def test_wrong_keys_count_wherever_they_were_shown_and_each_kind_for_itself(two):
-    one, other = (shared.guesses("key", free=2) for shared in two)
-    names = two[0].guesses("password", free=2)
+    one, other = (shared.keys.count_guesses("key", monotonic, free=2) for shared in two)
+    names = two[0].keys.count_guesses("password", monotonic, free=2)
     assert one.wait_s("10.0.0.1") == 0
     for guesses in (one, other, one):
         guesses.count("10.0.0.1")
@@ -96,7 +97,7 @@ def test_wrong_keys_count_wherever_they_were_shown_and_each_kind_for_itself(two)
 
 @needs_server
 def test_many_wrong_keys_never_wait_longer_than_the_longest(two):
-    guesses = two[0].guesses("key", free=0)
+    guesses = two[0].keys.count_guesses("key", monotonic, free=0)
     for _ in range(12):
         guesses.count("10.0.0.1", "anna")
     assert guesses.wait_s("10.0.0.1", "anna") == LONGEST_WAIT_S
@@ -104,9 +105,9 @@ def test_many_wrong_keys_never_wait_longer_than_the_longest(two):
 
 @needs_server
 def test_a_login_with_a_key_counts_at_every_server_until_it_ends(two):
-    one, other = (shared.logins(lasts_s=60) for shared in two)
+    one, other = (shared.keys.keep_logins(monotonic, lasts_s=60) for shared in two)
     token = one.begin("key-1")
     assert (other.key_id(token), other.key_id("another")) == ("key-1", None)
     other.end(token)
     assert one.key_id(token) is None
-    assert one.key_id(two[0].logins(lasts_s=-1).begin("key-1")) is None
+    assert one.key_id(two[0].keys.keep_logins(monotonic, lasts_s=-1).begin("key-1")) is None

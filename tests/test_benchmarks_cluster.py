@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from deepseek_mm.benchmarks.cluster import Nearest, measure_large
-from deepseek_mm.benchmarks.postgres_server import is_installed
 from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
+from deepseek_mm.benchmarks.servers import has_postgres
 
 
 def test_the_best_of_all_pieces_are_found():
@@ -15,7 +15,7 @@ def test_the_best_of_all_pieces_are_found():
     assert nearest.ids() == [set(np.argsort(-scores)[:10].tolist())]
 
 
-@pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
+@pytest.mark.skipif(not has_postgres(), reason="postgresql-17 is not installed")
 def test_a_library_is_moved_and_searched_and_a_small_collection_is_found_whole(tmp_path):
     sizes = BenchSizes(vectors=6_000, queries=4)
     numbers = measure_large(BenchSetting(folder=tmp_path, note=lambda text: None, sizes=sizes)).numbers

@@ -16,10 +16,10 @@ from cluster_help import paint_many
 from cluster_house import NGINX, Cluster, Part, cluster
 from jobs_help import eventually
 
-from deepseek_mm.benchmarks.postgres_server import is_installed
+from deepseek_mm.benchmarks.servers import has_postgres
 
 pytestmark = pytest.mark.skipif(
-    not (is_installed() and NGINX), reason="postgresql-17 with pgvector and nginx are not installed"
+    not (has_postgres() and NGINX), reason="postgresql-17 with pgvector and nginx are not installed"
 )
 PHOTOS, KILLS = 300, int(os.environ.get("CLUSTER_KILLS", "5"))
 SECONDS = 0.05  # that a photo takes a worker

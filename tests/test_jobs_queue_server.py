@@ -11,7 +11,7 @@ import pytest
 from jobs_help import eventually, in_another_process
 from sqlalchemy import text
 
-from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
+from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
 from deepseek_mm.config import Config, LibraryConfig
 from deepseek_mm.errors import BadFile, Conflict, OutOfReach, TransientError
 from deepseek_mm.jobs import JobRequest, Jobs, Worker
@@ -20,7 +20,7 @@ from deepseek_mm.jobs.table import machine_name
 from deepseek_mm.library.backup_schedule import BackupSchedule
 from deepseek_mm.storage.places import ServerPlace
 
-pytestmark = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
+pytestmark = pytest.mark.skipif(not has_postgres(), reason="postgresql-17 is not installed")
 HEARD_S = 0.4  # on a busy machine; 0.01 else
 ENTRIES = text("SELECT queue_name, status, priority FROM procrastinate_jobs ORDER BY id")
 TAKES = """

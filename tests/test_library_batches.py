@@ -15,7 +15,7 @@ from cluster_help import ServerHouse, paint_many, start_worker
 from jobs_help import eventually
 
 from deepseek_mm.__main__ import main
-from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
+from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
 from deepseek_mm.cli.doctor import workers
 from deepseek_mm.config import Config
 from deepseek_mm.errors import BadQuestion, ConfigError, LibraryError, OutOfReach
@@ -26,7 +26,7 @@ from deepseek_mm.library.library_worker import LibraryWorker
 from deepseek_mm.settings import Settings
 from deepseek_mm.terminal import STOPPED, USER_ERROR, Desk
 
-needs_server = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
+needs_server = pytest.mark.skipif(not has_postgres(), reason="postgresql-17 is not installed")
 
 
 @pytest.fixture(scope="module")

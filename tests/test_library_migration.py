@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from deepseek_mm.accounts.accounts import Accounts
-from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
+from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
 from deepseek_mm.cli.migration import describe_setting
 from deepseek_mm.cli.parser import build_parser, import_command
 from deepseek_mm.config import Config, IndexConfig
@@ -33,7 +33,7 @@ from index import Region, Source
 from index.database import VectorDamaged
 from index.store import RegionStore
 
-needs_server = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
+needs_server = pytest.mark.skipif(not has_postgres(), reason="postgresql-17 is not installed")
 SPACE = {"space_name": "toy", "fingerprint": "f" * 64, "dim": 8}
 HOME = "toy-ffffffff"
 KILLED = """

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
+from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
 from deepseek_mm.cli.doctor import storage_server
 from deepseek_mm.config import Config, IndexConfig
 from deepseek_mm.database_places import keep_in_files, mark_folder, place_of, space_of, space_places
@@ -29,7 +29,7 @@ from index.database import STORE
 from index.places import known_paths
 from index.store import RegionStore
 
-pytestmark = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
+pytestmark = pytest.mark.skipif(not has_postgres(), reason="postgresql-17 is not installed")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.postgres_server import is_installed, postgres_server
+from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
 from deepseek_mm.config import Config, IndexConfig
 from deepseek_mm.database_places import place_of
 from deepseek_mm.errors import ConfigError, LibraryError, TransientError
@@ -26,7 +26,7 @@ from index.server.server_words import RANKS, count_times
 from index.server.word_queries import write_lexemes, write_pattern
 from index.store import RegionStore
 
-needs_server = pytest.mark.skipif(not is_installed(), reason="postgresql-17 is not installed")
+needs_server = pytest.mark.skipif(not has_postgres(), reason="postgresql-17 is not installed")
 SPACE = {"space_name": "toy", "fingerprint": "f" * 64, "dim": 8}
 
 

@@ -26,6 +26,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
+from deepseek_mm.accounts.guesses import FREE_TRIES, Clock, GuessCounter, Guesses
+from deepseek_mm.accounts.key_logins import KeyLogins, Logins
 from deepseek_mm.accounts.permissions import RIGHTS, Caller, Right
 from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.storage.files import atomic_write, read_json
@@ -75,6 +77,14 @@ class KeyRing(ABC):
     @abstractmethod
     def all(self) -> tuple[Key, ...]:
         """Every key, oldest first, as it is known now."""
+
+    def count_guesses(self, kind: str, clock: Clock, *, free: int = FREE_TRIES) -> GuessCounter:
+        """Wrong tries of one kind, of which `free` cost nothing."""
+        return Guesses(clock, free=free)
+
+    def keep_logins(self, clock: Clock, *, lasts_s: float) -> KeyLogins:
+        """Browsers that have shown a key, for so long."""
+        return Logins(clock, lasts_s=lasts_s)
 
     @abstractmethod
     def _write(self, keys: Sequence[Key]) -> None:

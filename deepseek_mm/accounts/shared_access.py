@@ -4,7 +4,6 @@ lies on: keys, how often somebody guessed wrong, and who has logged in with a ke
 In a library of files each of these has a home of its own: `keys`, `guesses`, and the memory of the one server.
 """
 
-import hashlib
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,8 @@ from typing import Any
 from sqlalchemy import JSON, Connection, delete, extract, func, insert, literal_column, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from deepseek_mm.accounts.guesses import FORGET_S, FREE_TRIES, MOST_COUNTED, place_of_guess, wait_after
+from deepseek_mm.accounts.guesses import FORGET_S, FREE_TRIES, MOST_COUNTED, Clock, place_of_guess, wait_after
+from deepseek_mm.accounts.key_logins import TOKEN_BYTES, hash_token
 from deepseek_mm.accounts.keys import Key, KeyRing, Keys, as_row, of_row
 from deepseek_mm.config import Config
 from deepseek_mm.database_places import server_place
@@ -28,7 +28,6 @@ from deepseek_mm.storage.schema import COLUMNS, LibraryErrors, Schema
 
 NAME = "access"  # of the schema, behind the prefix
 KEPT_S = 1.0  # that keys which were read are good for
-TOKEN_BYTES = 32
 NOW = func.clock_timestamp()
 
 
@@ -98,14 +97,6 @@ class SharedAccess(DatabaseOwner):
         """The keys of the library."""
         return SharedKeys(self._database)
 
-    def guesses(self, kind: str, *, free: int = FREE_TRIES) -> "SharedGuesses":
-        """Wrong tries of one kind, of which `free` cost nothing."""
-        return SharedGuesses(self._database, kind, free=free)
-
-    def logins(self, *, lasts_s: float) -> "SharedLogins":
-        """Browsers that have shown a key, for so long."""
-        return SharedLogins(self._database, lasts_s=lasts_s)
-
 
 class SharedKeys(KeyRing):
     """Keys in a table. One that is removed opens no server any more after KEPT_S."""
@@ -123,6 +114,14 @@ class SharedKeys(KeyRing):
         if time.monotonic() >= self._good_until:
             self._keys, self._good_until = self._database.read(self._read), time.monotonic() + KEPT_S
         return self._keys
+
+    def count_guesses(self, kind: str, clock: Clock, *, free: int = FREE_TRIES) -> "SharedGuesses":
+        """Those at all servers; only the clock of the database's server counts."""
+        return SharedGuesses(self._database, kind, free=free)
+
+    def keep_logins(self, clock: Clock, *, lasts_s: float) -> "SharedLogins":
+        """Those at all servers; only the clock of the database's server counts."""
+        return SharedLogins(self._database, lasts_s=lasts_s)
 
     def _read(self, session: Session) -> tuple[Key, ...]:
         return tuple(of_row(row) for row in session.scalars(select(KeyRow.key).order_by(KeyRow.id)))
@@ -191,19 +190,19 @@ class SharedLogins:
         with self._database.writing() as session:
             session.execute(delete(KeyLoginRow).where(KeyLoginRow.ends_at <= NOW))
             ends = NOW + literal_column(f"interval '{float(self.lasts_s)} seconds'")
-            session.execute(insert(KeyLoginRow).values(digest=_hash(token), key_id=key_id, ends_at=ends))
+            session.execute(insert(KeyLoginRow).values(digest=hash_token(token).hex(), key_id=key_id, ends_at=ends))
         return token
 
     def key_id(self, token: str) -> str | None:
         """The key that was shown when this login began; None if it is none, or over."""
-        mine = (KeyLoginRow.digest == _hash(token)) & (KeyLoginRow.ends_at > NOW)
+        mine = (KeyLoginRow.digest == hash_token(token).hex()) & (KeyLoginRow.ends_at > NOW)
         with self._database.reading() as session:
             return session.scalar(select(KeyLoginRow.key_id).where(mine))
 
     def end(self, token: str) -> None:
         """Forget it."""
         with self._database.writing() as session:
-            session.execute(delete(KeyLoginRow).where(KeyLoginRow.digest == _hash(token)))
+            session.execute(delete(KeyLoginRow).where(KeyLoginRow.digest == hash_token(token).hex()))
 
 
 @contextmanager
@@ -215,7 +214,3 @@ def open_key_ring(config: Config) -> Iterator[KeyRing]:
         return
     with closing(shared):
         yield shared.keys
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

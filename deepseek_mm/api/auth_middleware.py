@@ -22,7 +22,6 @@ from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.guesses import Clock
 from deepseek_mm.accounts.keys import KeyRing, Keys
 from deepseek_mm.accounts.permissions import COMMAND_LINE, LOCAL, MAKE, SCOPE, Caller
-from deepseek_mm.accounts.shared_access import SharedAccess
 from deepseek_mm.api.credentials import LOGIN_ID, PARAMETER, AccessToken, needs_keys
 from deepseek_mm.api.limits import BodyLimit
 from deepseek_mm.api.login import LOGIN, LOGOUT, LoginDoors, LoginPage, login_path, onward_of
@@ -61,7 +60,6 @@ def guard_app(
     accounts: Accounts | None = None,
     clock: Clock = time.monotonic,
     tokens: tuple[str, str] = ("", ""),
-    shared: SharedAccess | None = None,
 ) -> ASGIApp:
     """The app behind the authentication. LibraryError if the keys cannot be used.
 
@@ -73,7 +71,7 @@ def guard_app(
     access = AccessToken(token) if token else None
     inner = BodyLimit(FullStorage(app, config.data / "page"), serve.max_body_bytes)
     needed = needs_keys(serve, config.accounts)
-    doors = LoginDoors(keys=keys or Keys(config.data), token=access, accounts=accounts, shared=shared)
+    doors = LoginDoors(keys=keys or Keys(config.data), token=access, accounts=accounts)
     door = AuthMiddleware(inner, serve, doors, clock=clock, needs_login=needed)
     if accounts is not None and (provider := OpenIdProvider.of(config.oidc)) is not None:
         door.login.provider = OpenIdLogin(provider, config.oidc, accounts)
@@ -95,8 +93,8 @@ class AuthMiddleware:
     ) -> None:
         self.own_token: AccessToken | None = None  # of the command line
         self._app, self._serve, self._doors, self._token = app, serve, doors, doors.token
-        self._needs_login, self._guesses = needs_login, doors.count_guesses("key", clock)
-        self.login = LoginPage(doors, doors.keep_logins(clock, lasts_s=serve.login_s), self._guesses, clock=clock)
+        self._needs_login, self._guesses = needs_login, doors.keys.count_guesses("key", clock)
+        self.login = LoginPage(doors, doors.keys.keep_logins(clock, lasts_s=serve.login_s), self._guesses, clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the app answer."""

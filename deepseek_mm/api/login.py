@@ -16,26 +16,23 @@ import base64
 import hashlib
 import logging
 import re
-import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
-from threading import Lock
 from urllib.parse import parse_qs, quote
 
-from cachetools import TTLCache
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from deepseek_mm.accounts.accounts import Accounts
-from deepseek_mm.accounts.guesses import FREE_TRIES, Clock, GuessCounter, Guesses
+from deepseek_mm.accounts.guesses import Clock, GuessCounter
+from deepseek_mm.accounts.key_logins import KeyLogins
 from deepseek_mm.accounts.keys import Key, KeyRing
 from deepseek_mm.accounts.permissions import LOCAL, Caller
 from deepseek_mm.accounts.records import User
-from deepseek_mm.accounts.shared_access import SharedAccess, SharedLogins
 from deepseek_mm.api.credentials import LOGIN_ID, AccessToken
 from deepseek_mm.api.openid_login import COOKIE as PROVIDER_COOKIE
 from deepseek_mm.api.openid_login import START, OpenIdLogin, provider_link, status_of
@@ -43,59 +40,14 @@ from deepseek_mm.api.origins import is_local
 from deepseek_mm.errors import DeepSeekMMError, NothingThere
 
 log = logging.getLogger(__name__)
-MOST_LOGINS = 1_000  # at once; the one longest unused goes first
-TOKEN_BYTES = 32
 FREE_PASSWORDS, FREE_NAMES = 10, 30  # wrong passwords of a name from one address, and of any name from it
-
-
-class Logins:
-    """Tokens of browsers that have shown a key."""
-
-    def __init__(self, clock: Clock = time.monotonic, *, lasts_s: float) -> None:
-        """`lasts_s`: how long a login lasts, used or not."""
-        self._clock, self.lasts_s, self._lock = clock, lasts_s, Lock()
-        self._key_ids: TTLCache[bytes, str]  # by hash of the token
-        self._key_ids = TTLCache(MOST_LOGINS, lasts_s, timer=lambda: self._clock())
-
-    def begin(self, key_id: str) -> str:
-        """The token of a new login."""
-        token = secrets.token_urlsafe(TOKEN_BYTES)
-        with self._lock:
-            self._key_ids[_hash(token)] = key_id
-        return token
-
-    def key_id(self, token: str) -> str | None:
-        """The key that was shown when this login began; None if it is none, or over."""
-        with self._lock, self._key_ids.timer:  # one moment for all of it
-            return self._key_ids.get(_hash(token))
-
-    def end(self, token: str) -> None:
-        """Forget it."""
-        with self._lock, self._key_ids.timer:
-            self._key_ids.pop(_hash(token), None)
 
 
 class LoginDoors:
     """The ways to come in: keys, accounts where there are any, and the access token of this machine."""
 
-    def __init__(
-        self,
-        *,
-        keys: KeyRing,
-        token: AccessToken | None = None,
-        accounts: Accounts | None = None,
-        shared: SharedAccess | None = None,
-    ) -> None:
-        """`shared` is what all servers of one library have in common, where there may be several."""
-        self.keys, self.token, self.accounts, self._shared = keys, token, accounts, shared
-
-    def keep_logins(self, clock: Clock, *, lasts_s: float) -> Logins | SharedLogins:
-        """Browsers that have shown a key."""
-        return Logins(clock, lasts_s=lasts_s) if self._shared is None else self._shared.logins(lasts_s=lasts_s)
-
-    def count_guesses(self, kind: str, clock: Clock, *, free: int = FREE_TRIES) -> GuessCounter:
-        """Wrong tries of one kind, of which `free` cost nothing."""
-        return Guesses(clock, free=free) if self._shared is None else self._shared.guesses(kind, free=free)
+    def __init__(self, *, keys: KeyRing, token: AccessToken | None = None, accounts: Accounts | None = None) -> None:
+        self.keys, self.token, self.accounts = keys, token, accounts
 
     @property
     def has_people(self) -> bool:
@@ -131,10 +83,6 @@ class LoginDoors:
         except NothingThere:
             return None
         return None if user is None or user.is_disabled else key.who(user.caller())
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
 COOKIE = "deepseek_mm_login"
@@ -237,15 +185,15 @@ class LoginPage:
     def __init__(
         self,
         doors: LoginDoors,
-        logins: Logins | SharedLogins,
+        logins: KeyLogins,
         guesses: GuessCounter,
         *,
         clock: Clock = time.monotonic,
     ) -> None:
         self.provider: OpenIdLogin | None = None  # where people may log in by one
         self._doors, self._logins, self._guesses = doors, logins, guesses
-        self._by_name = doors.count_guesses("password", clock, free=FREE_PASSWORDS)
-        self._by_address = doors.count_guesses("name", clock, free=FREE_NAMES)
+        self._by_name = doors.keys.count_guesses("password", clock, free=FREE_PASSWORDS)
+        self._by_address = doors.keys.count_guesses("name", clock, free=FREE_NAMES)
 
     def who(self, asking: HTTPConnection) -> Caller | None:
         """Who has logged in with this cookie; None if nobody has, or not any more."""

@@ -85,7 +85,6 @@ def run_api(
     note: str,
     hush: Callable[[], object],
     tokens: tuple[str, str] = ("", ""),
-    shared: SharedAccess | None = None,
 ) -> None:
     """Answer until a signal comes: the log is written, and what can go is let go of.
 
@@ -97,7 +96,7 @@ def run_api(
         api.start()
         api.warm_up()
         say(f"ready: {format_address(sock, config.serve)}{token_suffix(token)}  ({note})")
-        app = guard_app(api.app, config, doors.keys, accounts=doors.accounts, tokens=tokens, shared=shared)
+        app = guard_app(api.app, config, doors.keys, accounts=doors.accounts, tokens=tokens)
         build_server(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
 
 

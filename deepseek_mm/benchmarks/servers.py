@@ -1,4 +1,5 @@
-"""Servers in processes of their own, as users start them: the page and the API; the memory and time that they take.
+"""Servers in processes of their own, as users start them: the page and the API, and PostgreSQL; the memory and time that
+they take.
 
 `bench start` says how soon a server is there on an existing library. The bundled photos are indexed by a first start,
 which is not measured. The second one is: until `GET /` is 200, until the first answer is given, and the resident memory
@@ -8,13 +9,16 @@ language model itself. Then the command line asks, beside the running server and
 
 import base64
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from socket import create_server
@@ -326,3 +330,77 @@ class Checkout:
         if done.returncode not in (0, 1):
             raise ServerError(f"{' '.join(words)} ended with {done.returncode}: {done.stderr[-2000:]}")
         return seconds
+
+
+VECTOR = Path("/usr/share/postgresql/17/extension/vector.control")
+BIN = Path("/usr/lib/postgresql/17/bin")
+RUNUSER = shutil.which("runuser", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+SUPERUSER = "postgres"
+POSTGRES_SETTINGS = {  # of a small server that need not outlive a power cut
+    "fsync": "off",
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+}
+POSTGRES_PAUSE_S = 0.02
+
+
+def has_postgres() -> bool:
+    """Whether one can be started here."""
+    has_driver = all(find_spec(name) is not None for name in ("psycopg", "Stemmer", "procrastinate"))
+    there = (BIN / "initdb").exists() and VECTOR.exists() and has_driver
+    return there and (os.geteuid() != 0 or RUNUSER is not None)
+
+
+class PostgresServer:
+    """One server, made and not yet started."""
+
+    def __init__(self, **settings: str) -> None:
+        """`settings` are PostgreSQL's own, by name."""
+        self.home = Path(tempfile.mkdtemp(prefix="postgres-"))  # not below pytest's, which lets only its owner in
+        self.folder, self.port = self.home / "cluster", find_free_port()
+        self.settings = (
+            POSTGRES_SETTINGS | settings | {"port": str(self.port), "unix_socket_directories": str(self.home)}
+        )
+        if os.geteuid() == 0:
+            shutil.chown(self.home, SUPERUSER, SUPERUSER)
+        run_as_postgres(BIN / "initdb", "-D", self.folder, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-sync")
+        with (self.folder / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in self.settings.items())
+
+    def start(self) -> None:
+        """Wait until it lets somebody in. CalledProcessError if it does not start."""
+        run_as_postgres(BIN / "pg_ctl", "-D", self.folder, "-l", self.folder / "log", "-w", "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """End it, in a mode of pg_ctl's."""
+        run_as_postgres(BIN / "pg_ctl", "-D", self.folder, "-m", mode, "-w", "stop")
+
+    def kill(self) -> None:
+        """As a power cut would, but for what the system still writes."""
+        pid = int((self.folder / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, 9)
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(POSTGRES_PAUSE_S)
+
+    def url(self, database: str = SUPERUSER) -> str:
+        """The address of one of its databases."""
+        return f"postgresql://{SUPERUSER}@127.0.0.1:{self.port}/{database}"
+
+
+@contextmanager
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+    """A running server, gone with its folder at the end."""
+    server = PostgresServer(**settings)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop("immediate")
+        shutil.rmtree(server.home, ignore_errors=True)
+
+
+def run_as_postgres(*words: object) -> None:
+    """One of PostgreSQL's programs, as somebody who is not root."""
+    before = [RUNUSER, "-u", SUPERUSER, "--"] if os.geteuid() == 0 and RUNUSER else []
+    subprocess.run([*before, *map(str, words)], check=True, stdout=subprocess.DEVNULL, cwd="/")

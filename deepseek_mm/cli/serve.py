@@ -66,7 +66,7 @@ def run_serve(args: Namespace, desk: Desk) -> int:
         api = build_api(assistant, file, accounts=accounts, keys=keys)
         note = "the API is described at /docs; Ctrl-C ends it"
         tokens = (token, own_token)
-        run_api(api, sock, say=desk.say, note=note, hush=api.tasks.stop, tokens=tokens, shared=shared)
+        run_api(api, sock, say=desk.say, note=note, hush=api.tasks.stop, tokens=tokens)
     return OK
 
 
