@@ -251,7 +251,7 @@ def measure_cluster(setting: BenchSetting, measurements: tuple[Measurement, ...]
     """One after the other, so that none takes the processor from another. NothingThere without PostgreSQL."""
     if not has_postgres():
         raise NothingThere(
-            "no PostgreSQL 17 with pgvector is installed. On Debian: apt-get install postgresql-17 postgresql-17-pgvector, "
-            "and pip install 'deepseek-mm[cluster]'"
+            "no PostgreSQL 17 with pgvector is installed. On Debian: apt-get install postgresql-17 "
+            "postgresql-17-pgvector, and pip install 'deepseek-mm[cluster]'"
         )
     return join_results([measurement(setting) for measurement in measurements])

@@ -1,5 +1,4 @@
-"""Servers in processes of their own, as users start them: the page and the API, and PostgreSQL; the memory and time that
-they take.
+"""Servers in processes of their own, as users start them: the page, the API, PostgreSQL; their memory and their time.
 
 `bench start` says how soon a server is there on an existing library. The bundled photos are indexed by a first start,
 which is not measured. The second one is: until `GET /` is 200, until the first answer is given, and the resident memory
