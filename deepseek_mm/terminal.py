@@ -227,13 +227,16 @@ class Meter:
         if job.state == "waiting" and self.shown_at == float("-inf"):
             self.shown_at = now - EVERY_S[terminal] + PATIENCE_S  # it is about to begin, most of the time
         if not job.is_ended and now - self.shown_at >= EVERY_S[terminal]:
-            self.show(self.describe(job))
+            self._write(self.describe(job), now)
 
     def show(self, text: str) -> None:
         """Show how far something is that is no job; not more often either."""
-        terminal, now = self.err.isatty(), self.clock()
-        if now - self.shown_at < EVERY_S[terminal]:
-            return
+        now = self.clock()
+        if now - self.shown_at >= EVERY_S[self.err.isatty()]:
+            self._write(text, now)
+
+    def _write(self, text: str, now: float) -> None:
+        terminal = self.err.isatty()
         self.shown_at, self.open_line = now, terminal
         text = printable(text)
         width = shutil.get_terminal_size().columns - 1

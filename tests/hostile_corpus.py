@@ -150,9 +150,17 @@ def measure(reading: Reading) -> Iterator[None]:
         gauge.end(reading)
 
 
+def read_quietly(path: Path) -> str:
+    """What a file of /proc says; nothing once its thread has ended."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
 def worker_pids() -> list[int]:
     """Numbers of the worker processes of this one."""
-    rows = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    rows = [read_quietly(path).split() for path in Path("/proc/self/task").glob("*/children")]
     return [pid for row in rows for pid in map(int, row) if b"workers.loop" in told(pid, "cmdline")]
 
 

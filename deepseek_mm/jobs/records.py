@@ -189,9 +189,9 @@ def create_tables(connection: Connection) -> None:
 
 def add_parts(connection: Connection) -> None:
     """Jobs from now on may be parts of others, keep each other waiting, and say where they were asked for."""
-    number, text_ = ("INTEGER", "VARCHAR") if connection.dialect.name == "sqlite" else ("BIGINT", "TEXT")
+    number = "INTEGER" if connection.dialect.name == "sqlite" else "BIGINT"
     columns = {"parent": number, "entry": number, "retries": f"{number} NOT NULL DEFAULT 0"}
-    columns |= dict.fromkeys(("machine", "lock"), f"{text_} NOT NULL DEFAULT ''")
+    columns |= dict.fromkeys(("machine", "lock"), "TEXT NOT NULL DEFAULT ''")
     for name, kind in columns.items():
         connection.exec_driver_sql(f"ALTER TABLE jobs ADD COLUMN {name} {kind}")
     connection.exec_driver_sql("CREATE INDEX ix_jobs_parent ON jobs (parent)")
