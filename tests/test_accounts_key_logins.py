@@ -4,8 +4,8 @@ import time
 
 from door_help import Clock
 
+from deepseek_mm.accounts import key_logins as module
 from deepseek_mm.accounts.key_logins import Logins
-from deepseek_mm.api import login as module
 
 LASTS_S = 3600.0
 
