@@ -1,15 +1,17 @@
 """Nearest regions on a server: pgvector's index (HNSW; Malkov and Yashunin, 2016) beside the filter, in one query.
 
 Such an index gives the nearest it knows, and a filter may leave few of them. So it is scanned on until there are
-enough (pgvector's iterative scan); and where it gives up before, the filter's regions are compared one by one. What a
-search finds is therefore never fewer than there are.
+enough (pgvector's iterative scan). Where a filter leaves few, or the scan gives up before, the filter's regions are
+compared one by one. What a search finds is therefore never fewer than there are.
 """
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Double, Select, String, cast, func, literal, select
+from cachetools import TTLCache
+from sqlalchemy import Connection, Double, Label, Select, SQLColumnExpression, String, cast, func, literal, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -25,6 +27,9 @@ WIDTH, MOST_WIDTH = 100, 1_000  # candidates while it is searched, and how many 
 MOST_SCANNED = 40_000  # vectors that one search looks at before it gives up
 SCAN = {"hnsw.iterative_scan": "strict_order", "hnsw.max_scan_tuples": str(MOST_SCANNED)}
 INDEX = "vectors_by_nearness"
+FEW = 20_000  # regions that are compared one by one sooner than the index is scanned for them
+GOOD_S = 5.0  # that it is good to know whether a filter leaves few; it only decides how they are found
+MOST_KNOWN = 256  # filters of which that is known
 NODE_BYTES = 600  # of a vector in the index while it is built, beside its numbers
 LEAST_MB, MOST_MB = 64, 2_000  # of memory that a server may take to build it
 NO_ROOM = ("53000", "53100", "53200")  # PostgreSQL's codes of too little memory that is shared, or none
@@ -60,6 +65,8 @@ class ServerFinder:
 
     def __init__(self, *, dim: int) -> None:
         self._dim = dim
+        self._known: TTLCache[Filter, bool] = TTLCache(MOST_KNOWN, GOOD_S)
+        self._lock = Lock()
 
     def find(self, session: Session, queries_QD: Floats, *, k: int, where: Filter) -> tuple[Floats, Ints]:
         """Scores and ids, (Q, at most k), best first: of the regions in the session's snapshot that `where` allows."""
@@ -89,33 +96,57 @@ class ServerFinder:
 
     def _find_many(self, session: Session, x_QD: Floats, k: int, where: Filter) -> tuple[Floats, Ints]:
         _set(session, SCAN | {"hnsw.ef_search": str(min(MOST_WIDTH, max(WIDTH, 2 * k)))})
-        rows = [self._find_one(session, x_D, k, where) for x_D in x_QD]
+        one_by_one = self._leaves_few(session, where)
+        rows = [self._find_one(session, x_D, k, where, one_by_one=one_by_one) for x_D in x_QD]
         width = max((len(ids) for _, ids in rows), default=0)
         assert all(len(ids) == width for _, ids in rows), "every query has as many regions to choose from"
         scores_Qk = np.array([scores for scores, _ in rows], np.float32).reshape(len(rows), width)
         return scores_Qk, np.array([ids for _, ids in rows], np.int64).reshape(len(rows), width)
 
-    def _find_one(self, session: Session, x_D: Floats, k: int, where: Filter) -> tuple[list[float], list[int]]:
-        query = self._nearest(x_D, k, where)
-        rows = session.connection().execute(query).all()
-        if len(rows) < k:  # the index gave up, or there are no more
-            _set(session, {"enable_indexscan": "off"})
-            rows = session.connection().execute(query).all()
-            _set(session, {"enable_indexscan": "on"})
+    def _leaves_few(self, session: Session, where: Filter) -> bool:
+        """Whether there is a filter, and at most FEW regions fit it."""
+        if not (queries.source_conditions(where) or queries.region_conditions(where)):
+            return False
+        with self._lock:
+            known = self._known.get(where)
+        if known is None:
+            some = queries.matching_regions(where).order_by(None).limit(FEW + 1).subquery()
+            known = (session.scalar(select(func.count()).select_from(some)) or 0) <= FEW
+            with self._lock:
+                self._known[where] = known
+        return known
+
+    def _find_one(
+        self, session: Session, x_D: Floats, k: int, where: Filter, *, one_by_one: bool
+    ) -> tuple[list[float], list[int]]:
+        connection = session.connection()
+        rows = connection.execute(self._nearest(x_D, k, where, one_by_one=one_by_one)).all()
+        if len(rows) < k and not one_by_one:  # the index gave up, or there are no more
+            rows = connection.execute(self._nearest(x_D, k, where, one_by_one=True)).all()
         ordered = sorted(((-far, region_id) for region_id, far in rows), key=lambda row: (-row[0], row[1]))
         return [score for score, _ in ordered], [region_id for _, region_id in ordered]
 
-    def _nearest(self, x_D: Floats, k: int, where: Filter) -> Select[Any]:
-        wide = HalfVector(self._dim)
-        sought = cast(literal(write_vector(np.asarray(x_D, STORED).tobytes()), String), wide)
-        far = cast(cast(VectorRow.data, wide).op("OPERATOR(public.<#>)")(sought), Double).label("far")
-        query = select(VectorRow.region_id, far)
+    def _nearest(self, x_D: Floats, k: int, where: Filter, *, one_by_one: bool) -> Select[Any]:
+        """Ids with the negative product; in what is materialized first the index of vectors has no part."""
+        allowed = select(VectorRow.region_id, VectorRow.data)
         of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
         if of_sources or of_regions:
-            query = query.join(RegionRow, RegionRow.id == VectorRow.region_id).where(*of_regions)
+            allowed = allowed.join(RegionRow, RegionRow.id == VectorRow.region_id).where(*of_regions)
         if of_sources:
-            query = query.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources)
-        return query.order_by(far).limit(k)
+            allowed = allowed.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources)
+        if one_by_one:
+            some = allowed.cte("allowed").prefix_with("MATERIALIZED")
+            far = self._distance_to(x_D, some.c.data)
+            return select(some.c.region_id, far).order_by(far).limit(k)
+        far = self._distance_to(x_D, VectorRow.data)
+        found: Any = allowed.with_only_columns(VectorRow.region_id, far, maintain_column_froms=True)
+        nearest: Select[Any] = found.order_by(far).limit(k)
+        return nearest
+
+    def _distance_to(self, x_D: Floats, data: SQLColumnExpression[Any]) -> Label[float]:
+        wide = HalfVector(self._dim)
+        sought = cast(literal(write_vector(np.asarray(x_D, STORED).tobytes()), String), wide)
+        return cast(cast(data, wide).op("OPERATOR(public.<#>)")(sought), Double).label("far")
 
 
 def _set(session: Session, settings: dict[str, str]) -> None:
