@@ -24,6 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 
 from starlette.middleware import Middleware
 
+from deepseek_mm.accounts.shared_access import open_key_ring
 from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.credentials import choose_token
 from deepseek_mm.api.lifecycle import StartupApp
@@ -37,7 +38,6 @@ from deepseek_mm.api.server import (
     lock_library,
     open_accounts,
     open_keys,
-    open_shared_access,
     open_socket,
     token_suffix,
 )
@@ -228,8 +228,8 @@ class LibraryServer:
 
         token = self._tokens[0]
         accounts = self._stack.enter_context(open_accounts(self._config, say))
-        shared = self._stack.enter_context(open_shared_access(self._config))
-        keys = open_keys(self._config, say, accounts, shared)
+        ring = self._stack.enter_context(open_key_ring(self._config))
+        keys = open_keys(self._config, say, accounts, ring)
         assistant = self._stack.enter_context(closing(self._opens()))
         api = self._api = build_api(assistant, self._file, photos=PHOTOS, room=self._room, accounts=accounts, keys=keys)
         self._stack.enter_context(closing(api))

@@ -52,7 +52,7 @@ def test_where_people_log_in_by_name_no_first_key_is_made(keys, tmp_path):
     with closing(open_quick(tmp_path)) as accounts:
         said: list[str] = []
         accounts.add("Anna", "owner", SECRET)
-        assert open_keys(config, said.append, accounts).all() == ()
+        assert open_keys(config, said.append, accounts, Keys(config.data)).all() == ()
         accounts.remove(accounts.find_by_name("Anna").id)
-        assert len(open_keys(config, said.append, accounts).all()) == 1
+        assert len(open_keys(config, said.append, accounts, Keys(config.data)).all()) == 1
     assert len(said) == 1

@@ -5,7 +5,6 @@ and ended on every device, and end with the account. Times come from the machine
 may be is over, whatever the clock did meanwhile.
 """
 
-import hashlib
 import re
 import secrets
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.accounts.collection_access import CollectionAccessList
+from deepseek_mm.accounts.key_logins import TOKEN_BYTES, hash_token
 from deepseek_mm.accounts.passwords import Passwords
 from deepseek_mm.accounts.records import (
     ROLES,
@@ -52,7 +52,7 @@ ACCOUNTS = Schema(
 NAME = re.compile(r"\w[\w .@'-]{0,39}")
 UNNAMEABLE = re.compile(r"[^\w .@'-]|^\W+")
 LONGEST_GIVEN = 30  # letters of a name that a provider gives, with room for a number
-ID_BYTES, TOKEN_BYTES = 16, 32
+ID_BYTES = 16
 LOGIN = (  # looked for with every request
     select(UserRow, LoginRow.id)
     .join(LoginRow, LoginRow.user_id == UserRow.id)
@@ -195,7 +195,9 @@ class Accounts(DatabaseOwner):
     def begin_login(self, user_id: str, *, lasts_s: float, address: str = "", browser: str = "") -> str:
         """The token of a new login, which is seen this once."""
         token, now = secrets.token_urlsafe(TOKEN_BYTES), self._now()
-        row = LoginRow(digest=_digest(token), user_id=user_id, begun_at=now, ends_at=now + timedelta(seconds=lasts_s))
+        row = LoginRow(
+            digest=hash_token(token).hex(), user_id=user_id, begun_at=now, ends_at=now + timedelta(seconds=lasts_s)
+        )
         row.address, row.browser = address, browser[:BROWSER_CHARS]
         with self._database.writing() as session:
             session.execute(delete(LoginRow).where(LoginRow.ends_at <= now))
@@ -206,7 +208,7 @@ class Accounts(DatabaseOwner):
     def find_login(self, token: str) -> tuple[User, int] | None:
         """Who is logged in with this token, and the id of that login; None if nobody is, or not any more."""
         with self._database.reading() as session:
-            found = session.execute(LOGIN, {"digest": _digest(token), "now": self._now()}).first()
+            found = session.execute(LOGIN, {"digest": hash_token(token).hex(), "now": self._now()}).first()
             return None if found is None else (user_of(found[0]), found[1])
 
     def list_logins(self, user_id: str) -> list[Login]:
@@ -218,7 +220,7 @@ class Accounts(DatabaseOwner):
     def end_login(self, token: str) -> None:
         """Log out this browser."""
         with self._database.writing() as session:
-            session.execute(delete(LoginRow).where(LoginRow.digest == _digest(token)))
+            session.execute(delete(LoginRow).where(LoginRow.digest == hash_token(token).hex()))
 
     def end_logins(self, user_id: str, *, keep: int = 0) -> int:
         """Log this person out everywhere, but where the login `keep` is; returns of how many browsers."""
@@ -300,7 +302,3 @@ def _check_owner_left(session: Session) -> None:
     owners = (UserRow.role == "owner") & UserRow.is_disabled.is_(False)
     if not session.scalar(select(func.count(UserRow.id)).where(owners)):
         raise Conflict("nobody would be left who may change settings. Make somebody else an owner first")
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -17,8 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from deepseek_mm.accounts.accounts import Accounts
-from deepseek_mm.accounts.keys import KeyRing, Keys
-from deepseek_mm.accounts.shared_access import SharedAccess
+from deepseek_mm.accounts.keys import KeyRing
 from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.credentials import PARAMETER, first_key, needs_keys
 from deepseek_mm.api.lifecycle import GracefulShutdown
@@ -100,26 +99,15 @@ def run_api(
         build_server(app, config.serve, hush=hush, room=api.room).run(sockets=[sock])
 
 
-def open_keys(
-    config: Config, say: Callable[[str], None], accounts: Accounts | None, shared: SharedAccess | None = None
-) -> KeyRing:
+def open_keys(config: Config, say: Callable[[str], None], accounts: Accounts | None, keys: KeyRing) -> KeyRing:
     """The keys of the library; a first one, where callers need one and there is neither one nor anybody who can log in
     by name, is made and shown once.
     """
-    keys = Keys(config.data) if shared is None else shared.keys
     if accounts is not None and accounts.all():
         return keys
     if made := first_key(keys, config.serve, config.accounts):
         say(f"key (shown this once, to log in with; it may do everything): {made}")
     return keys
-
-
-@contextmanager
-def open_shared_access(config: Config) -> Iterator[SharedAccess | None]:
-    """What all servers of this library have in common, where callers need a key; None for a library in files."""
-    shared = SharedAccess.of(config) if needs_keys(config.serve, config.accounts) else None
-    with closing(shared) if shared is not None else nullcontext():
-        yield shared
 
 
 @contextmanager

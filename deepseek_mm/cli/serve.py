@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 def run_serve(args: Namespace, desk: Desk) -> int:
     """Until Ctrl-C. The lock comes first, then the port, so that what is wrong is said before models are opened."""
+    from deepseek_mm.accounts.shared_access import open_key_ring
     from deepseek_mm.api.app import build_api
     from deepseek_mm.api.credentials import choose_token
     from deepseek_mm.api.local_server import announce_server
@@ -39,7 +40,6 @@ def run_serve(args: Namespace, desk: Desk) -> int:
         lock_library,
         open_accounts,
         open_keys,
-        open_shared_access,
         open_socket,
         run_api,
     )
@@ -61,8 +61,8 @@ def run_serve(args: Namespace, desk: Desk) -> int:
         assistant = stack.enter_context(desk.assistant(replace(config, data=home), saved=settings.saved_names))
         assistant.library.start()
         accounts = stack.enter_context(open_accounts(assistant.config, desk.say))
-        shared = stack.enter_context(open_shared_access(assistant.config))
-        keys = open_keys(assistant.config, desk.say, accounts, shared)
+        ring = stack.enter_context(open_key_ring(assistant.config))
+        keys = open_keys(assistant.config, desk.say, accounts, ring)
         api = build_api(assistant, file, accounts=accounts, keys=keys)
         note = "the API is described at /docs; Ctrl-C ends it"
         tokens = (token, own_token)

@@ -12,13 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, text
 
 from deepseek_mm.errors import Conflict
 from deepseek_mm.jobs.table import machine_name
 from deepseek_mm.storage.places import ServerPlace
-from deepseek_mm.storage.postgres_database import explain_error, open_engine, read_address
+from deepseek_mm.storage.postgres_database import explain_server_errors, open_engine, read_address
 from deepseek_mm.storage.presence import GONE_S
 
 SHORT = 8  # letters of a fingerprint that tell one from another
@@ -82,12 +81,6 @@ def list_processes(place: ServerPlace) -> list[ListedProcess]:
     ]
 
 
-def list_schemas(place: ServerPlace, *, begin: str) -> list[str]:
-    """Names of the schemas of this database that begin so. LibraryError."""
-    with _connect(place) as connection:
-        return [name for name in inspect(connection).get_schema_names() if name.startswith(begin)]
-
-
 def refuse_stranger(me: ProcessDescription, others: Sequence[ListedProcess], spaces: Sequence[str]) -> None:
     """Conflict where a server of the library has another version than this process, or looks with other weights.
 
@@ -113,9 +106,8 @@ def _connect(place: ServerPlace) -> Iterator[Connection]:
     address = read_address(place.url)
     engine = open_engine(address, place.name)
     try:
-        with engine.connect() as connection:
+        place_told = Path(f"{address.host}/{address.database}")
+        with explain_server_errors("table of jobs", place_told), engine.connect() as connection:
             yield connection
-    except DBAPIError as error:
-        raise explain_error(error, "table of jobs", Path(f"{address.host}/{address.database}")) or error from error
     finally:
         engine.dispose()

@@ -17,12 +17,12 @@ from deepseek_mm.jobs.fleet import (
     ProcessDescription,
     describe_process,
     list_processes,
-    list_schemas,
     refuse_stranger,
 )
 from deepseek_mm.library.crew import kinds_of
 from deepseek_mm.library.library import Library
 from deepseek_mm.storage.places import ServerPlace
+from deepseek_mm.storage.server_schemas import ServerSchemas
 
 LOOK_S = 2.0  # between two looks who else is there, and what this process is at
 SPACE = "space_"  # how the schema of a vector space is called behind the prefix
@@ -52,7 +52,8 @@ class LibraryWorker:
     def admit(self, space: EmbeddingModel) -> "LibraryWorker":
         """This worker with the weights that it looks with. Conflict if the library was looked at with others."""
         me = replace(self.me, fingerprint=space.fingerprint)
-        spaces = [name.removeprefix(self.prefix) for name in list_schemas(self.place, begin=self.prefix)]
+        with ServerSchemas(self.place.url) as schemas:
+            spaces = [name.removeprefix(self.prefix) for name in schemas.list_names(self.prefix)]
         refuse_stranger(me, list_processes(self.place), spaces)
         return replace(self, me=me)
 

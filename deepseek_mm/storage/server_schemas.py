@@ -16,6 +16,7 @@ from deepseek_mm.storage.postgres_database import (
     read_address,
     wait_long,
 )
+from deepseek_mm.storage.presence import GONE_S
 
 NOUN = "server"
 BEGIN = text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix) ORDER BY nspname")
@@ -34,7 +35,6 @@ BARE = ("library", "alembic_version", PROCESSES)  # tables that have rows withou
 LIVING = (
     'SELECT count(*) FROM "{name}"."processes" WHERE seen_at > clock_timestamp() - make_interval(secs => {seconds})'
 )
-SILENT_S = 20  # after which a process is taken for gone
 SPACE = 'SELECT space_name, fingerprint FROM "{name}".library'
 
 
@@ -110,7 +110,7 @@ class ServerSchemas:
         with self._open() as connection:
             if PROCESSES not in list(connection.scalars(TABLES, {"name": name})):
                 return 0
-            return int(connection.exec_driver_sql(LIVING.format(name=name, seconds=SILENT_S)).scalar_one())
+            return int(connection.exec_driver_sql(LIVING.format(name=name, seconds=GONE_S)).scalar_one())
 
     def size_of(self, name: str) -> int:
         """Bytes of a schema's tables and indexes."""
