@@ -15,9 +15,9 @@ from mcp.client.streamable_http import streamable_http_client
 from openai_house import listening
 from rag_house import build, paint, put
 
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.settings_file import SettingsFile
 
 HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}

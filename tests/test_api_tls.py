@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import serialization as s
 from line_help import build, paint, put
 
 from deepseek_mm.__main__ import main
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.api.local_server import announce_server, find_server, request_json
 from deepseek_mm.api.server import build_server, format_address, open_socket
 from deepseek_mm.api.tls import WrongCertificate, check_certificate

@@ -14,9 +14,9 @@ from line_help import build, paint, put
 from openai_house import listening
 
 from deepseek_mm.__main__ import main
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import Desk

@@ -9,9 +9,9 @@ from rag_house import build
 from starlette.testclient import TestClient
 
 from app import put_page
+from deepseek_mm.accounts.keys import Keys
 from deepseek_mm.api.app import build_api
 from deepseek_mm.api.auth_middleware import guard_app
-from deepseek_mm.api.credentials import Keys
 from deepseek_mm.config import Config
 from deepseek_mm.settings_file import SettingsFile
 from ui import html
