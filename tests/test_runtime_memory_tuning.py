@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+import app
+from deepseek_mm.__main__ import main
+from deepseek_mm.cli import serve
 from deepseek_mm.runtime import memory_tuning
 
 ROOT = Path(__file__).parent.parent
@@ -83,6 +86,54 @@ def memory_of(held: str) -> float:
         name: said for name, said in os.environ.items() if name not in memory_tuning.FEW
     }  # another test may have set it
     return float(subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=True).stdout)
+
+
+POOLS = """
+import ctypes, re, sys, tempfile, threading
+from deepseek_mm.runtime.memory_tuning import share_pools
+c = ctypes.CDLL(None)
+c.malloc.restype, c.fopen.restype = ctypes.c_void_p, ctypes.c_void_p
+if sys.argv[1] == "shared":
+    assert share_pools()
+together = threading.Barrier(12)
+def take():
+    together.wait()
+    c.malloc(ctypes.c_size_t(1000))
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(12)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+with tempfile.NamedTemporaryFile() as file:
+    told = ctypes.c_void_p(c.fopen(file.name.encode(), b"w"))
+    c.malloc_info(0, told), c.fclose(told)
+    print(len(re.findall("<heap nr", file.read().decode())))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other pools")
+def test_threads_take_memory_from_two_pools_instead_of_one_each():
+    counts = [
+        int(subprocess.run([sys.executable, "-c", POOLS, how], cwd=ROOT, capture_output=True, text=True).stdout)
+        for how in ("plain", "shared")
+    ]
+    assert counts[0] > counts[1]
+    assert counts[1] <= memory_tuning.POOLS
+
+
+@pytest.mark.parametrize(
+    ("start", "words"), [(app.main, []), (main, ["serve"]), (main, ["worker", "--url", "postgresql://127.0.0.1/x"])]
+)
+def test_all_that_stays_open_for_days_shares_its_pools_before_anything_else(monkeypatch, start, words):
+    class Shared(Exception):
+        pass
+
+    def share() -> bool:
+        raise Shared
+
+    monkeypatch.setattr(app.signal, "signal", lambda *given: None)
+    monkeypatch.setattr(app, "share_pools", share)
+    monkeypatch.setattr(serve, "share_pools", share)
+    with pytest.raises(Shared):
+        start(words)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators give memory back by themselves")
