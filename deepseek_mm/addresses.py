@@ -6,6 +6,10 @@ in IPv6, translated or tunnelled): then the inner one is judged, or the outer on
 
 import ipaddress
 import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from deepseek_mm.errors import ConfigError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 NOT_PUBLIC: tuple[Network, ...] = tuple(  # beside those that Python's own lists know
@@ -63,6 +67,30 @@ def parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | 
         return None
 
 
+def read_networks(name: str, said: str) -> tuple[Network, ...]:
+    """The networks of a setting that holds addresses and networks with commas between them. ConfigError names the
+    setting and what is neither.
+    """
+    networks = []
+    for each in filter(None, (part.strip() for part in said.split(","))):
+        try:
+            network: Network = ipaddress.ip_network(each)
+        except ValueError:
+            raise ConfigError(f"{name} has {each!r}, which is no address and no network such as 10.0.0.0/24") from None
+        if not network.prefixlen:
+            raise ConfigError(f"{name} has {each!r}: anybody could then say to be anybody. Name the proxies alone")
+        networks.append(network)
+    return tuple(networks)
+
+
+def is_within(host: str, networks: Iterable[Network]) -> bool:
+    """Whether an address lies in one of the networks; False for a name."""
+    address = parse_address(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address
+    return address is not None and any(address in network for network in networks)
+
+
 def is_this_machine(host: str) -> bool:
     """Whether a name or an address leads to this machine."""
     name, address = host.rstrip(".").lower(), parse_address(host)
@@ -71,6 +99,15 @@ def is_this_machine(host: str) -> bool:
     inner = inside(address) if isinstance(address, ipaddress.IPv6Address) else None
     found = inner or address
     return found.is_loopback or found.is_unspecified
+
+
+def is_web_address(text: str) -> bool:
+    """Whether it names a web server by scheme and host."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not fit, a port that is no number
+        return False
 
 
 def resolve_here(host: str, port: int) -> list[str]:

@@ -9,8 +9,8 @@ import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from deepseek_mm.addresses import is_web_address, read_networks
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.storage_config import StorageConfig
 
@@ -193,15 +193,6 @@ class RagConfig:
         between("rag.history_turns", self.history_turns, 0, 100)
 
 
-def is_web_address(text: str) -> bool:
-    """Whether it names a web server by scheme and host."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets that do not fit, a port that is no number
-        return False
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LMConfig:
     """Which language model phrases the answer."""
@@ -286,7 +277,8 @@ class ServeConfig:
     batch_wait_ms: float = 4.0  # how long a request waits for others to share a pass with
     max_body_bytes: int = 200_000_000  # of one request
     connections: int = 500  # that may be open at once; beyond, idle ones are closed, or new ones sent away
-    connections_per_address: int = 200  # the same of one address; everybody behind a proxy has the proxy's
+    connections_per_address: int = 200  # the same of one address, unless it is one of `proxies`
+    proxies: str = ""  # addresses and networks, with commas between, of proxies that are believed who is behind them
     patience_s: float = 20.0  # between two looks at a connection: one that stands still meanwhile is cut
     fetch_urls: bool = False  # whether pictures may be named by address
     fetch_bytes: int = 20_000_000  # of one such picture
@@ -316,14 +308,13 @@ class ServeConfig:
         between("serve.log_bytes", self.log_bytes, 10_000, 10**12)
         between("serve.log_files", self.log_files, 0, 1_000)
         between("serve.login_s", self.login_s, 60, 365 * 86_400)
+        read_networks("serve.proxies", self.proxies)
         if self.keys not in ("auto", "always"):
             raise ConfigError(f"serve.keys={self.keys} must be auto or always")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ConfigError("serve.tls_cert and serve.tls_key go together. Name both files, or none")
         if self.security_contact and not CONTACT.fullmatch(self.security_contact):
-            raise ConfigError(
-                f"serve.security_contact={self.security_contact!r} must be an address such as mailto:me@example.org"
-            )
+            raise ConfigError(f"serve.security_contact={self.security_contact!r} must be like mailto:me@example.org")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from deepseek_mm.config import RETIRED_SPACES, Config, Notice, is_web_address, retired_space
+from deepseek_mm.addresses import is_web_address
+from deepseek_mm.config import RETIRED_SPACES, Config, Notice, retired_space
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.storage.files import read_toml
 

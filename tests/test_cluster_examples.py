@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deepseek_mm.addresses import is_within, read_networks
 from deepseek_mm.cli.parser import build_parser, list_commands
 from deepseek_mm.config import ServeConfig
 from deepseek_mm.settings import trace_settings
 
 CLUSTER = Path(__file__).parent.parent / "examples" / "cluster"
 FIELDS = {
-    "build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "ports", "profiles", "restart",
+    "build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "networks", "ports", "profiles", "restart",
     "shm_size", "volumes",
 }  # fmt: skip
 OURS = ("app1", "app2", "worker1", "worker2")
@@ -60,4 +61,9 @@ def test_nginx_knows_the_servers_of_the_compose_file_by_their_names_and_limits_b
     assert int(most) * 1_000_000 == ServeConfig().max_body_bytes
     assert "proxy_buffering off;" in told
     (outside,) = re.findall(r"listen (\d+);", told)
-    assert compose["services"]["nginx"]["ports"] == [f"{outside}:{outside}"]
+    nginx = compose["services"]["nginx"]
+    address = nginx["networks"]["default"]["ipv4_address"]
+    for name in ("app1", "app2"):  # what it tells of callers is believed, and what others tell is not
+        assert compose["services"][name]["environment"]["DEEPSEEK_MM_SERVE__PROXIES"] == address
+    assert is_within(address, read_networks("subnet", compose["networks"]["default"]["ipam"]["config"][0]["subnet"]))
+    assert nginx["ports"] == [f"{outside}:{outside}"]

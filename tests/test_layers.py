@@ -45,10 +45,9 @@ FLOORS = (
         "deepseek_mm.start_notices",
     ),
     ("deepseek_mm.config", "deepseek_mm.storage", "deepseek_mm.batcher"),
-    ("deepseek_mm.storage_config",),
+    ("deepseek_mm.storage_config", "deepseek_mm.addresses"),
     (
         "deepseek_mm.errors",
-        "deepseek_mm.addresses",
         "deepseek_mm.bundled_files",
         "deepseek_mm.chance",
         "deepseek_mm.dates",

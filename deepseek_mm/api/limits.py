@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from deepseek_mm.accounts.guesses import network_of
+from deepseek_mm.addresses import is_within, read_networks
 from deepseek_mm.api.problems import LEFT, has_left, problem_for, problem_response
 from deepseek_mm.config import ServeConfig
 
@@ -180,6 +181,11 @@ def read_content_length(scope: Scope) -> int:
 BUSY, TOO_MANY = 503, 429
 
 
+def is_proxy(connection: Any, serve: ServeConfig) -> bool:
+    """Whether a proxy that is believed opened it, for whoever is behind it."""
+    return is_within(connection.client[0] if connection.client else "", read_networks("serve.proxies", serve.proxies))
+
+
 def make_room(new: "SlowClientProtocol", connections: Iterable[Any], serve: ServeConfig) -> tuple[int, str] | None:
     """Close what `new` needs closed; or the status and the reason why there is no room for it.
 
@@ -190,7 +196,7 @@ def make_room(new: "SlowClientProtocol", connections: Iterable[Any], serve: Serv
     idle = [each for each in opened if each is not new and hasattr(each, "stage") and each.stage() is not None]
     mine = [each for each in idle if each.network == new.network]
     most = serve.connections_per_address
-    if counts[new.network] > most:
+    if counts[new.network] > most and not is_proxy(new, serve):
         if not evict_first(mine, counts):
             return TOO_MANY, f"{most} connections are open from your address, and no more may be. Close some"
     elif len(opened) > serve.connections and not evict_first(idle, counts):

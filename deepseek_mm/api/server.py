@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.accounts.keys import KeyRing
+from deepseek_mm.addresses import read_networks
 from deepseek_mm.api.auth_middleware import guard_app
 from deepseek_mm.api.credentials import PARAMETER, first_key, needs_keys
 from deepseek_mm.api.lifecycle import GracefulShutdown
@@ -65,7 +66,8 @@ def build_server(app: ASGIApp, serve: ServeConfig, *, hush: Callable[[], object]
         http=partial(SlowClientProtocol, serve, room),  # type: ignore[arg-type]  # called as the class is
         log_level="warning",
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=bool(serve.proxies),
+        forwarded_allow_ips=[str(each) for each in read_networks("serve.proxies", serve.proxies)],
         timeout_graceful_shutdown=CUT_S,
         server_header=False,
         ssl_certfile=serve.tls_cert or None,
