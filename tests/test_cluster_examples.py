@@ -13,8 +13,8 @@ from deepseek_mm.settings import trace_settings
 
 CLUSTER = Path(__file__).parent.parent / "examples" / "cluster"
 FIELDS = {
-    "build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "networks", "ports", "profiles", "restart",
-    "shm_size", "volumes",
+    "build", "command", "depends_on", "deploy", "environment", "healthcheck", "image", "networks", "ports", "profiles",
+    "restart", "shm_size", "volumes",
 }  # fmt: skip
 OURS = ("app1", "app2", "worker1", "worker2")
 
