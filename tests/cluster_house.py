@@ -1,7 +1,6 @@
 """A whole cluster on this machine, each part a process: PostgreSQL, servers, workers, and nginx as it is shipped."""
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,35 +11,18 @@ from typing import IO
 
 import httpx
 from cluster_help import HERE as WORKER
-from cluster_help import ServerHouse
 from jobs_help import eventually
 from warm_start import ADDRESS, WarmProcess
 
 from deepseek_mm.accounts.permissions import RIGHTS
 from deepseek_mm.accounts.shared_access import open_key_ring
+from deepseek_mm.benchmarks.cluster.nginx import command_nginx
+from deepseek_mm.benchmarks.cluster.shared_library import make_settings
 from deepseek_mm.benchmarks.servers import PostgresServer, find_free_port, postgres_server
 
 SERVER = Path(__file__).parent / "cluster_app.py"
-SHIPPED = Path(__file__).parent.parent / "examples" / "cluster" / "nginx.conf"
-NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 START_S = 180.0
 LAST_CHARS = 1_500  # of what each part said, where a test fails
-AROUND = """
-daemon off;
-worker_processes 1;
-pid {home}/nginx.pid;
-error_log {home}/error.log warn;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {home}/body;
-    proxy_temp_path {home}/proxy;
-    fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi;
-    scgi_temp_path {home}/scgi;
-    {shipped}
-}}
-"""
 
 
 class Part:
@@ -96,7 +78,7 @@ class Cluster:
         self.home, self.postgres, self.data = home, postgres, home / "library"
         self.data.mkdir()
         place = (postgres.url(), "c")
-        with open_key_ring(ServerHouse.settings(place[0], self.data)) as keys:
+        with open_key_ring(make_settings(place[0], self.data, prefix=place[1])) as keys:
             self.key = keys.add("test", RIGHTS)
         self.ports = [find_free_port() for _ in range(servers)]
         python = sys.executable
@@ -119,7 +101,7 @@ class Cluster:
         ]
         self.database = DatabasePart(postgres)
         self.port = find_free_port()
-        self.nginx = Part("nginx", home / "nginx.log", NGINX, "-c", self._write_nginx())
+        self.nginx = Part("nginx", home / "nginx.log", *command_nginx(home / "nginx", self.port, self.ports))
 
     def start(self) -> None:
         for part in (*self.servers, *self.workers, self.nginx):
@@ -143,16 +125,6 @@ class Cluster:
             said = part.log.read_text()[-LAST_CHARS:] if part.log.exists() else ""
             state = "never started" if part.process is None else part.process.poll()
             sys.stdout.write(f"==== {part.name} ({state})\n{said}\n")
-
-    def _write_nginx(self) -> Path:
-        home = self.home / "nginx"
-        home.mkdir()
-        shipped = SHIPPED.read_text().replace("listen 8080", f"listen 127.0.0.1:{self.port}")
-        for n, port in enumerate(self.ports, start=1):
-            shipped = shipped.replace(f"app{n}:7860", f"127.0.0.1:{port}")
-        file = home / "nginx.conf"
-        file.write_text(AROUND.format(home=home, shipped=shipped))
-        return file
 
 
 def is_up(port: int) -> bool:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepseek_mm.benchmarks.cluster import Nearest, measure_large
+from deepseek_mm.benchmarks.cluster.large_library import Nearest, measure_large
 from deepseek_mm.benchmarks.results import BenchSetting, BenchSizes
 from deepseek_mm.benchmarks.servers import has_postgres
 

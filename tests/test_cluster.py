@@ -13,9 +13,10 @@ from collections import Counter
 import httpx
 import pytest
 from cluster_help import paint_many
-from cluster_house import NGINX, Cluster, Part, cluster
+from cluster_house import Cluster, Part, cluster
 from jobs_help import eventually
 
+from deepseek_mm.benchmarks.cluster.nginx import NGINX
 from deepseek_mm.benchmarks.servers import has_postgres
 
 pytestmark = pytest.mark.skipif(

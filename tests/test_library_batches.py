@@ -11,7 +11,7 @@ from threading import Timer
 from types import SimpleNamespace
 
 import pytest
-from cluster_help import ServerHouse, paint_many, start_worker
+from cluster_help import ServerHouse, make_settings, paint_many, start_worker
 from jobs_help import eventually
 
 from deepseek_mm.__main__ import main
@@ -207,7 +207,7 @@ def test_the_command_works_until_it_is_told_to_end_and_refuses_other_weights(ope
 def test_a_worker_needs_a_server_and_queues_that_there_are(tmp_path):
     with pytest.raises(ConfigError, match="a worker needs a library on a server"):
         LibraryWorker.of(Config(data=tmp_path), ["gpu"])
-    config = ServerHouse.settings("postgresql://nobody@127.0.0.1:1/nothing", tmp_path)
+    config = make_settings("postgresql://nobody@127.0.0.1:1/nothing", tmp_path, prefix="c")
     with pytest.raises(BadQuestion, match="no queue is called 'tpu'. There are: cpu, gpu"):
         LibraryWorker.of(config, ["gpu", "tpu"])
 

@@ -188,14 +188,15 @@ def try_lock(file: IO[str], kind: int) -> bool:
 
 
 @contextmanager
-def open_socket(serve: ServeConfig) -> Iterator[socket.socket]:
-    """A listening socket: browsers that come early wait. CannotListen says who holds the port, if that can be seen;
-    ConfigError, which file of TLS cannot be used.
+def open_socket(serve: ServeConfig, *, is_shared: bool = False) -> Iterator[socket.socket]:
+    """A listening socket: browsers that come early wait. Where other servers are there for the same library, it does
+    not listen yet, so that whoever comes early is sent on to them. CannotListen says who holds the port, if that can be
+    seen; ConfigError, which file of TLS cannot be used.
     """
     check_certificate(serve)
     try:
         family, kind, _, _, address = socket.getaddrinfo(serve.host, serve.port, type=socket.SOCK_STREAM)[0]
-        sock = socket.create_server(address[:2], family=family)
+        sock = hold_address(family, address[:2]) if is_shared else socket.create_server(address[:2], family=family)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio sets it only where a socket names TCP
     except OSError as error:
         raise CannotListen(
@@ -204,6 +205,18 @@ def open_socket(serve: ServeConfig) -> Iterator[socket.socket]:
         ) from error
     with sock:
         yield sock
+
+
+def hold_address(family: int, address: tuple[str | int, int | bytes]) -> socket.socket:
+    """A socket that nobody is let in at yet. OSError where somebody listens there."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def find_holder(port: int) -> str:

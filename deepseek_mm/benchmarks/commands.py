@@ -37,7 +37,13 @@ PARTS = (
     "accounts",
     "cluster",
 )
-MODULES = {"plan": "answer", "code": "ingestion", "learning": "results", "start": "servers"}  # else as the part
+MODULES = {
+    "cluster": "cluster.measurement",
+    "plan": "answer",
+    "code": "ingestion",
+    "learning": "results",
+    "start": "servers",
+}  # else as the part
 
 
 def measure_part(part: str, setting: "BenchSetting") -> "BenchResult":

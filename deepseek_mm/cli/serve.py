@@ -49,14 +49,14 @@ def run_serve(args: Namespace, desk: Desk) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     share_pools()
     settings = settings_of(args, desk)
-    config = settings.config
+    config, is_shared = settings.config, bool(settings.config.storage.url)
     token = choose_token(args.token, desk.environ, config.serve, config.accounts)
     os.environ.pop(TOKEN_VARIABLE, None)  # no program that is started here inherits it
     file = SettingsFile(flags_of(args), environ=desk.environ, cwd=desk.cwd)
     with (
         writable_home(config.data) as home,
-        lock_library(home, is_shared=bool(config.storage.url)),
-        open_socket(config.serve) as sock,
+        lock_library(home, is_shared=is_shared),
+        open_socket(config.serve, is_shared=is_shared) as sock,
         ExitStack() as stack,
     ):
         own_token = stack.enter_context(announce_server(home, sock, config))

@@ -1,5 +1,4 @@
-"""`bench cluster`: a library on a PostgreSQL server of its own, on this machine: photos going in beside a library of
-files, moving a large library there, and searching it.
+"""Photos going into a library on a server beside a library of files, moving a large library there, and searching it.
 
 The vectors of the large library are made of real photos' (`PhotoLikeVectors`), three regions a photo. Searches are
 asked one by one, over the whole library and over one collection in a hundred, each with its rows; the truth is what
@@ -18,12 +17,11 @@ import numpy as np
 from sqlalchemy import select
 
 from deepseek_mm.benchmarks.ingestion import SIZES_PX, TURNS, make_photos, open_eyes, time_call
-from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, Measurement, TableLine, join_results
-from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
+from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
+from deepseek_mm.benchmarks.servers import postgres_server
 from deepseek_mm.benchmarks.synthetic_data import AT_ONCE, Floats, PhotoLikeVectors, insert_photos
 from deepseek_mm.config import Config
 from deepseek_mm.database_places import space_places
-from deepseek_mm.errors import NothingThere
 from deepseek_mm.ingest import Intake
 from deepseek_mm.library.migration import LibraryMove, MigrationReport
 from deepseek_mm.retrieval.certainty import photos_of_nobody
@@ -242,16 +240,3 @@ class Nearest:
     def ids(self) -> list[set[int]]:
         """Of each query."""
         return [set(ids_K) for ids_K in self._ids_QK.tolist()]
-
-
-MEASUREMENTS: tuple[Measurement, ...] = (measure_intake, measure_large)
-
-
-def measure_cluster(setting: BenchSetting, measurements: tuple[Measurement, ...] = MEASUREMENTS) -> BenchResult:
-    """One after the other, so that none takes the processor from another. NothingThere without PostgreSQL."""
-    if not has_postgres():
-        raise NothingThere(
-            "no PostgreSQL 17 with pgvector is installed. On Debian: apt-get install postgresql-17 "
-            "postgresql-17-pgvector, and pip install 'deepseek-mm[cluster]'"
-        )
-    return join_results([measurement(setting) for measurement in measurements])

@@ -1,0 +1,1 @@
+"""`bench cluster`: several processes around one library on a PostgreSQL server, all on this machine."""
