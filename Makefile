@@ -13,8 +13,8 @@ FLICKR8K_TAR ?= ../shared/data/flickr8k.tar
 WORKERS ?= 4# test processes: many tests wait for other processes, so a few more than there are cores
 LOCK ?=# anything: install the versions of requirements.lock, checked by hash, as CI and the image do; torch stays a range
 ARGS ?=
-POSTGRES := postgresql-17 postgresql-17-pgvector nginx-light# Debian's packages for tests of a library on a server
-HAVE_POSTGRES := [ -x /usr/lib/postgresql/17/bin/initdb ] && [ -e /usr/share/postgresql/17/extension/vector.control ] && [ -x /usr/sbin/nginx ]
+POSTGRES := postgresql-17 postgresql-17-pgvector nginx-light libfaketime# Debian's packages for tests of a library on a server
+HAVE_POSTGRES := [ -x /usr/lib/postgresql/17/bin/initdb ] && [ -e /usr/share/postgresql/17/extension/vector.control ] && [ -x /usr/sbin/nginx ] && ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1
 CLUSTER_TESTS := tests/test_cluster.py tests/test_storage_postgres.py tests/test_jobs_queue_server.py tests/test_library_batches.py
 unexport PYTHONDONTWRITEBYTECODE# or every process compiles every module anew
 .DEFAULT_GOAL := help

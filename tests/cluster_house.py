@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import httpx
+from cluster_faults import Link, skewed
 from cluster_help import HERE as WORKER
 from jobs_help import eventually
 from warm_start import ADDRESS, WarmProcess
@@ -28,16 +29,17 @@ LAST_CHARS = 1_500  # of what each part said, where a test fails
 class Part:
     """A process of the cluster that is killed and started again; what it says goes into a file."""
 
-    def __init__(self, name: str, log: Path, *words: object) -> None:
+    def __init__(self, name: str, log: Path, *words: object, environ: dict[str, str] | None = None) -> None:
         self.name, self.log, self.words = name, log, list(map(str, words))
+        self.environ = environ or {}  # beside the usual variables
         self.process: subprocess.Popen | WarmProcess | None = None
 
     def start(self) -> None:
-        if ADDRESS in os.environ and self.words[0] == sys.executable:
+        if ADDRESS in os.environ and self.words[0] == sys.executable and not self.environ:
             self.process = WarmProcess(self.words[1:], Path.cwd(), dict(os.environ))
         else:
             kept = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-            self.process = subprocess.Popen(self.words, text=True, **kept)
+            self.process = subprocess.Popen(self.words, text=True, env=os.environ | self.environ, **kept)
         threading.Thread(target=self._write_down, args=(self.process.stdout,), daemon=True).start()
 
     def kill(self) -> None:
@@ -64,6 +66,12 @@ class DatabasePart(Part):
     def kill(self) -> None:
         self.postgres.kill()
 
+    def is_alive(self) -> bool:
+        with suppress(OSError, ValueError, IndexError):
+            os.kill(int((self.postgres.folder / "postmaster.pid").read_text().split()[0]), 0)
+            return True
+        return False
+
     def _starts(self) -> bool:
         with suppress(subprocess.CalledProcessError):
             self.postgres.start()
@@ -81,24 +89,9 @@ class Cluster:
         with open_key_ring(make_settings(place[0], self.data, prefix=place[1])) as keys:
             self.key = keys.add("test", RIGHTS)
         self.ports = [find_free_port() for _ in range(servers)]
-        python = sys.executable
-        self.servers = [
-            Part(f"server {n}", home / f"server-{n}.log", python, SERVER, *place, self.data, port)
-            for n, port in enumerate(self.ports)
-        ]
-        self.workers = [
-            Part(
-                f"worker {n}",
-                home / f"worker-{n}.log",
-                sys.executable,
-                WORKER,
-                *place,
-                home / f"worker-{n}",
-                seconds,
-                "twin",
-            )
-            for n in range(workers)
-        ]
+        self.link = Link(postgres.port)  # the way of the first worker to the database
+        self.servers = [self._make_server(n, *place) for n in range(servers)]
+        self.workers = [self._make_worker(n, *place, seconds) for n in range(workers)]
         self.database = DatabasePart(postgres)
         self.port = find_free_port()
         self.nginx = Part("nginx", home / "nginx.log", *command_nginx(home / "nginx", self.port, self.ports))
@@ -109,6 +102,19 @@ class Cluster:
         for port in self.ports:
             eventually(lambda port=port: is_up(port), within_s=START_S)
 
+    def _make_server(self, number: int, url: str, prefix: str) -> Part:
+        """The last one has a wrong clock."""
+        words = (sys.executable, SERVER, url, prefix, self.data, self.ports[number])
+        environ = skewed() if number == len(self.ports) - 1 else {}
+        return Part(f"server {number}", self.home / f"server-{number}.log", *words, environ=environ)
+
+    def _make_worker(self, number: int, url: str, prefix: str, seconds: float) -> Part:
+        """All have one name; the first one's way can be cut, the second has a wrong clock."""
+        way = url.replace(f":{self.postgres.port}/", f":{self.link.port}/") if number == 0 else url
+        words = (sys.executable, WORKER, way, prefix, self.home / f"worker-{number}", seconds, "twin")
+        log = self.home / f"worker-{number}.log"
+        return Part(f"worker {number}", log, *words, environ=skewed() if number == 1 else {})
+
     def client(self, **more) -> httpx.Client:
         headers = {"Authorization": f"Bearer {self.key}"}
         address = f"http://127.0.0.1:{self.port}"
@@ -118,6 +124,7 @@ class Cluster:
         for part in (self.nginx, *self.servers, *self.workers):
             if part.process is not None:
                 part.kill()
+        self.link.close()
 
     def tell_logs(self) -> None:
         """What each part said last."""
@@ -135,8 +142,11 @@ def is_up(port: int) -> bool:
 
 
 @contextmanager
-def cluster(home: Path, *, servers: int = 2, workers: int = 3, seconds: float = 0.0) -> Iterator[Cluster]:
-    with postgres_server() as postgres:
+def cluster(
+    home: Path, *, disk: Path | None = None, servers: int = 2, workers: int = 3, seconds: float = 0.0
+) -> Iterator[Cluster]:
+    """`disk` is a folder for the database; it waits for its disk as one would that must outlive a power cut."""
+    with postgres_server(disk, fsync="on", min_wal_size="32MB", max_wal_size="64MB") as postgres:
         whole = Cluster(home, postgres, servers=servers, workers=workers, seconds=seconds)
         try:
             whole.start()

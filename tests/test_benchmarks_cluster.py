@@ -22,3 +22,4 @@ def test_a_library_is_moved_and_searched_and_a_small_collection_is_found_whole(t
     assert numbers["few_recall_6000"] >= 0.95
     assert numbers["whole_recall_6000"] >= 0.9
     assert numbers["rows_6000"] > 3 * 6_000
+    assert numbers["size_mb_6000"] > numbers["index_mb_6000"] > 6_000 * 1_024 / 1e6

@@ -1,4 +1,5 @@
-"""Servers, workers, nginx and PostgreSQL, each a process that is killed at random moments: what was acknowledged stays.
+"""Servers, workers, nginx and PostgreSQL, each a process that is killed at random moments, while one worker is cut off,
+clocks differ, disks are slow and full, and the library is being moved: what was acknowledged stays.
 
 CLUSTER_SEED=... repeats the moments. Left out where PostgreSQL or nginx is not installed.
 """
@@ -6,24 +7,40 @@ CLUSTER_SEED=... repeats the moments. Left out where PostgreSQL or nginx is not 
 import os
 import random
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 import pytest
+from cluster_faults import SmallDisk, skewed, slow_down
 from cluster_help import paint_many
 from cluster_house import Cluster, Part, cluster
 from jobs_help import eventually
+from slow_ingest import SlowSpace
 
+from deepseek_mm.api.server import lock_library
 from deepseek_mm.benchmarks.cluster.nginx import NGINX
+from deepseek_mm.benchmarks.cluster.shared_library import make_settings
 from deepseek_mm.benchmarks.servers import has_postgres
+from deepseek_mm.config import Config
+from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.factory import open_store
+from deepseek_mm.library.migration import LibraryMove, MigrationReport
+from deepseek_mm.storage_config import StorageConfig
+from index import IndexProblem
 
 pytestmark = pytest.mark.skipif(
     not (has_postgres() and NGINX), reason="postgresql-17 with pgvector and nginx are not installed"
 )
 PHOTOS, KILLS = 300, int(os.environ.get("CLUSTER_KILLS", "5"))
-SECONDS = 0.05  # that a photo takes a worker
+SECONDS = 0.1  # that a photo takes a worker
 END_S = 240.0
 
 
@@ -60,13 +77,51 @@ class Asker:
             time.sleep(0.05)
 
 
-def choose_victims(house: Cluster, chance: random.Random) -> list[Part]:
-    """So many as are to be killed, in the order of their ends: of each kind one, if there are enough, and others."""
+@dataclass
+class Trouble:
+    """Something that begins at a random moment and ends a while later."""
+
+    name: str
+    begin: Callable[[], object]
+    end: Callable[[], object]
+    seconds: float = 0.0
+
+    @classmethod
+    def kill(cls, part: Part) -> "Trouble":
+        return cls(f"{part.name} killed", part.kill, part.start)
+
+
+def choose_troubles(house: Cluster, disk: SmallDisk | None, chance: random.Random) -> list[Trouble]:
+    """Kills, of each kind one if there are enough, and what else may happen to a database."""
     first = [house.database, chance.choice(house.servers), chance.choice(house.workers)]
     others = [chance.choice([*house.servers, *house.workers, house.database]) for _ in range(KILLS)]
-    chosen = (first + others)[:KILLS]
+    url = house.postgres.url()
+    chosen = [Trouble.kill(part) for part in (first + others)[:KILLS]]
+    chosen.append(Trouble("slow disk", lambda: slow_down(url), lambda: slow_down(url, us=0), 3.0))
+    if disk is not None:
+
+        def make_room() -> None:
+            disk.empty()
+            if not house.database.is_alive():  # without room for its log it gives up, and somebody has to start it
+                house.database.start()
+
+        chosen.append(Trouble("full disk", disk.fill, make_room, 3.0))
     chance.shuffle(chosen)
     return chosen
+
+
+def move_to_files(house: Cluster) -> MigrationReport:
+    """What `library migrate --to files` does."""
+    config = make_settings(house.postgres.url(), house.data, prefix="c")
+    return LibraryMove(origin=config, target=replace(config, storage=StorageConfig()), hold=lock_library).run()
+
+
+def begin_move(house: Cluster) -> str:
+    """What became of a move that was begun in the midst of it all: it cannot end while servers are up."""
+    try:
+        return move_to_files(house).waits_for or "moved"
+    except (DeepSeekMMError, IndexProblem) as error:
+        return str(error)
 
 
 def patiently(do):
@@ -106,27 +161,48 @@ def list_asked(http: httpx.Client) -> list[str]:
     return [turn["question"] for turns in threads for turn in turns if turn["answer"]["state"] == "done"]
 
 
-def test_photos_and_answers_that_were_acknowledged_outlive_kills_of_every_part(tmp_path):
+def check_what_is_kept(http: httpx.Client, job: str, folder: Path, asker: Asker) -> None:
+    """Every photo once, no work left over, and every answer that somebody got."""
+    done = read(http, f"/library/jobs/{job}")
+    assert (done["state"], done["num_failed"]) == ("done", 0), done
+    names = [source["name"] for source in read_pages(http, "/library/sources")]
+    assert sorted(names) == sorted(path.name for path in folder.iterdir())
+    jobs = read_pages(http, "/library/jobs")
+    assert [each["title"] for each in jobs if each["state"] in ("waiting", "running")] == []
+    asked = list_asked(http)
+    assert [text for text in asker.answered if asked.count(text) != 1] == []
+    assert len(asker.answered) > KILLS
+
+
+def test_photos_and_answers_that_were_acknowledged_outlive_whatever_happens_to_any_part(tmp_path):
     seed = int(os.environ.get("CLUSTER_SEED") or random.randrange(10**6))
-    chance, killed = random.Random(seed), []
+    chance, happened = random.Random(seed), []
     folder = paint_many(tmp_path / "photos", PHOTOS)
-    with cluster(tmp_path, seconds=SECONDS) as house, house.client() as http:
-        job = patiently(lambda: http.post("/library/paths", json={"paths": [str(folder)]}))["id"]
-        with Asker(house) as asker:
-            for victim in choose_victims(house, chance):
-                time.sleep(chance.uniform(1.0, 4.0))
-                victim.kill()
-                victim.start()
-                killed.append(victim.name)
-            ended = lambda: patiently(lambda: http.get(f"/library/jobs/{job}"))["state"] in ("done", "failed")  # noqa: E731
-            eventually(ended, within_s=END_S)
-        sys.stdout.write(f"CLUSTER_SEED={seed} {killed} {dict(asker.told)}\n")
-        done = read(http, f"/library/jobs/{job}")
-        assert (done["state"], done["num_failed"]) == ("done", 0), done
-        names = [source["name"] for source in read_pages(http, "/library/sources")]
-        assert sorted(names) == sorted(path.name for path in folder.iterdir())
-        jobs = read_pages(http, "/library/jobs")
-        assert [each["title"] for each in jobs if each["state"] in ("waiting", "running")] == []
-        asked = list_asked(http)
-        assert [text for text in asker.answered if asked.count(text) != 1] == []
-        assert len(asker.answered) > KILLS
+    disk_folder = Path(tempfile.mkdtemp(prefix="disk-"))
+    with (
+        SmallDisk.mounted(disk_folder) as disk,
+        cluster(tmp_path, disk=disk and disk.folder, seconds=SECONDS) as house,
+        ThreadPoolExecutor(1) as mover,
+    ):
+        with house.client() as http:
+            job = patiently(lambda: http.post("/library/paths", json={"paths": [str(folder)]}))["id"]
+            house.link.cut()
+            move = mover.submit(begin_move, house)
+            with Asker(house) as asker:
+                for trouble in choose_troubles(house, disk, chance):
+                    time.sleep(chance.uniform(1.0, 4.0))
+                    trouble.begin()
+                    time.sleep(trouble.seconds)
+                    trouble.end()
+                    happened.append(trouble.name)
+                house.link.mend()
+                ended = lambda: read(http, f"/library/jobs/{job}")["state"] in ("done", "failed")  # noqa: E731
+                eventually(ended, within_s=END_S)
+            sys.stdout.write(
+                f"CLUSTER_SEED={seed} {happened} {dict(asker.told)} {move.result()}; clocks {bool(skewed())}\n"
+            )
+            check_what_is_kept(http, job, folder, asker)
+        house.stop()
+        eventually(lambda: not move_to_files(house).waits_for, within_s=END_S)  # who was killed counts as there a while
+        with closing(open_store(Config(data=house.data), SlowSpace())) as store:
+            assert len(store.sources(limit=2 * PHOTOS)) == PHOTOS

@@ -354,9 +354,9 @@ def has_postgres() -> bool:
 class PostgresServer:
     """One server, made and not yet started."""
 
-    def __init__(self, **settings: str) -> None:
-        """`settings` are PostgreSQL's own, by name."""
-        self.home = Path(tempfile.mkdtemp(prefix="postgres-"))  # not below pytest's, which lets only its owner in
+    def __init__(self, below: Path | None = None, **settings: str) -> None:
+        """`settings` are PostgreSQL's own, by name; its files lie `below` a folder that all may enter."""
+        self.home = Path(tempfile.mkdtemp(prefix="postgres-", dir=below))  # pytest's folders let only their owner in
         self.folder, self.port = self.home / "cluster", find_free_port()
         self.settings = (
             POSTGRES_SETTINGS | settings | {"port": str(self.port), "unix_socket_directories": str(self.home)}
@@ -388,9 +388,9 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+def postgres_server(below: Path | None = None, **settings: str) -> Iterator[PostgresServer]:
     """A running server, gone with its folder at the end."""
-    server = PostgresServer(**settings)
+    server = PostgresServer(below, **settings)
     server.start()
     try:
         yield server

@@ -47,6 +47,12 @@ SERVER = {
     "maintenance_work_mem": "2GB",
     "max_parallel_maintenance_workers": "1",
 }
+SIZES = """
+SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+    WHERE relkind = 'r' AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname LIKE 'bench%')
+UNION ALL
+SELECT sum(pg_relation_size(pg_class.oid)) FROM pg_class JOIN pg_am ON pg_am.oid = relam WHERE amname = 'hnsw'
+"""
 NAME, FINGERPRINT, DIM = "generated", "0" * 64, 512  # of the space that the vectors are said to be of
 PIECE = 16_384  # vectors compared at once
 VECTORS = select(VectorRow.region_id, VectorRow.data).order_by(VectorRow.region_id)
@@ -126,6 +132,7 @@ def move_and_search(setting: BenchSetting, count: int) -> tuple[SearchFigures, B
         report = move_library(origin, target)
         place = next(each.place for each in space_places(target))
         assert isinstance(place, ServerPlace), "it lies on a server"
+        size_mb, index_mb = read_sizes_mb(server.url())
         with open_library(origin, place) as store:
             setting.note("searching it")
             queries_QD = next(like.pieces(setting.sizes.queries))
@@ -137,13 +144,24 @@ def move_and_search(setting: BenchSetting, count: int) -> tuple[SearchFigures, B
         TableLine(
             f"{name}: moved, with their index", f"{report.seconds / 60:.1f} min", bar="40 min for a million (aim 20)"
         ),
+        TableLine(f"{name}: on disk", f"{size_mb:,.0f} MB", beside=f"{index_mb:,.0f} MB of it the index of vectors"),
         make_line(f"{name}: a search", whole),
         make_line("  one photo in a hundred allowed", few),
     )
     numbers = {f"move_{count}_s": report.seconds, f"rows_{count}": float(report.rows)}
+    numbers |= {f"size_mb_{count}": size_mb, f"index_mb_{count}": index_mb}
     for kind, found in (("whole", whole), ("few", few)):
         numbers |= {f"{kind}_p95_ms_{count}": found.p95_ms, f"{kind}_recall_{count}": found.recall}
     return whole, BenchResult(lines=lines, numbers=numbers)
+
+
+def read_sizes_mb(url: str) -> tuple[float, float]:
+    """Megabytes on disk of all schemas of the benchmark, and of the index of vectors among them."""
+    import psycopg  # where the benchmark runs it is installed
+
+    with psycopg.connect(url) as connection:
+        (whole,), (index,) = connection.execute(SIZES).fetchall()
+    return float(whole) / 1e6, float(index or 0) / 1e6
 
 
 def make_line(what: str, found: SearchFigures) -> TableLine:
