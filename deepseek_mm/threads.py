@@ -8,9 +8,11 @@ pay, as for a picture, those that wait sleep: `app.py` and the command line set 
 """
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from typing import TypeVar
 
@@ -18,7 +20,17 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 Result = TypeVar("Result")
 
+NICENESS = 5  # of work that nobody waits for
 FEW = 4  # of which each layer takes no longer than waking a thread
+
+
+def lower_priority() -> None:
+    """From now on this thread, and what it starts, goes behind threads that somebody waits for. Only Linux has
+    priorities of single threads; elsewhere nothing changes.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def one_for_blas() -> None:

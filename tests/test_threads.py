@@ -14,7 +14,15 @@ import torch
 from rag_house import build
 from threadpoolctl import threadpool_info
 
-from deepseek_mm.threads import FEW, num_cores, one_for_blas, run_in_background, single_threaded
+from deepseek_mm.threads import (
+    FEW,
+    NICENESS,
+    lower_priority,
+    num_cores,
+    one_for_blas,
+    run_in_background,
+    single_threaded,
+)
 from deepseek_mm.types import Query
 
 ROOT = Path(__file__).parent.parent
@@ -148,3 +156,21 @@ def test_nothing_goes_on_behind_the_callers_error(two_cores):
     with pytest.raises(KeyError), run_in_background(work, rows=1):
         raise KeyError(begun.wait(30))
     assert ended.is_set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others have no priorities of threads")
+def test_work_that_nobody_waits_for_goes_behind_the_rest_and_takes_what_it_starts_along():
+    def look() -> tuple[int, int]:
+        lower_priority()
+        inner = ThreadPoolExecutor(1)
+        with inner:
+            return own_priority(), inner.submit(own_priority).result()
+
+    def own_priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    before = own_priority()
+    with ThreadPoolExecutor(1) as pool:
+        mine, started = pool.submit(look).result()
+    assert mine == started == max(before, NICENESS)
+    assert own_priority() == before

@@ -354,7 +354,7 @@ def has_postgres() -> bool:
 class PostgresServer:
     """One server, made and not yet started."""
 
-    def __init__(self, below: Path | None = None, **settings: str) -> None:
+    def __init__(self, below: Path | None = None, /, **settings: str) -> None:
         """`settings` are PostgreSQL's own, by name; its files lie `below` a folder that all may enter."""
         self.home = Path(tempfile.mkdtemp(prefix="postgres-", dir=below))  # pytest's folders let only their owner in
         self.folder, self.port = self.home / "cluster", find_free_port()
@@ -388,7 +388,7 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(below: Path | None = None, **settings: str) -> Iterator[PostgresServer]:
+def postgres_server(below: Path | None = None, /, **settings: str) -> Iterator[PostgresServer]:
     """A running server, gone with its folder at the end."""
     server = PostgresServer(below, **settings)
     server.start()

@@ -17,6 +17,7 @@ from deepseek_mm.jobs.records import State
 from deepseek_mm.jobs.table import Jobs
 from deepseek_mm.jobs.task import Task
 from deepseek_mm.storage.errors import IndexProblem
+from deepseek_mm.threads import lower_priority
 
 Handler = Callable[[Task], str]  # returns the closing message
 
@@ -107,6 +108,7 @@ class Worker:
         return stopped
 
     def _work(self, stop: threading.Event) -> None:
+        lower_priority()
         while (task := self._next(stop)) is not None:
             self._at_work.add(task)
             try:
