@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deepseek_mm.experiments.scale import RANKS, RankCurve, extrapolate_ranks, measure_curves
-from deepseek_mm.experiments.scale.sizing import (
+from deepseek_mm.experiments.scale.capacity import (
     LAYOUTS,
     Assumptions,
     find_largest,

@@ -2,7 +2,7 @@
 
 from deepseek_mm.benchmarks.cluster.large_library import measure_intake, measure_large
 from deepseek_mm.benchmarks.cluster.lost_requests import measure_lost
-from deepseek_mm.benchmarks.cluster.worker_scaling import measure_workers
+from deepseek_mm.benchmarks.cluster.two_workers import measure_workers
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, Measurement, join_results
 from deepseek_mm.benchmarks.servers import has_postgres
 from deepseek_mm.errors import NothingThere

@@ -3,11 +3,19 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from deepseek_mm.errors import DeepSeekMMError
 from deepseek_mm.experiments.scale import NAMES, RANKS, RankCurve, extrapolate_ranks, make_vectors, measure_curves
-from deepseek_mm.experiments.scale.sizing import LAYOUTS, Assumptions, find_largest, months_of_intake, size_layout
+from deepseek_mm.experiments.scale.capacity import (
+    LAYOUTS,
+    Assumptions,
+    find_largest,
+    months_of_intake,
+    price_intake,
+    size_layout,
+)
 from deepseek_mm.retrieval.certainty import photos_of_nobody
 from deepseek_mm.training.report import make_report, write_report
 
@@ -17,7 +25,10 @@ QUERIES = 200
 RECALLS = (0.95, 0.98)
 SIZES = (1e6, 1e7, 1e8, 1e9)
 ROW_BYTES = 3_200.0  # measured: see README.md
-NOTES = ("prices and the hot share are assumptions, in sizing.py", "candidates at sizes above those measured are lines")
+NOTES = (
+    "prices and the hot share are assumptions, in capacity.py",
+    "candidates at sizes above those measured are lines",
+)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -58,13 +69,10 @@ def summarize_curves(curves: Sequence[RankCurve]) -> dict[str, float]:
         key = f"{curve.name.replace(' ', '_')}_{curve.vectors}"
         found |= {f"{key}_recall_{rank}": recall for rank, recall in zip(RANKS, curve.recalls, strict=True)}
         found[f"{key}_query_ms"] = curve.query_ms
-    for name in NAMES:
-        mine = [curve for curve in curves if curve.name == name]
-        for recall in RECALLS:
-            for size in SIZES:
-                ranks = extrapolate_ranks(mine, recall, size)
-                if ranks is not None:
-                    found[f"{name.replace(' ', '_')}_candidates_for_{recall}_at_{size:.0e}"] = ranks
+    for name, recall, size in product(NAMES, RECALLS, SIZES):
+        ranks = extrapolate_ranks([curve for curve in curves if curve.name == name], recall, size)
+        if ranks is not None:
+            found[f"{name.replace(' ', '_')}_candidates_for_{recall}_at_{size:.0e}"] = ranks
     return found
 
 
@@ -85,6 +93,7 @@ def summarize_sizes(given: Assumptions) -> dict[str, float]:
             }
     for size in SIZES:
         found[f"intake_months_of_4_workers_{size:.0e}"] = months_of_intake(size, 4)
+        found[f"intake_price_{size:.0e}"] = price_intake(size, given.prices)
     return found
 
 

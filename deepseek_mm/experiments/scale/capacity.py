@@ -27,7 +27,7 @@ class Prices:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
+class VectorLayout:
     """Where vectors lie, and what a region takes there."""
 
     name: str
@@ -38,35 +38,35 @@ class Layout:
 
 
 LAYOUTS = (
-    Layout(
+    VectorLayout(
         name="PostgreSQL, halfvec in HNSW",
         memory_bytes=HALF_BYTES + LINK_BYTES,
         disk_bytes=2 * HALF_BYTES + LINK_BYTES,
         one_machine=True,
     ),
-    Layout(
+    VectorLayout(
         name="the same, a partition for each library",
         memory_bytes=HALF_BYTES + LINK_BYTES,
         disk_bytes=2 * HALF_BYTES + LINK_BYTES,
         memory_share=HOT,
     ),
-    Layout(
+    VectorLayout(
         name="PostgreSQL, signs in HNSW, halfvec on disk for the last step",
         memory_bytes=SIGN_BYTES + LINK_BYTES,
         disk_bytes=HALF_BYTES + SIGN_BYTES + LINK_BYTES,
         one_machine=True,
     ),
-    Layout(
+    VectorLayout(
         name="FAISS or Milvus in shards, cells of 64-byte codes, halfvec on disk",
         memory_bytes=CODE_BYTES + 8,
         disk_bytes=HALF_BYTES + CODE_BYTES + 8,
     ),
-    Layout(name="cells on disk, their middles in memory", memory_bytes=2.0, disk_bytes=HALF_BYTES + 8),
+    VectorLayout(name="cells on disk, their middles in memory", memory_bytes=2.0, disk_bytes=HALF_BYTES + 8),
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sizing:
+class Capacity:
     """What a layout needs for a number of regions."""
 
     layout: str
@@ -86,14 +86,14 @@ class Assumptions:
     prices: Prices = field(default_factory=Prices)
 
 
-def size_layout(layout: Layout, regions: float, given: Assumptions) -> Sizing:
+def size_layout(layout: VectorLayout, regions: float, given: Assumptions) -> Capacity:
     """Memory decides how many machines there are, then disks."""
     prices = given.prices
     memory_gb = regions * layout.memory_bytes * layout.memory_share / 1e9
     disk_gb = regions * (layout.disk_bytes + given.row_bytes) / 1e9
     machines = max(1, math.ceil(memory_gb / (0.75 * prices.machine_gb)))
     more_gb = max(0.0, disk_gb - machines * prices.disk_gb)
-    return Sizing(
+    return Capacity(
         layout=layout.name,
         regions=regions,
         memory_gb=memory_gb,
@@ -109,6 +109,11 @@ def months_of_intake(regions: float, workers: int) -> float:
     return regions / REGIONS_OF_PHOTO * PHOTO_S / workers / MONTH_S
 
 
-def find_largest(layout: Layout, given: Assumptions) -> float:
+def price_intake(regions: float, prices: Prices) -> float:
+    """What the machines that take all photos in cost together, however many there are."""
+    return months_of_intake(regions, 1) * prices.gpu_worker
+
+
+def find_largest(layout: VectorLayout, given: Assumptions) -> float:
     """Regions that one machine holds in memory."""
     return 0.75 * given.prices.machine_gb * 1e9 / (layout.memory_bytes * layout.memory_share)
