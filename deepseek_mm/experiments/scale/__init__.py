@@ -84,10 +84,10 @@ def open_cells(vectors_ND: Floats) -> Search:
     index = faiss.IndexIVFPQ(faiss.IndexFlatIP(DIM), DIM, lists, CODE_BYTES, BITS, faiss.METRIC_INNER_PRODUCT)
     index.train(vectors_ND[:SAMPLE])
     index.add(vectors_ND)
-    looked = faiss.SearchParametersIVF(nprobe=PROBES)
+    faiss.ParameterSpace().set_index_parameter(index, "nprobe", PROBES)
 
     def search(queries_QD: Floats, ranks: int) -> Ints:
-        _, found_QR = index.search(queries_QD, ranks, params=looked)
+        _, found_QR = index.search(queries_QD, ranks)
         return np.asarray(found_QR, np.int64)
 
     return search
