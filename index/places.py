@@ -125,14 +125,20 @@ def touch(session: Session, path: str, modified_ns: int) -> None:
         row.modified_ns = modified_ns
 
 
-def inherit(session: Session, heir: Source) -> None:
-    """Let a new source, which carries its path already, stand for all others of its collection with the same bytes."""
+def inherit(session: Session, heir: Source) -> Source:
+    """Let a new source, which carries its path already, stand for all others of its collection with the same bytes;
+    the heir. One that nobody has put anywhere goes where an other was put: that may be what hides it.
+    """
     known = {"digest": heir.digest, "id": heir.id}
     if not heir.digest or session.connection().execute(TWINS, known).first() is None:
-        return
+        return heir
     group = queries.of_collection(queries.group_of(heir.collection))
     same = (SourceRow.digest == heir.digest, group, SourceRow.id != heir.id)
-    others = session.scalars(select(SourceRow).where(*same)).all()
+    others = session.scalars(select(SourceRow).where(*same).order_by(SourceRow.id)).all()
+    named = [other.collection for other in others if other.collection not in (LIBRARY, UPLOADS)]
+    if named and heir.collection == LIBRARY:
+        heir = replace(heir, collection=named[0])
+        session.execute(update(SourceRow).where(SourceRow.id == heir.id).values(collection=heir.collection))
     for other in others:
         session.execute(update(PlaceRow).where(PlaceRow.source_id == other.id).values(source_id=heir.id))
         place = {"size_bytes": other.size_bytes, "modified_ns": other.modified_ns}
@@ -140,6 +146,7 @@ def inherit(session: Session, heir: Source) -> None:
         session.execute(delete(SourceRow).where(SourceRow.id == other.id))
     if others:
         note_change(session)
+    return heir
 
 
 def forget(session: Session, paths: Sequence[str]) -> int:

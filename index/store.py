@@ -113,8 +113,7 @@ class RegionStore(StoreReader):
             stored = queries.add_source(session, statements.adapt(session, source))
             session.add_all(MarkRow(source_id=stored.id, name=mark) for mark in marks)
             queries.add_regions(session, stored.id, regions, vectors_ND)
-            places.inherit(session, stored)
-            return stored
+            return places.inherit(session, stored)
 
     def begin_ids_above(self, other: "RegionStore") -> None:
         """Give no id that the other store has given or may give soon, unless something was stored here already.

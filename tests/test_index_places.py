@@ -223,6 +223,17 @@ def test_the_same_bytes_are_stored_once_in_the_library_whatever_its_parts_are_ca
     assert store.places_of([old.id, new.id]) == {old.id: (), new.id: (photo(2).path, photo(1).path)}
 
 
+def test_the_same_bytes_that_come_again_stay_in_the_collection_that_somebody_put_them_into(store):
+    """As where a watched folder is read while a backup is restored: the bytes were unknown when they were looked up."""
+    store.add(replace(photo(1, collection="private"), digest="same"), [], rows(0))
+    new = store.add(replace(photo(2), digest="same"), [], rows(0))
+    assert new.collection == "private"
+    assert store.source_with("same") == new
+    named = store.add(replace(photo(3, collection="holidays"), digest="same"), [], rows(0))
+    assert store.source_with("same") == named
+    assert store.collections() == {"holidays": 1}
+
+
 def test_stamps_can_be_asked_for_some_paths_and_what_lies_below_them_only(store):
     for path in ("/a/1.jpg", "/a/b/2.jpg", "/a.zip!/in/3.jpg", "/a1.jpg", "/a0", "/c.jpg", "/a.zip"):
         store.add(Source(path=path), [], rows(0))

@@ -295,3 +295,5 @@ def test_somebody_on_this_machine_does_it(stage):
         assert ended.success, (name, ended.error)
         assert stage.known() != before, (name, re.findall(r"role=.alert.*?</p>", str(ended.data)))
         wait(stage.house)
+        failed = [job for job in stage.house.assistant.library.jobs.find(states=("failed",), limit=-1)]
+        assert failed == [], name
