@@ -1,11 +1,13 @@
-"""Which addresses of the internet are public, and which lead to this machine.
+"""Which addresses of the internet are public, which lead to this machine, and which name web servers.
 
 An address is public if it is reached from anywhere and is nobody's own network. It can hide another one inside it (IPv4
 in IPv6, translated or tunnelled): then the inner one is judged, or the outer one refused where nobody needs it today.
 """
 
 import ipaddress
+import re
 import socket
+from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 NOT_PUBLIC: tuple[Network, ...] = tuple(  # beside those that Python's own lists know
@@ -77,3 +79,17 @@ def resolve_here(host: str, port: int) -> list[str]:
     """Every address that the system knows for a name. OSError for a name that nobody knows."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(row[4][0]) for row in found))
+
+
+def is_web_address(text: str) -> bool:
+    """Whether it names a web server by scheme and host."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not fit, a port that is no number
+        return False
+
+
+def split_addresses(text: str) -> list[str]:
+    """The addresses of a text that names several, with commas or spaces between them."""
+    return [address for address in re.split(r"[\s,]+", text) if address]

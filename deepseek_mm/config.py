@@ -9,8 +9,8 @@ import re
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from deepseek_mm.addresses import is_web_address
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.storage_config import StorageConfig
 
@@ -193,21 +193,13 @@ class RagConfig:
         between("rag.history_turns", self.history_turns, 0, 100)
 
 
-def is_web_address(text: str) -> bool:
-    """Whether it names a web server by scheme and host."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets that do not fit, a port that is no number
-        return False
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LMConfig:
     """Which language model phrases the answer."""
 
     name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder, GGUF file or hub name
-    url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
+    url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model. Several, with
+    # commas between them, share the requests; http://box:8000/v1#NAME is one that calls its model otherwise
     bits: str = "auto"  # of our model's weights: "fp4" or "int8" from the file that quantize made, or by the machine
     vlm: str = ""  # a model that looks at pictures, by folder or hub name, in the place of `name`; empty is none
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"

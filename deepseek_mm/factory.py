@@ -160,7 +160,8 @@ def load(
     library.crew.add(Downloads(config=config, jobs=jobs, permission=permission).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
-    assistant.planned, assistant.notices = planned, (*closed, *fallback.notices)
+    assistant.planned = planned
+    assistant.add_notices(*closed, *fallback.notices)
     assistant.hub_permission = permission
     measurement = PresetMeasurement(config=partial(name_measured, asked, assistant), hardware=planned.hardware)
     add_own_work(assistant, measurement)

@@ -218,6 +218,9 @@ def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_pag
     class Closes:
         notices = ()
 
+        def add_notices(self, *more):
+            self.notices += more
+
         def close(self):
             seen.extend(notice.short for notice in self.notices)
 

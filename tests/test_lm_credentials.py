@@ -11,7 +11,8 @@ from chat_server import chat_server
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ConfigError, ServerError
-from deepseek_mm.lm.backends.server_model import is_key_for, models_at, open_remote, shown_origin
+from deepseek_mm.lm.backends.served_model import models_at
+from deepseek_mm.lm.backends.server_model import is_key_for, open_remote, shown_origin
 from deepseek_mm.settings import trace_settings
 from deepseek_mm.types import Message
 

@@ -24,7 +24,7 @@ from deepseek_mm.api.tasks import Tasks
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.embeddings.towers import package_folder
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.generator import CountingGenerator
+from deepseek_mm.lm.generator import CountingGenerator, list_model_servers
 
 CONTACT_DAYS = 90  # until a copy of security.txt is too old
 
@@ -62,6 +62,19 @@ def describe_plan(assistant: Assistant) -> PlanOut | None:
     return PlanOut(**asdict(planned.plan), steps=list(map(PlanStepOut.of, planned.presets())))
 
 
+class ModelServerOut(Record):
+    """A server of the language model, without its address; in the order of lm.url."""
+
+    standing: str = Field(
+        description="up; down: left out after failures; trial: it answers again, and the next request decides",
+        examples=["up"],
+    )
+    in_flight: int = Field(description="requests from here that are under way")
+    served: int = Field(description="requests that came to a good end, since the start")
+    failed: int = Field(description="requests that did not, by the server's fault")
+    first_word_s: float | None = Field(description="of the last request, where that is not long ago")
+
+
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -91,6 +104,35 @@ class LanguageModelCollector(Collector):
         yield from (tokens, seconds, pages)
 
 
+STANDINGS = ("up", "trial", "down")
+
+
+class ModelServerCollector(Collector):
+    """The servers of the language model, by address; nothing where it runs here."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+
+    def collect(self) -> Iterator[Metric]:
+        """As of now."""
+        servers = list_model_servers(self._assistant.lm)
+        if not servers:
+            return
+        standing = GaugeMetricFamily("deepseek_mm_lm_server", "1 for how it stands", labels=["server", "standing"])
+        in_flight = GaugeMetricFamily("deepseek_mm_lm_server_requests", "under way there", labels=["server"])
+        ended = CounterMetricFamily("deepseek_mm_lm_server_ended", "requests", labels=["server", "how"])
+        first = GaugeMetricFamily("deepseek_mm_lm_server_first_word_seconds", "of the last one", labels=["server"])
+        for each in servers:
+            for one in STANDINGS:
+                standing.add_metric([each.name, one], each.standing == one)
+            in_flight.add_metric([each.name], each.in_flight)
+            ended.add_metric([each.name, "served"], each.served)
+            ended.add_metric([each.name, "failed"], each.failed)
+            if each.first_word_s is not None:
+                first.add_metric([each.name], each.first_word_s)
+        yield from (standing, in_flight, ended, first)
+
+
 class Metrics:
     """One registry for each app: nothing is counted in globals."""
 
@@ -98,6 +140,7 @@ class Metrics:
         self._assistant, self._room = assistant, room
         self.registry = CollectorRegistry()
         self.registry.register(LanguageModelCollector(assistant))
+        self.registry.register(ModelServerCollector(assistant))
         own: dict[str, Any] = {"namespace": "deepseek_mm", "registry": self.registry}
         self.requests = Counter("requests", "answered", ["method", "route", "status"], **own)
         self.seconds = Histogram("request_seconds", "until the last byte", ["route"], **own)
@@ -162,6 +205,7 @@ class HealthOut(BaseModel):
     tasks: dict[str, int] = Field(examples=[{"waiting": 0, "running": 1}])
     about: dict[str, str]
     plan: PlanOut | None = Field(description="what computes what here, and why")
+    language_servers: list[ModelServerOut] = Field(description="empty where the language model runs here")
 
 
 def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRouter:
@@ -172,7 +216,13 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
     def health(caller: Asker) -> HealthOut:
         """What answers here, and how much is under way."""
         under_way = {str(state): number for state, number in tasks.counts().items()}
-        return HealthOut(status="ok", tasks=under_way, about=assistant.about(), plan=describe_plan(assistant))
+        return HealthOut(
+            status="ok",
+            tasks=under_way,
+            about=assistant.about(),
+            plan=describe_plan(assistant),
+            language_servers=list(map(ModelServerOut.of, list_model_servers(assistant.lm))),
+        )
 
     @router.get("/health/live")
     def live() -> dict[str, str]:
