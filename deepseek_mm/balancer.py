@@ -137,7 +137,7 @@ class Balancer:
                 server.missed, server.reason = server.missed + 1, reason
                 self._weigh(server, now, leave=unfit or server.standing != "up")
                 return
-            server.missed, server.used_s = 0, now
+            server.missed, server.used_s, server.look_s = 0, now, now + self.limits.idle_s
             if server.standing == "down":
                 server.standing, server.measured_s = "trial", -inf
             elif not server.in_row:

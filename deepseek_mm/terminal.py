@@ -137,7 +137,7 @@ SHORT = (  # flag, what it names, the setting behind it, help
         "--llm",
         "URL",
         "lm.url",
-        "an OpenAI-compatible server, such as http://127.0.0.1:8000/v1, or several with commas between them",
+        "an OpenAI-compatible server, such as http://127.0.0.1:8000/v1; several with commas between them",
     ),
     (
         "--model",

@@ -131,6 +131,8 @@ def test_whoever_starts_the_program_says_whom_the_key_is_for(tmp_path):
     more = settings(tmp_path, f'{in_file}api_key_for = "{OFFICIAL}"\n', flags={"lm.url": "http://10.0.0.2/v1"})
     assert more.api_key_for == f"{OFFICIAL} http://10.0.0.2"
     assert settings(tmp_path, flags={"lm.url": "colour"}).api_key_for == ""
+    several = settings(tmp_path, flags={"lm.url": "http://me:hush@10.0.0.2:8000/v1, https://box/v1#kite http://box"})
+    assert several.api_key_for == "http://10.0.0.2:8000 https://box http://box"
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,10 @@ class ServedGenerator(Protocol):
     """A Generator on servers, for which another one speaks while none of them answers."""
 
     @property
+    def sees(self) -> bool:
+        """As `Generator` says."""
+
+    @property
     def is_down(self) -> bool:
         """Whether every server is left out, and another one speaks."""
 

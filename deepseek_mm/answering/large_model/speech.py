@@ -69,7 +69,7 @@ class Speech:
     def _replace(self, lm: ServedGenerator) -> Iterator[Answer]:
         """The packaged model's answer, and that it is."""
         case, last = self.case, None
-        sees = isinstance(lm, Generator) and lm.sees and task_of(case, self.config) is not None
+        sees = lm.sees and task_of(case, self.config) is not None
         wanted = sees or self.is_left_to_model or (bool(case.claims) and is_phrased(case, self.config))
         if not self.is_left_to_model:
             other = lm.open_stand_in()
