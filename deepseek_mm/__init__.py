@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.records import AuditEntry as AuditEntry
     from deepseek_mm.accounts.records import Login as Login
     from deepseek_mm.accounts.records import User as User
+    from deepseek_mm.addresses import split_addresses as split_addresses
     from deepseek_mm.answering.code.coder import ASK_LEAVE as ASK_LEAVE
     from deepseek_mm.answering.code.source_files import Listing as Listing
     from deepseek_mm.answering.code.source_files import listing_of as listing_of
@@ -169,6 +170,7 @@ _NAMES = {  # of each module of ours
     "accounts.keys": "Key",
     "accounts.permissions": "Caller LOCAL RIGHTS Right caller_in check_allowed check_run require_local require_right",
     "accounts.records": "AuditEntry Login User",
+    "addresses": "split_addresses",
     "answering.scene_programs": "Checked Held keep_rules kept_rules",
     "answering.code.coder": "ASK_LEAVE",
     "answering.code.source_files": "Listing listing_of",

@@ -39,7 +39,8 @@ def test_each_server_of_the_language_model_is_told_in_numbers_and_in_health_with
         config = LMConfig(name="kite-7b", url=works.url)
         lm = ServedModel([RemoteModel("kite-7b", replace(config, url=each.url)) for each in (fails, works)])
         with served(tmp_path, begin=False, lm=lm) as (_, client):
-            client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": "hi"}]})
+            asked = {"model": "deepseek-mm-lm", "messages": [{"role": "user", "content": "hi"}]}
+            assert client.post("/v1/chat/completions", json=asked).status_code == 200
             told, health = values(client), client.get("/health")
     assert told["deepseek_mm_lm_server_ended_total", "failed", fails.url] == 1
     assert told["deepseek_mm_lm_server_ended_total", "served", works.url] == 1

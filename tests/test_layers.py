@@ -49,6 +49,7 @@ FLOORS = (
     (
         "deepseek_mm.errors",
         "deepseek_mm.addresses",
+        "deepseek_mm.balancer",
         "deepseek_mm.bundled_files",
         "deepseek_mm.chance",
         "deepseek_mm.dates",

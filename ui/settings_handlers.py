@@ -23,9 +23,9 @@ from deepseek_mm import (
     list_model_servers,
     require_local,
     size_of,
+    split_addresses,
     value_of,
 )
-from deepseek_mm.addresses import split_addresses
 from ui.edges import ActionResult, Handlers
 from ui.library.library_report import in_bytes
 from ui.words import UiTexts
