@@ -30,7 +30,7 @@ class BalancerLimits:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ServerState:
+class ServerHealth:
     """How a server stands."""
 
     name: str  # its address, fit to be shown
@@ -102,12 +102,12 @@ class Balancer:
         with self._changed:
             return all(each.standing == "down" for each in self._servers)
 
-    def states(self) -> tuple[ServerState, ...]:
+    def states(self) -> tuple[ServerHealth, ...]:
         """How each stands now."""
         with self._changed:
             now = self._clock()
             return tuple(
-                ServerState(
+                ServerHealth(
                     name=each.name,
                     standing=each.standing,
                     in_flight=each.in_flight,

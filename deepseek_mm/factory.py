@@ -160,9 +160,8 @@ def load(
     library.crew.add(Downloads(config=config, jobs=jobs, permission=permission).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
-    assistant.planned = planned
+    assistant.planned, assistant.hub_permission = planned, permission
     assistant.add_notices(*closed, *fallback.notices)
-    assistant.hub_permission = permission
     measurement = PresetMeasurement(config=partial(name_measured, asked, assistant), hardware=planned.hardware)
     add_own_work(assistant, measurement)
     if any("encoder.name" in notice.settings for notice in fallback.notices) and not store.read_only:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PIL.Image import Image
 
-from deepseek_mm.balancer import ServerState
+from deepseek_mm.balancer import ServerHealth
 from deepseek_mm.types import Message, Trace, Utterance
 
 if TYPE_CHECKING:  # no torch is loaded for a server
@@ -171,14 +171,14 @@ class ServedGenerator(Protocol):
     def is_down(self) -> bool:
         """Whether every server is left out, and another one speaks."""
 
-    def list_servers(self) -> tuple[ServerState, ...]:
+    def list_servers(self) -> tuple[ServerHealth, ...]:
         """How each stands."""
 
     def open_stand_in(self) -> Generator:
         """The one that speaks then."""
 
 
-def list_model_servers(lm: Generator) -> tuple[ServerState, ...]:
+def list_model_servers(lm: Generator) -> tuple[ServerHealth, ...]:
     """How the servers of a language model stand; none where it runs here."""
     return lm.list_servers() if isinstance(lm, ServedGenerator) else ()
 

@@ -62,7 +62,7 @@ def describe_plan(assistant: Assistant) -> PlanOut | None:
     return PlanOut(**asdict(planned.plan), steps=list(map(PlanStepOut.of, planned.presets())))
 
 
-class ModelServerOut(Record):
+class ServerHealthOut(Record):
     """A server of the language model, without its address; in the order of lm.url."""
 
     standing: str = Field(
@@ -205,7 +205,18 @@ class HealthOut(BaseModel):
     tasks: dict[str, int] = Field(examples=[{"waiting": 0, "running": 1}])
     about: dict[str, str]
     plan: PlanOut | None = Field(description="what computes what here, and why")
-    language_servers: list[ModelServerOut] = Field(description="empty where the language model runs here")
+    language_servers: list[ServerHealthOut] = Field(description="empty where the language model runs here")
+
+
+def describe_health(assistant: Assistant, tasks: Tasks) -> HealthOut:
+    """How it goes now."""
+    return HealthOut(
+        status="ok",
+        tasks={str(state): number for state, number in tasks.counts().items()},
+        about=assistant.about(),
+        plan=describe_plan(assistant),
+        language_servers=list(map(ServerHealthOut.of, list_model_servers(assistant.lm))),
+    )
 
 
 def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRouter:
@@ -215,14 +226,7 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
     @router.get("/health")
     def health(caller: Asker) -> HealthOut:
         """What answers here, and how much is under way."""
-        under_way = {str(state): number for state, number in tasks.counts().items()}
-        return HealthOut(
-            status="ok",
-            tasks=under_way,
-            about=assistant.about(),
-            plan=describe_plan(assistant),
-            language_servers=list(map(ModelServerOut.of, list_model_servers(assistant.lm))),
-        )
+        return describe_health(assistant, tasks)
 
     @router.get("/health/live")
     def live() -> dict[str, str]:

@@ -9,13 +9,14 @@ import asyncio
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator as YieldFrom
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from deepseek_mm.addresses import split_addresses
-from deepseek_mm.balancer import Balancer, ServerState
+from deepseek_mm.balancer import Balancer, RequestTurn, ServerHealth
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import DeepSeekMMError, NoServerAnswers, RequestRefused, ServerError
 from deepseek_mm.lm.backends.server_model import UNNAMED, OpenAIServer, RemoteModel, open_remote, read_names
@@ -125,7 +126,7 @@ class ServedModel:
         """As `ServedGenerator` says."""
         return self._opens is not None and self.balancer.is_down
 
-    def list_servers(self) -> tuple[ServerState, ...]:
+    def list_servers(self) -> tuple[ServerHealth, ...]:
         """As `ServedGenerator` says."""
         return self.balancer.states()
 
@@ -143,28 +144,12 @@ class ServedModel:
         self, ask: Callable[[RemoteModel], Iterator[Piece]], stop: threading.Event, *, timed: bool = True
     ) -> Iterator[Piece]:
         """What the first server that does not fail before its first piece says."""
-        tried, trouble = set[int](), None
+        tried = set[int]()
+        trouble: ServerError | None = None
         while (turn := self.balancer.begin(tried)) is not None:
             tried.add(turn.number)
-            begun = False
-            with turn:
-                try:
-                    for piece in ask(self.servers[turn.number]):
-                        begun = True
-                        if timed:
-                            turn.speak()
-                        yield piece
-                except (RequestRefused, GeneratorExit):  # the second: whoever listened has enough
-                    turn.succeed()
-                    raise
-                except ServerError as error:
-                    turn.fail(str(error))
-                    if begun:
-                        raise
-                    trouble = error
-                    continue
-                if begun or not stop.is_set():
-                    turn.succeed()
+            trouble = yield from hear_turn(turn, ask(self.servers[turn.number]), stop, timed=timed)
+            if trouble is None:
                 return
         raise self._explain(trouble)
 
@@ -174,6 +159,34 @@ class ServedModel:
         several = f"none of the servers of {self.name} answers ({reasons}). See what: python -m deepseek_mm doctor"
         told = str(trouble) if len(self.servers) == 1 and trouble else several
         return NoServerAnswers(told) if self._opens else ServerError(told)
+
+
+def hear_turn(
+    turn: RequestTurn, pieces: Iterator[Piece], stop: threading.Event, *, timed: bool
+) -> YieldFrom[Piece, None, ServerError | None]:
+    """What one server says; at the end why it failed, where that was before its first piece."""
+    begun, note = False, turn.speak if timed else pass_over
+    with turn:
+        try:
+            for piece in pieces:
+                begun = True
+                note()
+                yield piece
+        except (RequestRefused, GeneratorExit):  # the second: whoever listened has enough
+            turn.succeed()
+            raise
+        except ServerError as error:
+            turn.fail(str(error))
+            if begun:
+                raise
+            return error
+        if begun or not stop.is_set():
+            turn.succeed()
+    return None
+
+
+def pass_over() -> None:
+    """Of a reply that comes whole nothing is timed."""
 
 
 def watch_servers(balancer: Balancer, servers: Sequence[RemoteModel]) -> None:
