@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepseek_mm.addresses import is_web_address
+from deepseek_mm.addresses import is_web_address, split_addresses
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.storage_config import StorageConfig
 
@@ -55,8 +55,12 @@ class EncoderConfig:
     name: str = AUTO  # the library's, of a new one the plan's; default, edge, or a CLIP/SigLIP folder or name
     batch: int = 16  # pictures in one pass of the tower
     threads: int = 0  # CPU threads for the towers; 0 is all cores
+    url: str = ""  # other servers of this program that embed texts and code for this one, with commas between them
 
     def __post_init__(self) -> None:
+        for address in split_addresses(self.url):
+            if not is_web_address(address) or "@" in address or address.rstrip("/").count("/") != 2:
+                raise ConfigError(f"encoder.url={address} must be an address without a path, such as http://box:7860")
         if self.name in RETIRED_SPACES:
             warnings.warn(retired_space(self.name), FutureWarning, stacklevel=3)
             object.__setattr__(self, "name", RETIRED_SPACES[self.name])

@@ -20,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from deepseek_mm.addresses import split_addresses
 from deepseek_mm.bundled_files import HOUSE, IS_CLONE, MODELS, SETUP, find_bundled
 from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, PACKAGED_SPACES, LMConfig
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
@@ -189,6 +190,24 @@ def ask_server(lm: LMConfig) -> tuple[bool, str]:
         return False, str(error)
 
 
+def encoders(settings: Settings) -> Iterator[Finding]:
+    """Whether each machine of encoder.url embeds, and in which space; where none does this one computes."""
+    addresses = split_addresses(settings.config.encoder.url)
+    if not addresses:
+        return
+    from deepseek_mm.accounts.keyring import read_keyring  # here, because help must not wait for it
+    from deepseek_mm.embeddings.encoder_boxes import BoxLimits, describe, open_box
+
+    for address in addresses:
+        try:
+            box = open_box(address, read_keyring(os.environ), None, BoxLimits())
+            well, detail = True, f"{box.address} embeds in the space {describe(box.identify())}"
+        except DeepSeekMMError as error:
+            well, detail = False, str(error)
+        advice = "start it, or keep its key: python -m deepseek_mm hosts add URL. This machine embeds meanwhile"
+        yield verdict("encoder", detail, well=well, advice=advice, otherwise="warn")
+
+
 def last_start(settings: Settings) -> Iterator[Finding]:
     """What is saved in vain, and what the last start of the app did without."""
     told = {notice.short: notice for notice in (*read_notices(settings.config.data), *settings.notices)}
@@ -337,7 +356,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything, in the order in which things build on each other."""
     data = settings.config.data
     software = (python(), packages(), models(), probe_trained_weights(), named_models(settings))
-    chosen = (language_server(settings), revisions(data), last_start(settings))
+    chosen = (language_server(settings), encoders(settings), revisions(data), last_start(settings))
     kept = (data_folder(data), storage_server(settings), workers(settings))
     machine = (memory(), processor(), model_servers(), chromium())
     return list(chain(*software, *chosen, *kept, *machine))

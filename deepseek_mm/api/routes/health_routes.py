@@ -1,7 +1,7 @@
 """/health, /metrics and /docs: whether the server lives and is ready, its plan, and its numbers for Prometheus."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,8 @@ from deepseek_mm.api.route_parameters import Administrator, Asker
 from deepseek_mm.api.schemas import Record
 from deepseek_mm.api.tasks import Tasks
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.balancer import ServerHealth
+from deepseek_mm.embeddings.space import list_encoders
 from deepseek_mm.embeddings.towers import package_folder
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.lm.generator import CountingGenerator, list_model_servers
@@ -63,7 +65,7 @@ def describe_plan(assistant: Assistant) -> PlanOut | None:
 
 
 class ServerHealthOut(Record):
-    """A server of the language model, without its address; in the order of lm.url."""
+    """A server of the language model or an encoder, without its address; in the order of lm.url or encoder.url."""
 
     standing: str = Field(
         description="up; down: left out after failures; trial: it answers again, and the next request decides",
@@ -107,30 +109,34 @@ class LanguageModelCollector(Collector):
 STANDINGS = ("up", "trial", "down")
 
 
-class ModelServerCollector(Collector):
-    """The servers of the language model, by address; nothing where it runs here."""
+class ServerCollector(Collector):
+    """The servers of the language model and the encoders on other machines, by address; nothing without any."""
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
 
     def collect(self) -> Iterator[Metric]:
         """As of now."""
-        servers = list_model_servers(self._assistant.lm)
-        if not servers:
-            return
-        standing = GaugeMetricFamily("deepseek_mm_lm_server", "1 for how it stands", labels=["server", "standing"])
-        in_flight = GaugeMetricFamily("deepseek_mm_lm_server_requests", "under way there", labels=["server"])
-        ended = CounterMetricFamily("deepseek_mm_lm_server_ended", "requests", labels=["server", "how"])
-        first = GaugeMetricFamily("deepseek_mm_lm_server_first_word_seconds", "of the last one", labels=["server"])
-        for each in servers:
-            for one in STANDINGS:
-                standing.add_metric([each.name, one], each.standing == one)
-            in_flight.add_metric([each.name], each.in_flight)
-            ended.add_metric([each.name, "served"], each.served)
-            ended.add_metric([each.name, "failed"], each.failed)
-            if each.first_word_s is not None:
-                first.add_metric([each.name], each.first_word_s)
-        yield from (standing, in_flight, ended, first)
+        yield from count_servers("lm_server", list_model_servers(self._assistant.lm))
+        yield from count_servers("encoder", list_encoders(self._assistant.eyes.index_space))
+
+
+def count_servers(what: str, servers: Sequence[ServerHealth]) -> list[Metric]:
+    """How they stand, in numbers."""
+    name = f"deepseek_mm_{what}"
+    standing = GaugeMetricFamily(name, "1 for how it stands", labels=["server", "standing"])
+    in_flight = GaugeMetricFamily(f"{name}_requests", "under way there", labels=["server"])
+    ended = CounterMetricFamily(f"{name}_ended", "requests", labels=["server", "how"])
+    first = GaugeMetricFamily(f"{name}_first_word_seconds", "of the last one", labels=["server"])
+    for each in servers:
+        for one in STANDINGS:
+            standing.add_metric([each.name, one], each.standing == one)
+        in_flight.add_metric([each.name], each.in_flight)
+        ended.add_metric([each.name, "served"], each.served)
+        ended.add_metric([each.name, "failed"], each.failed)
+        if each.first_word_s is not None:
+            first.add_metric([each.name], each.first_word_s)
+    return [standing, in_flight, ended, first] if servers else []
 
 
 class Metrics:
@@ -140,7 +146,7 @@ class Metrics:
         self._assistant, self._room = assistant, room
         self.registry = CollectorRegistry()
         self.registry.register(LanguageModelCollector(assistant))
-        self.registry.register(ModelServerCollector(assistant))
+        self.registry.register(ServerCollector(assistant))
         own: dict[str, Any] = {"namespace": "deepseek_mm", "registry": self.registry}
         self.requests = Counter("requests", "answered", ["method", "route", "status"], **own)
         self.seconds = Histogram("request_seconds", "until the last byte", ["route"], **own)
@@ -206,6 +212,7 @@ class HealthOut(BaseModel):
     about: dict[str, str]
     plan: PlanOut | None = Field(description="what computes what here, and why")
     language_servers: list[ServerHealthOut] = Field(description="empty where the language model runs here")
+    encoders: list[ServerHealthOut] = Field(description="that embed texts and code for this server; empty without any")
 
 
 def describe_health(assistant: Assistant, tasks: Tasks) -> HealthOut:
@@ -216,6 +223,7 @@ def describe_health(assistant: Assistant, tasks: Tasks) -> HealthOut:
         about=assistant.about(),
         plan=describe_plan(assistant),
         language_servers=list(map(ServerHealthOut.of, list_model_servers(assistant.lm))),
+        encoders=list(map(ServerHealthOut.of, list_encoders(assistant.eyes.index_space))),
     )
 
 
