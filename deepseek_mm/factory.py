@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from PIL import Image as PILImage
 
-from deepseek_mm.accounts.keyring import read_keyring
+from deepseek_mm.accounts.host_keys import read_keyring
 from deepseek_mm.addresses import split_addresses
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.assistant import Assistant

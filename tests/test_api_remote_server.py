@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from deepseek_mm.accounts.keyring import check_key, keyring_file, read_keyring
+from deepseek_mm.accounts.host_keys import check_key, keyring_file, read_keyring
 from deepseek_mm.api.remote_server import find_key, forget_key, keep_key, parse_address
 from deepseek_mm.errors import BadQuestion, LibraryError, NothingThere
 

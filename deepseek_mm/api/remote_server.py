@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deepseek_mm.accounts.keyring import ADD, check_key, keyring_file, read_keyring
+from deepseek_mm.accounts.host_keys import ADD, check_key, keyring_file, read_keyring
 from deepseek_mm.api.origins import is_loopback
 from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.settings import KEY_VARIABLE

@@ -207,7 +207,7 @@ class IndexTask(BaseTask):
 TaskIn = Annotated[AskTask | SearchTask | EmbedTask | CaptionTask | IndexTask, Field(discriminator="kind")]
 
 
-class SpaceOut(Record):
+class SpaceIdentityOut(Record):
     """What vectors depend on; those of other weights may not be mixed with them."""
 
     name: str = Field(examples=["default"])
@@ -222,7 +222,7 @@ class VectorsOut(BaseModel):
     texts: list[list[float]] = []
     code: list[list[float]] = []
     pictures: list[list[float]] = []
-    space: SpaceOut | None = Field(default=None, description="what made them; of a task it is not told")
+    space: SpaceIdentityOut | None = Field(default=None, description="what made them; of a task it is not told")
 
 
 class CaptionOut(BaseModel):

@@ -195,7 +195,7 @@ def encoders(settings: Settings) -> Iterator[Finding]:
     addresses = split_addresses(settings.config.encoder.url)
     if not addresses:
         return
-    from deepseek_mm.accounts.keyring import read_keyring  # here, because help must not wait for it
+    from deepseek_mm.accounts.host_keys import read_keyring  # here, because help must not wait for it
     from deepseek_mm.embeddings.encoder_boxes import BoxLimits, describe, open_box
 
     for address in addresses:

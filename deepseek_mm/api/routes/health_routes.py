@@ -118,7 +118,7 @@ class ServerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """As of now."""
         yield from count_servers("lm_server", list_model_servers(self._assistant.lm))
-        yield from count_servers("encoder", list_encoders(self._assistant.eyes.index_space))
+        yield from count_servers("encoder", list_encoders(self._assistant.retriever.space))
 
 
 def count_servers(what: str, servers: Sequence[ServerHealth]) -> list[Metric]:
@@ -223,7 +223,7 @@ def describe_health(assistant: Assistant, tasks: Tasks) -> HealthOut:
         about=assistant.about(),
         plan=describe_plan(assistant),
         language_servers=list(map(ServerHealthOut.of, list_model_servers(assistant.lm))),
-        encoders=list(map(ServerHealthOut.of, list_encoders(assistant.eyes.index_space))),
+        encoders=list(map(ServerHealthOut.of, list_encoders(assistant.retriever.space))),
     )
 
 

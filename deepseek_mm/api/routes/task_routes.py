@@ -26,7 +26,7 @@ from deepseek_mm.api.task_schemas import (
     EmbedIn,
     Kind,
     SearchIn,
-    SpaceOut,
+    SpaceIdentityOut,
     TaskIn,
     VectorsOut,
 )
@@ -73,7 +73,7 @@ async def search(handlers: Handlers, pictures: Pictures, asked: SearchIn, caller
 async def embed(handlers: Handlers, pictures: Pictures, asked: EmbedIn, caller: Asker) -> Response:
     """Vectors of texts, code and pictures; those of several callers are computed together."""
     vectors = await handlers.embed_items_soon(caller, asked, pictures.open)
-    return as_json(VectorsOut(**vectors, space=SpaceOut.of(handlers.identify_space())))
+    return as_json(VectorsOut(**vectors, space=SpaceIdentityOut.of(handlers.identify_space())))
 
 
 def as_json(told: BaseModel) -> Response:
