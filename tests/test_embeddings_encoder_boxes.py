@@ -1,5 +1,6 @@
 """Other servers of this program embed texts and code: real ones on this machine, over small painted libraries."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,13 +17,15 @@ from test_balancer import Clock
 from test_cli_doctor import settings_at
 
 from deepseek_mm.accounts.permissions import LOCAL
+from deepseek_mm.api.remote_server import keep_key, parse_address
 from deepseek_mm.balancer import Balancer
 from deepseek_mm.cli import doctor
-from deepseek_mm.config import EncoderConfig
+from deepseek_mm.config import Config, EncoderConfig
 from deepseek_mm.embeddings.default import PackagedSpace
 from deepseek_mm.embeddings.encoder_boxes import BoxLimits, EncoderBoxes, look_at_due, open_box, open_boxes
 from deepseek_mm.embeddings.space import SpaceIdentity, list_encoders
 from deepseek_mm.errors import ConfigError
+from deepseek_mm.factory import join_encoders
 
 COLOURS = ColourSpace()
 
@@ -236,3 +239,17 @@ def test_health_metrics_and_doctor_tell_of_boxes(pair, tmp_path):
     pair[0].door.shut = True
     (away,) = doctor.encoders(settings_at(tmp_path / "library", address))
     assert (away.state, "answers 503" in away.detail) == ("warn", True)
+
+
+def test_a_start_joins_the_boxes_of_its_settings_with_the_keys_of_this_user(pair, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+    keep_key(parse_address(pair[1].url), "dsmm_kept", os.environ)
+    space, said = PaintedSpace(), []
+    urls = f"{pair[0].url}/, {pair[1].url}"
+    join_encoders(space, Config(encoder=EncoderConfig(url=urls)), say=said.append)
+    assert (space.pool.balancer.states()[0].name, len(said)) == (pair[0].url, 1)
+    assert [each.door.keys for each in pair] == [[], ["Bearer dsmm_kept"]]
+    space.pool.balancer.close()
+    alone = PaintedSpace()
+    join_encoders(alone, Config(), say=said.append)
+    assert (alone.pool, len(said)) == (None, 1)
