@@ -187,7 +187,7 @@ class PaperAssistant:
     planned: None = None  # paper needs no engine
     notices: tuple[Notice, ...] = ()
     retriever: ClassVar[Any] = SimpleNamespace(
-        search=SimpleNamespace(measured_errors=None)
+        search=SimpleNamespace(measured_errors=None), space=None
     )  # nobody measured its searches
 
     def __post_init__(self) -> None:
