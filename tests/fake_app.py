@@ -188,13 +188,16 @@ class PaperAssistant:
     notices: tuple[Notice, ...] = ()
     retriever: ClassVar[Any] = SimpleNamespace(
         search=SimpleNamespace(measured_errors=None), space=None
-    )  # nobody measured its searches
+    )  # measured none
 
     def __post_init__(self) -> None:
         tell_starters(self.library.jobs, self.store, questions=["Show me something red."], searches=["red"])
 
     def about(self) -> dict[str, Any]:
         return {"model": "paper", "space": "colours"}
+
+    def add_notices(self, *more: Notice) -> None:
+        self.notices += more
 
     def tidy(self) -> None:
         self.history.purge()
