@@ -76,10 +76,20 @@ def box(folder, **numbers):
             yield SimpleNamespace(door=door, api=api, assistant=api.assistant, url=url)
 
 
-@pytest.fixture
-def pair(tmp_path):
-    with box(tmp_path / "one") as one, box(tmp_path / "two") as two:
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("boxes")
+    with box(folder / "one") as one, box(folder / "two") as two:
         yield one, two
+
+
+@pytest.fixture
+def pair(boxes):
+    """Two that work, and have not been asked yet."""
+    for each in boxes:
+        each.door.keys, each.door.sent, each.door.shut = [], 0, False
+        each.assistant.retriever.space = COLOURS
+    return boxes
 
 
 def join(space, *urls, clock=None, limits=None, **keys):
@@ -168,7 +178,8 @@ def box_gone(one):
 
 
 def test_texts_of_several_callers_share_one_pass_at_the_box(pair, monkeypatch):
-    here, passes, first, goes_on = pair[0].assistant.retriever.space, [], threading.Event(), threading.Event()
+    here, passes, first, goes_on = ColourSpace(), [], threading.Event(), threading.Event()
+    pair[0].assistant.retriever.space = here
 
     def embed(texts):
         passes.append(sorted(texts))
