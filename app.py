@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None, *, load: Load | None = None) -> int:
 
             def open_assistant() -> "Assistant":
                 assistant = opens(replace(config, data=home))
-                assistant.notices += (*settings.notices, *notices)
+                assistant.add_notices(*settings.notices, *notices)
                 keep_notices(home, assistant.notices)
                 return assistant
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deepseek_mm.accounts.records import AuditEntry as AuditEntry
     from deepseek_mm.accounts.records import Login as Login
     from deepseek_mm.accounts.records import User as User
+    from deepseek_mm.addresses import split_addresses as split_addresses
     from deepseek_mm.answering.code.coder import ASK_LEAVE as ASK_LEAVE
     from deepseek_mm.answering.code.source_files import Listing as Listing
     from deepseek_mm.answering.code.source_files import listing_of as listing_of
@@ -80,11 +81,12 @@ if TYPE_CHECKING:
     from deepseek_mm.library.dropped_files import keep_dropped as keep_dropped
     from deepseek_mm.library.photo_facts import PhotoFacts as PhotoFacts
     from deepseek_mm.library.web_fetcher import is_link as is_link
-    from deepseek_mm.lm.backends.server_model import address_of as address_of
-    from deepseek_mm.lm.backends.server_model import models_at as models_at
+    from deepseek_mm.lm.backends.served_model import address_of as address_of
+    from deepseek_mm.lm.backends.served_model import models_at as models_at
     from deepseek_mm.lm.expert_trace import ExpertTrace as ExpertTrace
     from deepseek_mm.lm.expert_trace import LayerReach as LayerReach
     from deepseek_mm.lm.expert_trace import TokenExperts as TokenExperts
+    from deepseek_mm.lm.generator import list_model_servers as list_model_servers
     from deepseek_mm.logic.rules import Rule as Rule
     from deepseek_mm.logic.rules import read_rules as read_rules
     from deepseek_mm.logic.rules import rules_of as rules_of
@@ -168,6 +170,7 @@ _NAMES = {  # of each module of ours
     "accounts.keys": "Key",
     "accounts.permissions": "Caller LOCAL RIGHTS Right caller_in check_allowed check_run require_local require_right",
     "accounts.records": "AuditEntry Login User",
+    "addresses": "split_addresses",
     "answering.scene_programs": "Checked Held keep_rules kept_rules",
     "answering.code.coder": "ASK_LEAVE",
     "answering.code.source_files": "Listing listing_of",
@@ -194,8 +197,9 @@ _NAMES = {  # of each module of ours
     "library.dropped_files": "keep_dropped",
     "library.photo_facts": "PhotoFacts",
     "library.web_fetcher": "is_link",
-    "lm.backends.server_model": "address_of models_at",
+    "lm.backends.served_model": "address_of models_at",
     "lm.expert_trace": "ExpertTrace LayerReach TokenExperts",
+    "lm.generator": "list_model_servers",
     "logic.rules": "Rule read_rules rules_of",
     "models.catalogue": "PublishedFigure",
     "models.downloads": "Download",

@@ -1,10 +1,11 @@
-"""Which addresses of the internet are public, and which lead to this machine.
+"""Which addresses of the internet are public, which lead to this machine, and which name web servers.
 
 An address is public if it is reached from anywhere and is nobody's own network. It can hide another one inside it (IPv4
 in IPv6, translated or tunnelled): then the inner one is judged, or the outer one refused where nobody needs it today.
 """
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -110,7 +111,6 @@ def is_web_address(text: str) -> bool:
         return False
 
 
-def resolve_here(host: str, port: int) -> list[str]:
-    """Every address that the system knows for a name. OSError for a name that nobody knows."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(row[4][0]) for row in found))
+def split_addresses(text: str) -> list[str]:
+    """The addresses of a text that names several, with commas or spaces between them."""
+    return [address for address in re.split(r"[\s,]+", text) if address]

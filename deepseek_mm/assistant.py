@@ -18,11 +18,10 @@ from PIL.Image import Image
 from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.answering.code.coder import CodeModels, Coder
 from deepseek_mm.answering.code.skill import CodeSkill
-from deepseek_mm.answering.composer import stream_answer, stream_model, stream_text
 from deepseek_mm.answering.documents.whole_documents import WholeDocuments
 from deepseek_mm.answering.drafts.test_writer import Prover
 from deepseek_mm.answering.large_model.shown_pictures import ShownPicture
-from deepseek_mm.answering.large_model.witness_model import Viewing, stream_seen, task_of
+from deepseek_mm.answering.large_model.speech import Speech, tell_servers
 from deepseek_mm.answering.photo_pipeline import PhotoPipeline, open_image
 from deepseek_mm.answering.references import ActResolver, ConversationState, PendingTurn, ReferenceResolver
 from deepseek_mm.answering.request_model import RequestModel
@@ -37,7 +36,7 @@ from deepseek_mm.answering.skills.registry import (
     talk_skills,
 )
 from deepseek_mm.answering.skills.talk import open_talk_skills
-from deepseek_mm.answering.talk_case import LEFT_TO_MODEL, ProductFacts, gather_facts
+from deepseek_mm.answering.talk_case import ProductFacts, gather_facts
 from deepseek_mm.answering.uploads import UploadStore, path_of
 from deepseek_mm.config import Config, LMConfig, Notice
 from deepseek_mm.embeddings.passage_reader import PassageReader, open_passage_reader
@@ -98,7 +97,7 @@ class Assistant:
         self._changing, self._placing = Lock(), Lock()
         self._stores_before: list[RegionStore] = []  # of answers under way when another space took their place
         self.planned = cast(MachinePlan | None, None)  # put there by who joined the parts
-        self.notices: tuple[Notice, ...] = ()  # the same
+        self._notices: tuple[Notice, ...] = ()
         self.hub_permission = cast(HubPermission | None, None)  # the same; of the jobs that download
         self.accounts = cast(Accounts | None, None)  # put there by who serves, where callers log in
 
@@ -201,10 +200,19 @@ class Assistant:
             self._join_space(eyes, Retriever(eyes.index_space, store, eyes, self.config, rerankers))
             self._stores_before.append(before)
 
+    @property
+    def notices(self) -> tuple[Notice, ...]:
+        """What it does otherwise than its settings say: since the start, and while no language server answers."""
+        return (*self._notices, *tell_servers(self.lm))
+
+    def add_notices(self, *more: Notice) -> None:
+        """What whoever joined the parts could not open, or else has to tell."""
+        self._notices += more
+
     def _drop_notices(self, begin: str) -> None:
         """What is told of settings that begin so is not true any more."""
-        self.notices = tuple(
-            notice for notice in self.notices if not any(name.startswith(begin) for name in notice.settings)
+        self._notices = tuple(
+            notice for notice in self._notices if not any(name.startswith(begin) for name in notice.settings)
         )
 
     def close_stores_before(self) -> None:
@@ -435,7 +443,8 @@ class Assistant:
         answer = Answer(text="", state="running", conversation=case.conversation, turn=case.turn)
         try:
             yield answer
-            for answer in clock.time_each(lambda: self._grow(case, stop), "said"):
+            speech = Speech(case=case, config=self.config, pick=self._pick_pictures, stop=stop)
+            for answer in clock.time_each(lambda: speech.stream(self.lm), "said"):
                 if time.monotonic() - written > 1 / WRITES_PER_S:
                     self.history.progress(case.turn, answer.text)
                     written = time.monotonic()
@@ -452,24 +461,8 @@ class Assistant:
             self.history.finish(case.turn, answer)
         yield answer
 
-    def _grow(self, case: QuestionContext, stop: Event) -> Iterator[Answer]:
-        """From the claims and what a model that sees says of photos at hand; without a claim, what there is to say
-        about no file, by a larger model where only that can.
-        """
-        shown = self._pick_pictures(case)
-        if shown and (task := task_of(case, self.config)):
-            return stream_seen(self.lm, Viewing(task=task, case=case, shown=tuple(shown), config=self.config), stop)
-        images = [picture.image for picture in shown]
-        if case.claims:
-            return stream_answer(self.lm, case, self.config, stop, images)
-        if case.grounds == LEFT_TO_MODEL and not case.said:
-            return stream_model(self.lm, case, self.config, stop, images)
-        return stream_text(case.said, case)
-
     def _pick_pictures(self, case: QuestionContext) -> list[ShownPicture]:
         """What a model that sees is shown; a photo whose file is gone is left out."""
-        if not self.lm.sees:
-            return []
         at_hand = case.pictures or ((case.source,) if case.source else ())
         files = [(each.region.source, each.region.at_ms) for each in case.evidence] or [(each, 0) for each in at_hand]
         most = MAX_SHOWN if case.program.library else max(MAX_SHOWN, len(case.pictures))

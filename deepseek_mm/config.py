@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deepseek_mm.addresses import is_web_address, read_networks
+from deepseek_mm.addresses import is_web_address, read_networks, split_addresses
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.storage_config import StorageConfig
 
@@ -55,8 +55,12 @@ class EncoderConfig:
     name: str = AUTO  # the library's, of a new one the plan's; default, edge, or a CLIP/SigLIP folder or name
     batch: int = 16  # pictures in one pass of the tower
     threads: int = 0  # CPU threads for the towers; 0 is all cores
+    url: str = ""  # other servers of this program that embed texts and code for this one, with commas between them
 
     def __post_init__(self) -> None:
+        for address in split_addresses(self.url):
+            if not is_web_address(address) or "@" in address or address.rstrip("/").count("/") != 2:
+                raise ConfigError(f"encoder.url={address} must be an address without a path, such as http://box:7860")
         if self.name in RETIRED_SPACES:
             warnings.warn(retired_space(self.name), FutureWarning, stacklevel=3)
             object.__setattr__(self, "name", RETIRED_SPACES[self.name])
@@ -198,7 +202,8 @@ class LMConfig:
     """Which language model phrases the answer."""
 
     name: str = OUR_LM  # or BASE_LM; "none" lets the program speak; any causal model by folder, GGUF file or hub name
-    url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model
+    url: str = ""  # an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty is the local model. Several, with
+    # commas between them, share the requests; http://box:8000/v1#NAME is one that calls its model otherwise
     bits: str = "auto"  # of our model's weights: "fp4" or "int8" from the file that quantize made, or by the machine
     vlm: str = ""  # a model that looks at pictures, by folder or hub name, in the place of `name`; empty is none
     phrasing: str = "auto"  # one claim at a time: "claims"; it reads the evidence and speaks: "free"; not: "none"

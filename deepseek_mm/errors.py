@@ -104,6 +104,14 @@ class ServerError(DeepSeekMMError, RuntimeError):
     """A language model server did not answer as it should."""
 
 
+class RequestRefused(ServerError):
+    """A language model server refuses what it was asked, as every other would."""
+
+
+class NoServerAnswers(ServerError):
+    """None of the language model's servers answers, and nothing of the answer was said."""
+
+
 class CannotListen(DeepSeekMMError, OSError):
     """The address to serve at is taken, or not ours."""
 

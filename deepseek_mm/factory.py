@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from PIL import Image as PILImage
 
+from deepseek_mm.accounts.host_keys import read_keyring
+from deepseek_mm.addresses import split_addresses
 from deepseek_mm.answering.request_model import RequestModel
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import (
@@ -31,8 +33,9 @@ from deepseek_mm.config import (
 from deepseek_mm.database_places import mark_folder, place_of, server_place, space_places
 from deepseek_mm.embeddings import open_space
 from deepseek_mm.embeddings.default import DefaultSpace, SeeingSpace
+from deepseek_mm.embeddings.encoder_boxes import open_boxes
 from deepseek_mm.embeddings.inference import round_linears
-from deepseek_mm.embeddings.space import EmbeddingModel
+from deepseek_mm.embeddings.space import EmbeddingModel, SharingSpace
 from deepseek_mm.errors import DeepSeekMMError, LibraryError, MissingWeights, explain
 from deepseek_mm.history import History
 from deepseek_mm.hub import Revisions, short_name
@@ -160,8 +163,8 @@ def load(
     library.crew.add(Downloads(config=config, jobs=jobs, permission=permission).handlers)
     assistant = Assistant(config, eyes=eyes, retriever=retriever, library=library, lm=lm, history=history)
     open_request_model(assistant)
-    assistant.planned, assistant.notices = planned, (*closed, *fallback.notices)
-    assistant.hub_permission = permission
+    assistant.planned, assistant.hub_permission = planned, permission
+    assistant.add_notices(*closed, *fallback.notices)
     measurement = PresetMeasurement(config=partial(name_measured, asked, assistant), hardware=planned.hardware)
     add_own_work(assistant, measurement)
     if any("encoder.name" in notice.settings for notice in fallback.notices) and not store.read_only:
@@ -202,11 +205,26 @@ def open_models(config: Config, revisions: Revisions, fallback: Fallback) -> Ope
     if isinstance(space, DefaultSpace) and space.for_engines and AS_IT_IS in (planned.plan.image, planned.plan.text):
         space = open_space(replace(config.encoder, name=DEFAULT))  # an engine failed: its tower is needed after all
         planned, config = fallback.open(partial(fits, space), config, ("runtime.engine",))
+    _, config = fallback.open(partial(join_encoders, space, say=say), config, ("encoder.url",))
     speaks = partial(open_speaker, plan=planned.plan, named=named, say=say)
     (lm, plan), config = fallback.open(speaks, config, ("lm.url", "lm.vlm", "lm.name", "lm.bits"))
     planned = replace(planned, plan=plan)
     rerankers, config = open_rerankers(config, plan, named, fallback)
     return OpenedModels(space=space, planned=planned, lm=lm, rerankers=rerankers, config=config)
+
+
+def join_encoders(space: EmbeddingModel, config: Config, *, say: Progress) -> None:
+    """Have the machines of `encoder.url` embed texts and code. ConfigError: one has another space. LibraryError: the
+    file of keys cannot be read.
+    """
+    addresses = split_addresses(config.encoder.url)
+    if not addresses:
+        return
+    say(f"looking for encoders at {', '.join(addresses)}")
+    boxes = open_boxes(space, read_keyring(os.environ), addresses)
+    boxes.watch()
+    if isinstance(space, SharingSpace):
+        space.pool = boxes
 
 
 def open_rerankers(config: Config, plan: Plan, named: NamedModels, fallback: Fallback) -> tuple[Rerankers, Config]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
-from deepseek_mm.addresses import is_web_address
+from deepseek_mm.addresses import is_web_address, split_addresses
 from deepseek_mm.config import RETIRED_SPACES, Config, Notice, retired_space
 from deepseek_mm.errors import ConfigError
 from deepseek_mm.storage.files import read_toml
@@ -236,14 +236,19 @@ def _build(given: Mapping[str, _Given]) -> Config:
 
 
 def _bind_key(given: Mapping[str, _Given]) -> Iterator[_Given]:
-    """The key goes to the server that a flag or a variable names: whoever starts the program has named it."""
+    """The key goes to the servers that a flag or a variable names: whoever starts the program has named them."""
     one, known = given.get("lm.url"), given.get("lm.api_key_for")
-    if one is None or not one.is_text or not is_web_address(str(one.value)):
-        return
-    parts = urlsplit(str(one.value))
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2], path="", query="", fragment="").geturl()
-    more = [str(known.value)] if known else []
-    yield _Given(name="lm.api_key_for", value=" ".join([*more, address]), origin=one.origin)
+    named = split_addresses(str(one.value)) if one and one.is_text else []
+    origins = [_origin_of(address) for address in named if is_web_address(address)]
+    if one and origins:
+        more = [str(known.value)] if known else []
+        yield _Given(name="lm.api_key_for", value=" ".join([*more, *dict.fromkeys(origins)]), origin=one.origin)
+
+
+def _origin_of(address: str) -> str:
+    """Scheme, host and port of an address, without a name or password."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], path="", query="", fragment="").geturl()
 
 
 def _section(name: str, values: Mapping[str, Any], given: Mapping[str, _Given]) -> Any:

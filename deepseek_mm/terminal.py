@@ -133,7 +133,12 @@ SHORT = (  # flag, what it names, the setting behind it, help
         "encoder.name",
         "vector space: auto, default, edge, small, or a CLIP or SigLIP checkpoint by folder or hub name",
     ),
-    ("--llm", "URL", "lm.url", "an OpenAI-compatible server, such as http://127.0.0.1:8000/v1"),
+    (
+        "--llm",
+        "URL",
+        "lm.url",
+        "an OpenAI-compatible server, such as http://127.0.0.1:8000/v1; several with commas between them",
+    ),
     (
         "--model",
         "NAME",

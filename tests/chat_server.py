@@ -12,9 +12,16 @@ class ChatServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, words=("A", " red", " kite", " [1]."), *, models=("kite-7b", "kite-70b"), fault="", key="", handler=None
+        self,
+        words=("A", " red", " kite", " [1]."),
+        *,
+        models=("kite-7b", "kite-70b"),
+        fault="",
+        key="",
+        handler=None,
+        port=0,
     ):
-        super().__init__(("127.0.0.1", 0), handler or ChatHandler)
+        super().__init__(("127.0.0.1", port), handler or ChatHandler)
         self.words, self.models, self.fault, self.key = words, models, fault, key
         self.flooded = 0  # bytes that were sent of an answer without end
         self.asked: list[dict] = []  # bodies of completions

@@ -187,14 +187,17 @@ class PaperAssistant:
     planned: None = None  # paper needs no engine
     notices: tuple[Notice, ...] = ()
     retriever: ClassVar[Any] = SimpleNamespace(
-        search=SimpleNamespace(measured_errors=None)
-    )  # nobody measured its searches
+        search=SimpleNamespace(measured_errors=None), space=None
+    )  # measured none
 
     def __post_init__(self) -> None:
         tell_starters(self.library.jobs, self.store, questions=["Show me something red."], searches=["red"])
 
     def about(self) -> dict[str, Any]:
         return {"model": "paper", "space": "colours"}
+
+    def add_notices(self, *more: Notice) -> None:
+        self.notices += more
 
     def tidy(self) -> None:
         self.history.purge()

@@ -5,15 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from deepseek_mm.api.remote_server import (
-    check_key,
-    find_key,
-    forget_key,
-    keep_key,
-    keyring_file,
-    parse_address,
-    read_keyring,
-)
+from deepseek_mm.accounts.host_keys import check_key, keyring_file, read_keyring
+from deepseek_mm.api.remote_server import find_key, forget_key, keep_key, parse_address
 from deepseek_mm.errors import BadQuestion, LibraryError, NothingThere
 
 KEY = "dsmm_" + "k" * 43

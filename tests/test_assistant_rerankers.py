@@ -132,7 +132,7 @@ def test_other_settings_that_hold_at_once_leave_the_models_that_order_where_they
 def test_a_notice_goes_with_the_model_that_could_not_be_opened(house, score):
     told = "what is saved as {} cannot be opened, so the default is used until a start can"
     names = ("rag.reranker", "rag.code_reranker", "lm.name")
-    house.notices = tuple(Notice(short=told.format(name), text="", settings=(name,)) for name in names)
+    house.add_notices(*(Notice(short=told.format(name), text="", settings=(name,)) for name in names))
     house.use_reranker("rag.reranker", "tiny/gold", score)
     assert [notice.settings for notice in house.notices] == [("rag.code_reranker",), ("lm.name",)]
 

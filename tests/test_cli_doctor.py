@@ -135,6 +135,17 @@ def test_the_server_that_is_named_is_asked_whether_it_has_the_model(tmp_path):
     assert "models use deepseek-mm" in gone.advice
 
 
+def test_each_of_several_servers_is_asked_and_one_that_lacks_the_model_or_is_gone_only_warns(tmp_path):
+    with chat_server() as first, chat_server(models=("owl-3b",)) as second:
+        with chat_server() as third:
+            gone = third.url
+        address = f"lm.url = '{first.url}, {second.url}, {gone}'"
+        found = list(probes.language_server(settings_at(tmp_path, address, "lm.name = 'kite-7b'")))
+    assert [each.state for each in found] == ["ok", "warn", "warn"]
+    assert f"{second.url}, which offers owl-3b" in found[1].detail
+    assert gone in found[2].detail
+
+
 def test_what_the_last_start_did_without_is_told_with_its_reason_until_a_start_needs_nothing(tmp_path):
     settings = settings_at(tmp_path, "rag.num_regions = 999")
     keep_notices(tmp_path, [Notice(short="what is saved as lm.name", text="what is saved as lm.name: it is damaged")])

@@ -218,6 +218,9 @@ def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_pag
     class Closes:
         notices = ()
 
+        def add_notices(self, *more):
+            self.notices += more
+
         def close(self):
             seen.extend(notice.short for notice in self.notices)
 
@@ -236,7 +239,7 @@ def test_what_a_start_ignores_of_its_file_is_said_on_the_terminal_and_on_the_pag
     assert [notice.short for notice in read_notices(data)] == seen  # which `doctor` reads
 
 
-WRONG = [  # 49 ways in which a library's own file can be wrong
+WRONG = [  # 52 ways in which a library's own file can be wrong
     *('rag.num_regions = "many"', "rag.num_regions = -3", 'rag.min_score = "x"', "rag.nothing = 1", "[[", "= 3", "\0"),
     *('lm.url = "not an address"', 'lm.url = "http://[::1"', "lm.url = 5", 'lm.url = "ftp://127.0.0.1/v1"'),
     *('lm.url = "http://127.0.0.1:9/v1"', "lm.name = 7", 'lm.name = ""', 'lm.name = "no/such-model"'),
@@ -248,6 +251,11 @@ WRONG = [  # 49 ways in which a library's own file can be wrong
         'lm.vlm = "/nowhere"',
         'encoder.name = ""',
         "encoder.batch = 0",
+    ),
+    *(
+        'encoder.url = "box"',
+        'encoder.url = "http://127.0.0.1:9"',
+        'lm.url = "http://127.0.0.1:9/v1, http://127.0.0.1:9"',
     ),
     *('encoder.name = "small"', 'encoder.name = "no/such-space"', "encoder.threads = 99999", 'runtime.dial = "warp"'),
     *('runtime.engine = "quantum"', "serve.port = 99999", 'serve.keys = "never"', 'sandbox.run = "maybe"', "lm = 3"),

@@ -48,6 +48,7 @@ FLOORS = (
     ("deepseek_mm.storage_config", "deepseek_mm.addresses"),
     (
         "deepseek_mm.errors",
+        "deepseek_mm.balancer",
         "deepseek_mm.bundled_files",
         "deepseek_mm.chance",
         "deepseek_mm.dates",

@@ -11,7 +11,8 @@ from chat_server import chat_server
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ConfigError, ServerError
-from deepseek_mm.lm.backends.server_model import is_key_for, models_at, open_remote, shown_origin
+from deepseek_mm.lm.backends.served_model import models_at
+from deepseek_mm.lm.backends.server_model import is_key_for, open_remote, shown_origin
 from deepseek_mm.settings import trace_settings
 from deepseek_mm.types import Message
 
@@ -130,6 +131,8 @@ def test_whoever_starts_the_program_says_whom_the_key_is_for(tmp_path):
     more = settings(tmp_path, f'{in_file}api_key_for = "{OFFICIAL}"\n', flags={"lm.url": "http://10.0.0.2/v1"})
     assert more.api_key_for == f"{OFFICIAL} http://10.0.0.2"
     assert settings(tmp_path, flags={"lm.url": "colour"}).api_key_for == ""
+    several = settings(tmp_path, flags={"lm.url": "http://me:hush@10.0.0.2:8000/v1, https://box/v1#kite http://box"})
+    assert several.api_key_for == "http://10.0.0.2:8000 https://box http://box"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from chat_server import chat_server
 
 from deepseek_mm.config import LMConfig
 from deepseek_mm.errors import ServerError
-from deepseek_mm.lm.backends.server_model import address_of, models_at
+from deepseek_mm.lm.backends.served_model import address_of, models_at
 
 
 def test_a_server_names_the_models_that_it_offers(monkeypatch):

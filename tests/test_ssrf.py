@@ -29,7 +29,7 @@ from deepseek_mm.cli.index import fetch_links
 from deepseek_mm.config import Config, HubConfig, LMConfig, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError, ServerError
 from deepseek_mm.library.web_fetcher import Fetcher
-from deepseek_mm.lm.backends.server_model import models_at
+from deepseek_mm.lm.backends.served_model import models_at
 from deepseek_mm.models.hub_client import HubClient
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import Desk

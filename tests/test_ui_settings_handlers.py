@@ -238,4 +238,5 @@ def test_a_settings_file_that_somebody_broke_is_told_and_left_alone(setting, hou
 
 def test_an_address_is_shown_without_name_and_password():
     assert hide_credentials("http://me:secret@example.org:8000/v1") == "http://example.org:8000/v1"
+    assert hide_credentials("http://me:secret@box/v1, http://other/v1#kite") == "http://box/v1, http://other/v1#kite"
     assert hide_credentials("") == ""

@@ -9,6 +9,9 @@ from plan_help import planned_in
 from rag_house import build, paint, put
 
 from deepseek_mm.config import LMConfig
+from deepseek_mm.lm.backends.served_model import add_stand_in
+from deepseek_mm.lm.backends.server_model import open_remote
+from deepseek_mm.lm.generator import Silent
 from ui.settings_handlers import facts, report, versions
 from ui.words import CHINESE, ENGLISH
 
@@ -54,3 +57,9 @@ def test_facts_and_report_tell_the_plan_and_its_reason(house, tmp_path):
     house.planned = planned_in(tmp_path / "engines")
     assert "balanced: pictures torch" in dict(facts(house, Path("x"), ENGLISH))[ENGLISH.set_plan]
     assert "A processor alone, with 2 cores" in report(house)
+
+
+def test_facts_tell_how_each_server_of_the_language_model_stands(house):
+    house.lm = add_stand_in(open_remote(LMConfig(url="http://me:secret@10.0.0.9:8000/v1", name="x")), Silent)
+    told = dict(facts(house, Path("x"), ENGLISH))
+    assert told["Its server http://10.0.0.9:8000/v1"] == "works, 0 under way, 0 failed"

@@ -14,7 +14,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from deepseek_mm import Assistant, Caller, Config, DeepSeekMMError, LMConfig, require_local, size_of, value_of
+from deepseek_mm import (
+    Assistant,
+    Caller,
+    Config,
+    DeepSeekMMError,
+    LMConfig,
+    list_model_servers,
+    require_local,
+    size_of,
+    split_addresses,
+    value_of,
+)
 from ui.edges import ActionResult, Handlers
 from ui.library.library_report import in_bytes
 from ui.words import UiTexts
@@ -237,9 +248,9 @@ def kind_of(lm: LMConfig) -> str:
 
 
 def hide_credentials(url: str) -> str:
-    """An address without a name or password in it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    """An address, or several, without a name or password in them."""
+    parts = [urlsplit(address) for address in split_addresses(url)]
+    return ", ".join(each._replace(netloc=each.netloc.rpartition("@")[2]).geturl() for each in parts)
 
 
 def _number(value: object) -> float:
@@ -262,12 +273,25 @@ def facts(assistant: Assistant, settings_file: Path, words: UiTexts) -> list[tup
         (words.set_files, about["photos"]),
         (words.regions, about["regions"]),
         (words.set_lm_now, words.say(about["language model"])),
+        *tell_servers(assistant, words),
         (words.set_plan, _plan_in(words, assistant) or "—"),
         (words.set_space, f"{about['space']} ({words.set_fingerprint} {about['fingerprint']})"),
         (words.set_machine, words.set_cores.format(system=system(), cores=os.cpu_count())),
         (words.set_threads, _threads(assistant, words)),
         (words.set_version, ", ".join(versions(about["version"]))),
         *((words.set_notice, words.say(notice.text)) for notice in assistant.notices),
+    ]
+
+
+def tell_servers(assistant: Assistant, words: UiTexts) -> list[tuple[str, str]]:
+    """How each server of the language model stands; nothing where it runs here."""
+    standings = {"up": words.set_lm_server_up, "trial": words.set_lm_server_trial, "down": words.set_lm_server_down}
+    return [
+        (
+            words.set_lm_server.format(name=each.name),
+            standings[each.standing].format(under_way=each.in_flight, failed=each.failed),
+        )
+        for each in list_model_servers(assistant.lm)
     ]
 
 

@@ -25,7 +25,7 @@ from PIL.Image import Image
 from deepseek_mm.answering.large_model.prompt_files import is_rude, read_prompt
 from deepseek_mm.answering.verifier import MAX_PATH, check, check_code, sentences
 from deepseek_mm.config import Config
-from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.errors import DeepSeekMMError, NoServerAnswers
 from deepseek_mm.language.parser import PhotoQuestion
 from deepseek_mm.language.words import clean, content, is_hedged, is_negated, join_sentences, lead, quote_title
 from deepseek_mm.lm.generator import Generator
@@ -263,13 +263,18 @@ def stream_checks(
     stop: Event,
     images: Sequence[Image] = (),
 ) -> Iterator[Check]:
-    """Every sentence that was weighed, in order. A model that fails is named, and the program's own words go on."""
+    """Every sentence that was weighed, in order. A model that fails is named, and the program's own words go on.
+
+    NoServerAnswers before the first sentence.
+    """
     said: list[Check] = []
     try:
         for check_made in choose_checks(lm, case, config, stop, images):
             said.append(check_made)
             yield check_made
     except DeepSeekMMError as error:  # an answer is never lost because its phrasing is
+        if isinstance(error, NoServerAnswers) and not said:
+            raise  # another model speaks
         yield Check(claim=f"{lm.name} failed", numbers=(), kept=False, reason=str(error))
         yield from (own(claim) for claim in missing(said, case.claims))
 
@@ -279,8 +284,8 @@ def choose_checks(
 ) -> Iterator[Check]:
     """By the way that the settings say the model phrases."""
     code, how = case.question.about == "code", config.lm.phrasing_now
-    if how == "none" or (code and how != "free") or any(claim.block for claim in case.claims):
-        yield from (own(claim) for claim in case.claims)  # a small model adds nothing to facts of syntax
+    if not is_phrased(case, config):
+        yield from (own(claim) for claim in case.claims)
     elif how == "claims":
         yield from phrase_claims(lm, case.claims, case.evidence, config, stop)
     else:
@@ -288,6 +293,12 @@ def choose_checks(
         most = max(config.lm.max_tokens, read_prompt("code").most_tokens) if code else config.lm.max_tokens
         heard = lm.stream(with_images(prompt, images), max_tokens=most, stop=stop)
         yield from speak_freely(heard, case.claims, weigh, stop)
+
+
+def is_phrased(case: QuestionContext, config: Config) -> bool:
+    """Whether a model is asked to put the claims into words: a small one adds nothing to facts of syntax."""
+    code, how = case.question.about == "code", config.lm.phrasing_now
+    return how != "none" and (not code or how == "free") and not any(claim.block for claim in case.claims)
 
 
 def free_prompt(case: QuestionContext, config: Config) -> tuple[tuple[Message, ...], Callable[[str], Check]]:
@@ -379,6 +390,8 @@ def stream_model(
                 yield replace(answer, text=whole[:end])
             answer = replace(answer, text=whole)
     except DeepSeekMMError as error:
+        if isinstance(error, NoServerAnswers):
+            raise
         told = Check(claim=f"{lm.name} failed", numbers=(), kept=False, reason=str(error))
         answer = replace(answer, checks=(*answer.checks, told))
     if not answer.text.strip() and not stop.is_set():

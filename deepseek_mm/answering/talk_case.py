@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from deepseek_mm.addresses import split_addresses
 from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, Config
 from deepseek_mm.history import Turn
 from deepseek_mm.language.wording import say
@@ -29,7 +30,7 @@ class ProductFacts:
     version: str = ""
     language_model: str = ""  # its name; empty where none is used
     larger: bool = False  # another language model than those that come along: it can write, translate and knows things
-    server: str = ""  # host of the language model's server on another machine, which questions and evidence go to
+    server: str = ""  # hosts of the language model's servers on other machines, which questions and evidence go to
     server_sees: bool = False  # photos go there as well
     folder: str = ""  # of the library
     kinds: Mapping[str, int] = field(default_factory=dict)  # "photo", "document", "code" -> files of the library
@@ -56,12 +57,13 @@ class TalkCase:
 
 def gather_facts(config: Config, store: RegionStore, *, language_model: str, version: str) -> ProductFacts:
     """The facts of a library and its settings; `language_model` is the name of the one that is open."""
-    lm, host = config.lm, urlsplit(config.lm.url).hostname or ""
+    lm = config.lm
+    hosts = dict.fromkeys(urlsplit(address).hostname or "" for address in split_addresses(lm.url))
     return ProductFacts(
         version=version,
         language_model="" if lm.name == "none" and not (lm.url or lm.vlm) else language_model,
         larger=bool(lm.url or lm.vlm) or lm.name not in (*PACKAGED_LMS, EDGE_LM, "none"),
-        server="" if is_this_machine(host) else host,
+        server=", ".join(host for host in hosts if not is_this_machine(host)),
         server_sees=lm.sees,
         folder=str(config.data.resolve()),
         kinds=store.kinds(where=Filter(grouped=True)),

@@ -7,26 +7,22 @@ the certificate is checked. It appears in no message.
 
 import os
 import ssl
-import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from deepseek_mm.accounts.host_keys import ADD, check_key, keyring_file, read_keyring
 from deepseek_mm.api.origins import is_loopback
-from deepseek_mm.errors import BadQuestion, LibraryError, NothingThere
+from deepseek_mm.errors import BadQuestion, NothingThere
 from deepseek_mm.settings import KEY_VARIABLE
-from deepseek_mm.storage.files import atomic_write, read_small
+from deepseek_mm.storage.files import atomic_write
 
 OWNER_ONLY = 0o600
-FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-LONGEST_CHARS = 500
 FAR_S = 10.0  # to connect, at the least
 PORTS = {"http": 80, "https": 443}
 EXAMPLE = "https://photos.example:7860"
-ADD = "python -m deepseek_mm hosts add"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,29 +77,6 @@ def find_key(server: RemoteServer, environ: Mapping[str, str]) -> str:
     return check_key(given) if given else read_keyring(environ).get(server.url, "")
 
 
-def keyring_file(environ: Mapping[str, str]) -> Path:
-    """Where keys are kept."""
-    home = environ.get("XDG_CONFIG_HOME") or Path(environ.get("HOME") or Path.home()) / ".config"
-    return Path(home) / "deepseek-mm" / "keys.toml"
-
-
-def read_keyring(environ: Mapping[str, str]) -> dict[str, str]:
-    """Address -> key. LibraryError for a file that others may read, or that is none of ours."""
-    file = keyring_file(environ)
-    try:
-        if file.stat().st_mode & FOR_OTHERS:
-            raise LibraryError(f"others may read the keys in {file}. Take that away with: chmod 600 {file}")
-        told = tomllib.loads(read_small(file).decode())
-        return {str(address): check_key(str(row["key"])) for address, row in told.items()}
-    except FileNotFoundError:
-        return {}
-    except LibraryError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is damaged"  # not what it holds instead
-        raise LibraryError(f"cannot read the keys in {file}: {reason}. Move it away, and then: {ADD} URL") from None
-
-
 def keep_key(server: RemoteServer, key: str, environ: Mapping[str, str]) -> Path:
     """Keep the key for this server, in place of one that is there; the file. BadQuestion if it can be none."""
     return write_keyring(read_keyring(environ) | {server.url: check_key(key.strip())}, environ)
@@ -131,13 +104,6 @@ def write_keyring(kept: Mapping[str, str], environ: Mapping[str, str]) -> Path:
     atomic_write(file, tomlkit.dumps(document).encode(), mode=OWNER_ONLY)
     os.chmod(file, OWNER_ONLY)
     return file
-
-
-def check_key(key: str) -> str:
-    """The same. BadQuestion if it can be no key; what it is stays unsaid."""
-    if not 0 < len(key) <= LONGEST_CHARS or not (key.isascii() and key.isprintable()) or " " in key:
-        raise BadQuestion("this is no key: one is a single word such as dsmm_... Copy it again, whole")
-    return key
 
 
 def explain_silence(server: RemoteServer, error: Exception) -> str:

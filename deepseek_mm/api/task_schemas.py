@@ -19,6 +19,7 @@ from deepseek_mm.api.schemas import (
     JobResultOut,
     LinkIn,
     Number,
+    Record,
     Scope,
     Text,
     Typed,
@@ -134,6 +135,7 @@ class EmbedIn(Body):
     texts: list[Sentence] = Field(default=[], max_length=MOST_ITEMS, examples=[["a dog on a beach"]])
     code: list[Sentence] = Field(default=[], max_length=MOST_ITEMS, examples=[[]])
     pictures: list[Address] = Field(default=[], max_length=MOST_ITEMS, examples=[[]])
+    here: bool = Field(default=False, description="texts and code on this machine, whatever encoder.url names")
 
     def check(self) -> None:
         """BadQuestion if there is nothing to embed."""
@@ -205,12 +207,22 @@ class IndexTask(BaseTask):
 TaskIn = Annotated[AskTask | SearchTask | EmbedTask | CaptionTask | IndexTask, Field(discriminator="kind")]
 
 
+class SpaceIdentityOut(Record):
+    """What vectors depend on; those of other weights may not be mixed with them."""
+
+    name: str = Field(examples=["default"])
+    fingerprint: str = Field(description="SHA-256 over the weights that read pictures and texts")
+    code_fingerprint: str = Field(description="of those that read code")
+    languages_fingerprint: str = Field(description="of those that read other languages than English; may be empty")
+
+
 class VectorsOut(BaseModel):
     """Unit vectors of the shared space, in the order of what came."""
 
     texts: list[list[float]] = []
     code: list[list[float]] = []
     pictures: list[list[float]] = []
+    space: SpaceIdentityOut | None = Field(default=None, description="what made them; of a task it is not told")
 
 
 class CaptionOut(BaseModel):

@@ -36,6 +36,7 @@ from deepseek_mm.api.task_schemas import (
     TaskResult,
 )
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.embeddings.space import SpaceIdentity
 from deepseek_mm.errors import BadQuestion, DeepSeekMMError, JobFailed, NothingThere, StorageFull, Unauthorised
 from deepseek_mm.jobs import Job, JobRequest, Jobs, State, Task, Worker
 from deepseek_mm.retrieval.heat import cut
@@ -57,7 +58,8 @@ Open = Callable[[str], Image]  # a picture by what the request calls it
 
 def wanted_of(asked: EmbedIn, images: list[Image]) -> dict[str, tuple[str, list[Any]]]:
     """Name in the answer -> kind of the batcher, and what is to go through it."""
-    return {"texts": ("text", asked.texts), "code": ("code", asked.code), "pictures": ("picture", images)}
+    text, code = ("text here", "code here") if asked.here else ("text", "code")
+    return {"texts": (text, asked.texts), "code": (code, asked.code), "pictures": ("picture", images)}
 
 
 def query_of(assistant: Assistant, asked: SearchIn, open: Open) -> Query:
@@ -130,6 +132,10 @@ class TaskHandlers:
         asked.check()
         wanted = wanted_of(asked, [open(name) for name in asked.pictures])
         return {name: self._answers.embed(caller, kind, items).tolist() for name, (kind, items) in wanted.items()}
+
+    def identify_space(self) -> SpaceIdentity:
+        """What the vectors depend on."""
+        return SpaceIdentity.of(self._assistant.retriever.space)
 
     async def embed_items_soon(self, caller: Caller, asked: EmbedIn, open: Open) -> Vectors:
         """The same; few texts take no thread."""

@@ -20,8 +20,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from deepseek_mm.addresses import split_addresses
 from deepseek_mm.bundled_files import HOUSE, IS_CLONE, MODELS, SETUP, find_bundled
-from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, PACKAGED_SPACES
+from deepseek_mm.config import EDGE_LM, PACKAGED_LMS, PACKAGED_SPACES, LMConfig
 from deepseek_mm.errors import DeepSeekMMError, LibraryError
 from deepseek_mm.settings import Settings, describe, trace_settings
 from deepseek_mm.settings_file import value_of
@@ -165,22 +166,46 @@ def has_weights(folder: Path) -> bool:
 
 
 def language_server(settings: Settings) -> Iterator[Finding]:
-    """Whether the server of lm.url answers and has the model."""
+    """Whether each server of lm.url answers and has the model; one of several that does not only warns."""
     lm = settings.config.lm
     if not lm.url:
         return
-    from deepseek_mm.lm.backends.server_model import address_of, models_at  # here, because help must not wait for it
+    from deepseek_mm.lm.backends.served_model import split_servers  # here, because help must not wait for it
+
+    found = [ask_server(server) for server in split_servers(lm)]
+    otherwise: State = "warn" if any(well for well, _ in found) else weigh("lm.url", settings)
+    advice = "start that server, choose a model that it has, or let the packaged one answer: models use deepseek-mm"
+    for well, detail in found:
+        yield verdict("language model", detail, well=well, advice=advice, otherwise=otherwise)
+
+
+def ask_server(lm: LMConfig) -> tuple[bool, str]:
+    """Whether one server answers and has the model, and what it says."""
+    from deepseek_mm.lm.backends.served_model import address_of, models_at  # as above
 
     try:
         offered = models_at(lm)
-        well, detail = (
-            lm.name in offered,
-            f"{lm.name} of {address_of(lm)}, which offers {', '.join(offered[:MOST_NAMED])}",
-        )
+        return lm.name in offered, f"{lm.name} of {address_of(lm)}, which offers {', '.join(offered[:MOST_NAMED])}"
     except DeepSeekMMError as error:
-        well, detail = False, str(error)
-    advice = "start that server, choose a model that it has, or let the packaged one answer: models use deepseek-mm"
-    yield verdict("language model", detail, well=well, advice=advice, otherwise=weigh("lm.url", settings))
+        return False, str(error)
+
+
+def encoders(settings: Settings) -> Iterator[Finding]:
+    """Whether each machine of encoder.url embeds, and in which space; where none does this one computes."""
+    addresses = split_addresses(settings.config.encoder.url)
+    if not addresses:
+        return
+    from deepseek_mm.accounts.host_keys import read_keyring  # here, because help must not wait for it
+    from deepseek_mm.embeddings.encoder_boxes import BoxLimits, describe, open_box
+
+    for address in addresses:
+        try:
+            box = open_box(address, read_keyring(os.environ), None, BoxLimits())
+            well, detail = True, f"{box.address} embeds in the space {describe(box.identify())}"
+        except DeepSeekMMError as error:
+            well, detail = False, str(error)
+        advice = "start it, or keep its key: python -m deepseek_mm hosts add URL. This machine embeds meanwhile"
+        yield verdict("encoder", detail, well=well, advice=advice, otherwise="warn")
 
 
 def last_start(settings: Settings) -> Iterator[Finding]:
@@ -331,7 +356,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything, in the order in which things build on each other."""
     data = settings.config.data
     software = (python(), packages(), models(), probe_trained_weights(), named_models(settings))
-    chosen = (language_server(settings), revisions(data), last_start(settings))
+    chosen = (language_server(settings), encoders(settings), revisions(data), last_start(settings))
     kept = (data_folder(data), storage_server(settings), workers(settings))
     machine = (memory(), processor(), model_servers(), chromium())
     return list(chain(*software, *chosen, *kept, *machine))

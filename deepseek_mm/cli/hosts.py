@@ -59,7 +59,7 @@ def explain_errors(server: "RemoteServer") -> Iterator[None]:
 
 def list_hosts(args: Namespace, desk: Desk) -> int:
     """One address a line; never a key."""
-    from deepseek_mm.api.remote_server import read_keyring
+    from deepseek_mm.accounts.host_keys import read_keyring
 
     for address in read_keyring(desk.environ):
         desk.say(address)

@@ -44,7 +44,7 @@ from deepseek_mm.embeddings.heads import (
 )
 from deepseek_mm.embeddings.inference import autocast_bf16, keep_dtype, prefetch_batches
 from deepseek_mm.embeddings.languages import MultilingualTexts
-from deepseek_mm.embeddings.space import Encode, Floats, ImageEmbedding, Tag
+from deepseek_mm.embeddings.space import Encode, EncoderPool, Floats, ImageEmbedding, Tag
 from deepseek_mm.embeddings.towers import (
     GRID,
     LAYERS,
@@ -193,6 +193,7 @@ class PackagedSpace(ABC):
     fingerprint: str
     side_px: int  # of the squares that the image tower sees
     dim, max_tokens = SPACE_DIM, MAX_TOKENS
+    pool: EncoderPool | None = None  # of machines that embed texts and code for this one; put there by who joined them
 
     def __init__(self) -> None:
         self.code, self.languages = CodeReader(), MultilingualTexts()
@@ -218,6 +219,10 @@ class PackagedSpace(ABC):
         return np.stack(vectors) if vectors else np.zeros((0, self.dim), np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """(N, D), on other machines where there are some."""
+        return self.pool.embed("texts", texts, self.embed_texts_here) if self.pool else self.embed_texts_here(texts)
+
+    def embed_texts_here(self, texts: Sequence[str]) -> Floats:
         """(N, D): English by the tower that photos were aligned with, other languages by the one that learned it,
         Chinese with a share of what its words mean in the dictionary, where that is installed.
         """
@@ -258,7 +263,11 @@ class PackagedSpace(ABC):
         return vectors
 
     def embed_code(self, codes: Sequence[str]) -> Floats:
-        """(N, D), by a tower of its own; `code_text` makes what it reads best."""
+        """(N, D), on other machines where there are some; `code_text` makes what is read best."""
+        return self.pool.embed("code", codes, self.embed_code_here) if self.pool else self.embed_code_here(codes)
+
+    def embed_code_here(self, codes: Sequence[str]) -> Floats:
+        """(N, D), by a tower of its own."""
         return self.code.read(codes, asks=False)
 
     def embed_code_questions(self, texts: Sequence[str]) -> Floats:

@@ -21,6 +21,8 @@ from PIL.Image import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from deepseek_mm.balancer import ServerHealth
+
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]  # texts to their vectors, (N, width) of length 1
 Share = tuple[float, float, float, float]  # left, top, right, bottom as shares of a picture's width and height, 0 to 1
@@ -87,6 +89,64 @@ class EmbeddingModel(Protocol):
     def languages_fingerprint(self) -> str:
         """The same of the weights that read other languages than English; "" where nothing does, or what reads English
         reads them too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpaceIdentity:
+    """What vectors depend on: two machines may share them where all of it is the same."""
+
+    name: str
+    fingerprint: str
+    code_fingerprint: str
+    languages_fingerprint: str
+
+    @classmethod
+    def of(cls, space: EmbeddingModel) -> "SpaceIdentity":
+        """Of a space that is open."""
+        return cls(
+            name=space.name,
+            fingerprint=space.fingerprint,
+            code_fingerprint=space.code_fingerprint,
+            languages_fingerprint=space.languages_fingerprint,
+        )
+
+
+class EncoderPool(Protocol):
+    """What embeds on other machines."""
+
+    def embed(self, kind: str, items: Sequence[str], here: Encode) -> Floats:
+        """(N, D) of "texts" or "code"; by `here` where none of them answers."""
+
+    def list_servers(self) -> tuple[ServerHealth, ...]:
+        """How each of them stands."""
+
+
+@runtime_checkable
+class SharingSpace(Protocol):
+    """An EmbeddingModel that may have texts and code embedded on other machines."""
+
+    pool: EncoderPool | None
+
+    def embed_texts_here(self, texts: Sequence[str]) -> Floats:
+        """(N, D), on this machine."""
+
+    def embed_code_here(self, codes: Sequence[str]) -> Floats:
+        """The same of code."""
+
+
+def texts_here(space: EmbeddingModel) -> Encode:
+    """What embeds texts on this machine."""
+    return space.embed_texts_here if isinstance(space, SharingSpace) else space.embed_texts
+
+
+def code_here(space: EmbeddingModel) -> Encode:
+    """The same of code."""
+    return space.embed_code_here if isinstance(space, SharingSpace) else space.embed_code
+
+
+def list_encoders(space: EmbeddingModel) -> tuple[ServerHealth, ...]:
+    """How the machines stand that embed for this one; none where it does so alone."""
+    return space.pool.list_servers() if isinstance(space, SharingSpace) and space.pool else ()
 
 
 @runtime_checkable

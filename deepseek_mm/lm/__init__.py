@@ -37,9 +37,9 @@ def open_generator(
 
         return Silent()
     if config.url:
-        from deepseek_mm.lm.backends.server_model import open_remote
+        from deepseek_mm.lm.backends.served_model import open_served
 
-        return open_remote(config)
+        return open_served(config)
     return _open_here(config, cache, progress or silence, prepare, opens)
 
 

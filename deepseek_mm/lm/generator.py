@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from PIL.Image import Image
 
+from deepseek_mm.balancer import ServerHealth
 from deepseek_mm.types import Message, Trace, Utterance
 
 if TYPE_CHECKING:  # no torch is loaded for a server
@@ -156,6 +157,30 @@ class ToolCaller(Protocol):
         """The whole reply to messages as OpenAI's API writes them. `options` are `tools`, `tool_choice` and how words
         are drawn. ServerError: a server did not answer as it should.
         """
+
+
+@runtime_checkable
+class ServedGenerator(Protocol):
+    """A Generator on servers, for which another one speaks while none of them answers."""
+
+    @property
+    def sees(self) -> bool:
+        """As `Generator` says."""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether every server is left out, and another one speaks."""
+
+    def list_servers(self) -> tuple[ServerHealth, ...]:
+        """How each stands."""
+
+    def open_stand_in(self) -> Generator:
+        """The one that speaks then."""
+
+
+def list_model_servers(lm: Generator) -> tuple[ServerHealth, ...]:
+    """How the servers of a language model stand; none where it runs here."""
+    return lm.list_servers() if isinstance(lm, ServedGenerator) else ()
 
 
 @runtime_checkable

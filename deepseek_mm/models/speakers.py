@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from deepseek_mm.config import Config, HubConfig, LMConfig, cache_folder
 from deepseek_mm.hub import Revisions, in_cache, is_hub_name, without_revision
+from deepseek_mm.lm.backends.served_model import add_stand_in
 from deepseek_mm.lm.generator import Generator, silence
 from deepseek_mm.models.catalogue import MODEL_SETTINGS
 from deepseek_mm.models.hub_client import is_offline
@@ -51,7 +53,15 @@ def open_speaker(config: Config, *, plan: Plan, named: NamedModels, say: Progres
     if late is not None:
         late.start()  # beside what else is opened
         return late, plan
-    return open_planned(pinned_lm(config.lm, named), plan, cache=cache_folder(), progress=say)
+    lm, plan = open_planned(pinned_lm(config.lm, named), plan, cache=cache_folder(), progress=say)
+    return (add_stand_in(lm, partial(open_packaged, config.lm, plan)) if config.lm.url else lm), plan
+
+
+def open_packaged(lm: LMConfig, plan: Plan) -> Generator:
+    """The packaged model, which speaks where no server does. Raises what `open_planned` raises."""
+    packaged = LMConfig(threads=lm.threads)
+    late = open_late(packaged, plan, cache=cache_folder(), opened=give_back)
+    return late or open_planned(packaged, plan, cache=cache_folder(), progress=silence)[0]
 
 
 def hub_models(lm: LMConfig) -> tuple[str, ...]:

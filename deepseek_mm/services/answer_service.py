@@ -27,7 +27,7 @@ from deepseek_mm.accounts.permissions import Caller, check_run, iterate_as, requ
 from deepseek_mm.accounts.quotas import Quotas
 from deepseek_mm.assistant import Assistant
 from deepseek_mm.batcher import Batcher, BatchKind, Heard
-from deepseek_mm.embeddings.space import EmbeddingModel, Floats
+from deepseek_mm.embeddings.space import EmbeddingModel, Floats, SharingSpace, code_here, texts_here
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.jobs import ENDED
 from deepseek_mm.jobs import State as Stage
@@ -184,6 +184,8 @@ class AnswerEngine:
             {
                 "text": BatchKind(do=lambda texts: list(self._space.embed_texts(texts)), most=MAX_TEXTS),
                 "code": BatchKind(do=lambda codes: list(self._space.embed_code(codes)), most=MAX_TEXTS),
+                "text here": BatchKind(do=lambda texts: list(texts_here(self._space)(texts)), most=MAX_TEXTS),
+                "code here": BatchKind(do=lambda codes: list(code_here(self._space)(codes)), most=MAX_TEXTS),
                 "picture": BatchKind(do=lambda images: list(self._space.embed_images(images)), most=MAX_PICTURES),
                 "ask": BatchKind(do=self._look_up, most=MAX_QUESTIONS, at_once=LOOKUPS_AT_ONCE),
             },
@@ -203,13 +205,13 @@ class AnswerEngine:
         return growing
 
     def embed(self, kind: str, items: Sequence[str] | Sequence[Image]) -> Floats:
-        """(N, D) vectors of "text", "code" or "picture", in order."""
-        rows = self._batches.run(kind, items)
+        """(N, D) vectors of "text", "code" or "picture", in order; of "text here" and "code here" on this machine."""
+        rows = self._batches.run(self._choose_kind(kind), items)
         return np.stack(rows) if rows else np.zeros((0, self._space.dim), np.float32)
 
     async def embed_soon(self, kind: str, items: Sequence[str] | Sequence[Image]) -> list[Floats]:
         """The same without a thread that waits: handing over to one and back costs more than a text in a full pass."""
-        futures = self._batches.submit_many(kind, items)
+        futures = self._batches.submit_many(self._choose_kind(kind), items)
         return [*await asyncio.gather(*map(asyncio.wrap_future, futures))]
 
     def start(self, produce: Produce[State], *, session: str, page: str = "") -> AnswerRun[State]:
@@ -252,6 +254,10 @@ class AnswerEngine:
         stop_runs(self.runs(), 0.0)
         self._turns.close(wait_s=STOP_S)
         self._batches.close()
+
+    def _choose_kind(self, kind: str) -> str:
+        """One and the same for all callers where this machine computes anyway: they share a pass."""
+        return kind if isinstance(self._space, SharingSpace) and self._space.pool else kind.removesuffix(" here")
 
     @property
     def _space(self) -> EmbeddingModel:

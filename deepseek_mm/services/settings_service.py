@@ -25,7 +25,7 @@ from deepseek_mm.assistant import Assistant
 from deepseek_mm.config import Config, LMConfig
 from deepseek_mm.errors import BadQuestion, ConfigError, Conflict, ServerError
 from deepseek_mm.jobs import Job
-from deepseek_mm.lm.backends.server_model import address_of, models_at
+from deepseek_mm.lm.backends.served_model import address_of, models_at
 from deepseek_mm.models.catalogue import MODEL_SETTINGS
 from deepseek_mm.models.downloads import ALLOWED, OFFER
 from deepseek_mm.runtime.engines import Tower

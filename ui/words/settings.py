@@ -121,7 +121,9 @@ class SettingsWords:
         "A model of this machine that looks at pictures (vision-language)", "本机上能看图的模型（视觉语言模型）"
     )
     set_url = Translation("Address of the server", "服务器地址")
-    set_url_hint = Translation("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1")
+    set_url_hint = Translation(
+        "http://127.0.0.1:8000/v1; several with commas between them", "http://127.0.0.1:8000/v1；多个地址以逗号分隔"
+    )
     set_model = Translation("Name of the model (a server's first, if empty)", "模型名称（留空则用服务器的第一个）")
     set_model_hint = Translation(
         "A folder, a hub name, or the server's name for it", "文件夹、hub 名称或服务器上的名称"
@@ -202,6 +204,16 @@ class SettingsWords:
     set_notice = Translation("Note", "注意")
     set_space = Translation("Search model", "搜索模型")
     set_lm_now = Translation("Language model now", "当前语言模型")
+    set_lm_server = Translation("Its server {name}", "其服务器 {name}")
+    set_lm_server_up = Translation(
+        "works, {under_way} under way, {failed} failed", "正常，{under_way} 个进行中，{failed} 个失败"
+    )
+    set_lm_server_trial = Translation(
+        "answers again, {under_way} under way, {failed} failed", "已恢复回应，{under_way} 个进行中，{failed} 个失败"
+    )
+    set_lm_server_down = Translation(
+        "left out, {under_way} under way, {failed} failed", "已停用，{under_way} 个进行中，{failed} 个失败"
+    )
     set_fingerprint = Translation("version of its weights", "权重版本")
     set_machine = Translation("Machine", "机器")
     set_threads = Translation("Threads", "线程")

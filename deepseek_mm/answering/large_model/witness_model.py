@@ -27,7 +27,7 @@ from deepseek_mm.answering.large_model.shown_pictures import ShownPicture
 from deepseek_mm.answering.verifier import CITED, STOPS, check_seen, sentences
 from deepseek_mm.chance import log_odds
 from deepseek_mm.config import Config
-from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.errors import DeepSeekMMError, NoServerAnswers
 from deepseek_mm.language.photo_questions import ABOUT_PHOTOS
 from deepseek_mm.language.words import clean, content, is_negated, lead, names_the_same
 from deepseek_mm.lm.generator import Generator
@@ -184,9 +184,11 @@ def settle_at_once(lm: RecordingGenerator, viewing: Viewing, stop: Event) -> Ite
 
 
 def hear(lm: RecordingGenerator, viewing: Viewing, stop: Event) -> Iterator[Check]:
-    """What it says; a model that fails is named, and what it said so far counts."""
+    """What it says; a model that fails is named, and what it said so far counts. NoServerAnswers: it said nothing."""
     try:
         yield from viewing.listen(lm, stop)
+    except NoServerAnswers:
+        raise
     except DeepSeekMMError as error:
         yield Check(claim=f"{lm.name} failed", numbers=(), kept=False, reason=str(error))
 

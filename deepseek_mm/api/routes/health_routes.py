@@ -1,7 +1,7 @@
 """/health, /metrics and /docs: whether the server lives and is ready, its plan, and its numbers for Prometheus."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,9 +22,11 @@ from deepseek_mm.api.route_parameters import Administrator, Asker
 from deepseek_mm.api.schemas import Record
 from deepseek_mm.api.tasks import Tasks
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.balancer import ServerHealth
+from deepseek_mm.embeddings.space import list_encoders
 from deepseek_mm.embeddings.towers import package_folder
 from deepseek_mm.errors import NothingThere
-from deepseek_mm.lm.generator import CountingGenerator
+from deepseek_mm.lm.generator import CountingGenerator, list_model_servers
 
 CONTACT_DAYS = 90  # until a copy of security.txt is too old
 
@@ -62,6 +64,19 @@ def describe_plan(assistant: Assistant) -> PlanOut | None:
     return PlanOut(**asdict(planned.plan), steps=list(map(PlanStepOut.of, planned.presets())))
 
 
+class ServerHealthOut(Record):
+    """A server of the language model or an encoder, without its address; in the order of lm.url or encoder.url."""
+
+    standing: str = Field(
+        description="up; down: left out after failures; trial: it answers again, and the next request decides",
+        examples=["up"],
+    )
+    in_flight: int = Field(description="requests from here that are under way")
+    served: int = Field(description="requests that came to a good end, since the start")
+    failed: int = Field(description="requests that did not, by the server's fault")
+    first_word_s: float | None = Field(description="of the last request, where that is not long ago")
+
+
 SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -91,6 +106,39 @@ class LanguageModelCollector(Collector):
         yield from (tokens, seconds, pages)
 
 
+STANDINGS = ("up", "trial", "down")
+
+
+class ServerCollector(Collector):
+    """The servers of the language model and the encoders on other machines, by address; nothing without any."""
+
+    def __init__(self, assistant: Assistant) -> None:
+        self._assistant = assistant
+
+    def collect(self) -> Iterator[Metric]:
+        """As of now."""
+        yield from count_servers("lm_server", list_model_servers(self._assistant.lm))
+        yield from count_servers("encoder", list_encoders(self._assistant.retriever.space))
+
+
+def count_servers(what: str, servers: Sequence[ServerHealth]) -> list[Metric]:
+    """How they stand, in numbers."""
+    name = f"deepseek_mm_{what}"
+    standing = GaugeMetricFamily(name, "1 for how it stands", labels=["server", "standing"])
+    in_flight = GaugeMetricFamily(f"{name}_requests", "under way there", labels=["server"])
+    ended = CounterMetricFamily(f"{name}_ended", "requests", labels=["server", "how"])
+    first = GaugeMetricFamily(f"{name}_first_word_seconds", "of the last one", labels=["server"])
+    for each in servers:
+        for one in STANDINGS:
+            standing.add_metric([each.name, one], each.standing == one)
+        in_flight.add_metric([each.name], each.in_flight)
+        ended.add_metric([each.name, "served"], each.served)
+        ended.add_metric([each.name, "failed"], each.failed)
+        if each.first_word_s is not None:
+            first.add_metric([each.name], each.first_word_s)
+    return [standing, in_flight, ended, first] if servers else []
+
+
 class Metrics:
     """One registry for each app: nothing is counted in globals."""
 
@@ -98,6 +146,7 @@ class Metrics:
         self._assistant, self._room = assistant, room
         self.registry = CollectorRegistry()
         self.registry.register(LanguageModelCollector(assistant))
+        self.registry.register(ServerCollector(assistant))
         own: dict[str, Any] = {"namespace": "deepseek_mm", "registry": self.registry}
         self.requests = Counter("requests", "answered", ["method", "route", "status"], **own)
         self.seconds = Histogram("request_seconds", "until the last byte", ["route"], **own)
@@ -162,6 +211,20 @@ class HealthOut(BaseModel):
     tasks: dict[str, int] = Field(examples=[{"waiting": 0, "running": 1}])
     about: dict[str, str]
     plan: PlanOut | None = Field(description="what computes what here, and why")
+    language_servers: list[ServerHealthOut] = Field(description="empty where the language model runs here")
+    encoders: list[ServerHealthOut] = Field(description="that embed texts and code for this server; empty without any")
+
+
+def describe_health(assistant: Assistant, tasks: Tasks) -> HealthOut:
+    """How it goes now."""
+    return HealthOut(
+        status="ok",
+        tasks={str(state): number for state, number in tasks.counts().items()},
+        about=assistant.about(),
+        plan=describe_plan(assistant),
+        language_servers=list(map(ServerHealthOut.of, list_model_servers(assistant.lm))),
+        encoders=list(map(ServerHealthOut.of, list_encoders(assistant.retriever.space))),
+    )
 
 
 def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRouter:
@@ -171,8 +234,7 @@ def health_routes(assistant: Assistant, tasks: Tasks, metrics: Metrics) -> APIRo
     @router.get("/health")
     def health(caller: Asker) -> HealthOut:
         """What answers here, and how much is under way."""
-        under_way = {str(state): number for state, number in tasks.counts().items()}
-        return HealthOut(status="ok", tasks=under_way, about=assistant.about(), plan=describe_plan(assistant))
+        return describe_health(assistant, tasks)
 
     @router.get("/health/live")
     def live() -> dict[str, str]:

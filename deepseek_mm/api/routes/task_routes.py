@@ -19,7 +19,17 @@ from deepseek_mm.api.event_streams import changes_of, events, stop_when_left, ta
 from deepseek_mm.api.problems import DECLARED, problem_in
 from deepseek_mm.api.route_parameters import Asker, OurServices, Pictures, part_of_app
 from deepseek_mm.api.schemas import AnswerOut, Body, FoundOut, Record, Text, Typed
-from deepseek_mm.api.task_schemas import AskIn, CaptionIn, CaptionsOut, EmbedIn, Kind, SearchIn, TaskIn, VectorsOut
+from deepseek_mm.api.task_schemas import (
+    AskIn,
+    CaptionIn,
+    CaptionsOut,
+    EmbedIn,
+    Kind,
+    SearchIn,
+    SpaceIdentityOut,
+    TaskIn,
+    VectorsOut,
+)
 from deepseek_mm.api.tasks import TaskHandlers, TaskOut, Tasks, captions_of
 from deepseek_mm.errors import NothingThere
 from deepseek_mm.jobs import State as JobState
@@ -62,7 +72,8 @@ async def search(handlers: Handlers, pictures: Pictures, asked: SearchIn, caller
 @ask_router.post("/embed", response_model=VectorsOut)
 async def embed(handlers: Handlers, pictures: Pictures, asked: EmbedIn, caller: Asker) -> Response:
     """Vectors of texts, code and pictures; those of several callers are computed together."""
-    return as_json(VectorsOut(**await handlers.embed_items_soon(caller, asked, pictures.open)))
+    vectors = await handlers.embed_items_soon(caller, asked, pictures.open)
+    return as_json(VectorsOut(**vectors, space=SpaceIdentityOut.of(handlers.identify_space())))
 
 
 def as_json(told: BaseModel) -> Response:

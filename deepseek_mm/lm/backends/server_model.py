@@ -28,24 +28,10 @@ from PIL.Image import Image
 
 from deepseek_mm.addresses import is_this_machine
 from deepseek_mm.config import LMConfig
-from deepseek_mm.errors import ServerError
+from deepseek_mm.errors import RequestRefused, ServerError
 from deepseek_mm.lm.generator import Piece, ToolReply, drain, skip_thoughts
 from deepseek_mm.storage.files import parse_json as parse_value
 from deepseek_mm.types import Message
-
-TRY_S = 8.0  # how long a server may take to answer somebody who only looks
-
-
-def models_at(config: LMConfig) -> list[str]:
-    """Names of the models that the server at config.url offers, at least one. ServerError says what is wrong."""
-    quick = replace(config, timeout_s=min(TRY_S, config.timeout_s))
-    return OpenAIServer(quick).models()
-
-
-def address_of(config: LMConfig) -> str:
-    """The server's address, fit to be shown: without a name or password in it. ServerError if it is none."""
-    return OpenAIServer(config).address
-
 
 MAX_SIDE_PX = 1024  # models look at less, and every tile more costs time
 
@@ -147,6 +133,12 @@ def parse_json(data: str) -> dict[str, Any]:
     return body
 
 
+def read_names(data: str) -> list[str]:
+    """Names of the models of a list, of which there may be none. ServerError: it is no JSON."""
+    entries = parse_json(data).get("data") or []
+    return [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]
+
+
 def read_error_message(data: str) -> str:
     """The message inside a server's error, or the beginning of whatever it sent."""
     try:
@@ -173,6 +165,7 @@ def _brief(text: str, limit: int = 200) -> str:
     return repr(line if len(line) <= limit else line[:limit] + "...")
 
 
+TIMED_OUT = 408  # the only one of its kind that tells of the server, not of what it was asked
 CONNECT_S = 10.0  # a server that does not even pick up in this time is not there
 EXAMPLE = "Write --llm like http://127.0.0.1:8000/v1"
 PLAIN = "identity"  # how bytes come that are not packed: packed ones could unpack without end
@@ -190,23 +183,24 @@ class OpenAIServer:
 
     def models(self) -> list[str]:
         """Names of the models on offer, at least one."""
+        with ThreadPoolExecutor(1) as beside:  # whoever asks may be in an event loop
+            status, text = beside.submit(asyncio.run, self.read_models()).result()
+        if not httpx.codes.is_success(status):
+            raise self._refusal(status, text)
+        if names := read_names(text):
+            return names
+        raise ServerError(f"{self.address} offers no model. Load one there, or name it with --model NAME")
+
+    async def read_models(self) -> tuple[int, str]:
+        """Status and text of the list of models. ServerError where nothing comes, or not in time."""
         try:
-            with ThreadPoolExecutor(1) as beside:  # whoever asks may be in an event loop
-                listing = asyncio.wait_for(self._list_models(), self._config.timeout_s)
-                status, text = beside.submit(asyncio.run, listing).result()
+            return await asyncio.wait_for(self._read_models(), self._config.timeout_s)
         except TimeoutError:  # of all of it: a server that drips gains nothing by dripping
             raise self.too_slow() from None
         except (httpx.HTTPError, OSError) as error:
             raise self._unreachable(error) from error
-        if not httpx.codes.is_success(status):
-            raise self._refusal(status, text)
-        entries = parse_json(text).get("data") or []
-        if names := [str(entry["id"]) for entry in entries if isinstance(entry, dict) and "id" in entry]:
-            return names
-        raise ServerError(f"{self.address} offers no model. Load one there, or name it with --model NAME")
 
-    async def _list_models(self) -> tuple[int, str]:
-        """Status and text of the list of models."""
+    async def _read_models(self) -> tuple[int, str]:
         async with httpx.AsyncClient(**self._options()) as client, client.stream("GET", "models") as reply:
             return reply.status_code, await self._read_text(self._check_plain(reply))
 
@@ -313,7 +307,8 @@ class OpenAIServer:
         if status >= 500:
             return ServerError(f"{reason} It failed by itself: see its log, then ask again")
         pictures = ", or lm.sees=false if its model sees no pictures" if self._config.sees else ""
-        return ServerError(f"{reason} Check --llm and --model{pictures}")
+        kind = RequestRefused if 400 <= status < 500 and status != TIMED_OUT else ServerError
+        return kind(f"{reason} Check --llm and --model{pictures}")
 
     def _unreachable(self, error: Exception) -> ServerError:
         reason = str(error) or type(error).__name__
@@ -336,7 +331,7 @@ class OpenAIServer:
 def _parse_address(url: str) -> httpx.URL:
     """The address parsed, or ServerError."""
     try:
-        parsed = httpx.URL(url)
+        parsed = httpx.URL(url).copy_with(fragment=None)
         host = parsed.host
     except (httpx.InvalidURL, UnicodeError) as error:  # the second for a name in Punycode that is none
         raise ServerError(f"{url!r} is no address ({error}). {EXAMPLE}") from error
@@ -380,7 +375,13 @@ class RemoteModel:
     def __init__(self, model: str, config: LMConfig) -> None:
         self.name, self.sees, self._config = model, config.sees, config
         self._server = OpenAIServer(config)
-        self.fingerprint = f"{self._server.address}#{model}"  # the weights are the server's secret
+        self.address = self._server.address
+        self.fingerprint = f"{self.address}#{model}"  # the weights are the server's secret
+
+    async def look(self, wait_s: float) -> tuple[int, str]:
+        """Status and text of the list of models, which is asked for nothing but a sign of life. ServerError."""
+        quick = replace(self._config, timeout_s=min(wait_s, self._config.timeout_s))
+        return await OpenAIServer(quick).read_models()
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int, stop: threading.Event) -> Iterator[str]:
         """Pieces of the answer, as `Generator.stream` says. ServerError names the next step."""
