@@ -51,8 +51,8 @@ class ServerHouse:
         )
 
     @staticmethod
-    def settings(url: str, data: Path, *, workers: bool = False, prefix: str = "c") -> Config:
-        plain = Config(data=data, storage=StorageConfig(url=url, prefix=prefix, workers=workers))
+    def settings(url: str, data: Path, *, prefix: str = "c", **storage) -> Config:
+        plain = Config(data=data, storage=StorageConfig(url=url, prefix=prefix, **storage))
         return replace(plain, library=replace(plain.library, read_text=False))
 
     def done(self, job: Job) -> Job:

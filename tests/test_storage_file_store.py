@@ -61,13 +61,13 @@ def place(request, tmp_path, bucket):
 
 def put(store: FileStore, data: bytes) -> str:
     digest = hashlib.sha256(data).hexdigest()
-    store.put(digest, io.BytesIO(data))
+    store.write_once(digest, io.BytesIO(data))
     return digest
 
 
 def test_bytes_are_kept_once_under_their_checksum_and_come_back_whole(place, tmp_path):
-    assert place.store.put(ABC, io.BytesIO(b"abc")) is True
-    assert place.store.put(ABC, io.BytesIO(b"abc")) is False
+    assert place.store.write_once(ABC, io.BytesIO(b"abc")) is True
+    assert place.store.write_once(ABC, io.BytesIO(b"abc")) is False
     assert place.names() == [f"files/{ABC[:2]}/{ABC}"]
     place.store.fetch(put(place.store, LONG), tmp_path / "here" / "long.bin")
     assert (tmp_path / "here" / "long.bin").read_bytes() == LONG
@@ -78,7 +78,7 @@ def test_bytes_are_kept_once_under_their_checksum_and_come_back_whole(place, tmp
 
 def test_bytes_of_another_checksum_are_refused_and_nothing_is_left(place):
     with pytest.raises(BadFile, match="changed while it was being read"):
-        place.store.put(ABC, io.BytesIO(b"abd"))
+        place.store.write_once(ABC, io.BytesIO(b"abd"))
     assert place.names() == []
 
 
@@ -90,7 +90,7 @@ def test_a_stream_that_breaks_leaves_nothing_half_there(place):
             return super().read(1_000)
 
     with pytest.raises(OSError, match="the disk failed"):
-        place.store.put(ABC, Breaking(LONG))
+        place.store.write_once(ABC, Breaking(LONG))
     assert place.names() == []
 
 

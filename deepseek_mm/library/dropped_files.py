@@ -28,7 +28,7 @@ from deepseek_mm.dates import Ages
 from deepseek_mm.errors import LibraryError, TransientError
 from deepseek_mm.jobs import Jobs, State
 from deepseek_mm.library.index_jobs import INDEX
-from deepseek_mm.storage.absent_files import FileFacts, add_bringer, remove_bringer
+from deepseek_mm.storage.absent_files import AbsentFile, add_bringer, remove_bringer
 from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.storage.file_store import DIGEST, FileStore
 from deepseek_mm.storage.places import Place
@@ -126,12 +126,12 @@ def close_files(files: StoredFiles | None) -> None:
         remove_bringer(files)
 
 
-def know_file(store: RegionStore, path: str) -> FileFacts | None:
+def know_file(store: RegionStore, path: str) -> AbsentFile | None:
     """What an index knows of the file at a path, as far as whoever asks may see it."""
     source = store.source_at(path)
     if source is None or not source.digest:
         return None
-    return FileFacts(digest=source.digest, size_bytes=source.size_bytes, modified_ns=source.modified_ns)
+    return AbsentFile(digest=source.digest, size_bytes=source.size_bytes, modified_ns=source.modified_ns)
 
 
 def find_used(config: Config, jobs: Jobs) -> set[str]:

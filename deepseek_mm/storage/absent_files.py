@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FileFacts:
+class AbsentFile:
     """What a file was like when the library read it."""
 
     digest: str  # SHA-256 of its bytes, hexadecimal
@@ -28,7 +28,7 @@ class FileBringer(Protocol):
     def find(self, path: str) -> str:
         """Where a copy with the bytes of this path lies here; "" if the path is unknown. TransientError."""
 
-    def describe(self, path: str) -> FileFacts | None:
+    def describe(self, path: str) -> AbsentFile | None:
         """What is known of the file; None if nothing is."""
 
 

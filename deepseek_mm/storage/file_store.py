@@ -65,7 +65,7 @@ class FileStore:
         if found != b"check":
             raise TransientError(f"{self.url} gave back something else than was put there. Name another place")
 
-    def put(self, digest: str, data: IO[bytes]) -> bool:
+    def write_once(self, digest: str, data: IO[bytes]) -> bool:
         """Keep these bytes, if they are not there yet; whether they were new. BadFile if theirs is another checksum."""
         if self.has(digest):
             return False
@@ -227,7 +227,7 @@ class FileStore:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class RefusalText:
     """What a kind of error says, and what to do."""
 
     kinds: tuple[str, ...]  # names of classes, the error's own or one that it comes of
@@ -235,19 +235,19 @@ class Refusal:
 
 
 REFUSALS = (
-    Refusal(
+    RefusalText(
         kinds=("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
         says=f"there are no keys. {NO_KEYS}",
     ),
-    Refusal(
+    RefusalText(
         kinds=("PermissionError",),
         says=f"the keys are refused, or may not do this. {NO_KEYS}, and let them read, write, list and delete there",
     ),
-    Refusal(
+    RefusalText(
         kinds=("FileNotFoundError", "NoSuchBucket"),
         says="there is no such bucket. Make it, or name another: storage.files=s3://BUCKET/PREFIX",
     ),
-    Refusal(
+    RefusalText(
         kinds=("EndpointConnectionError", "HTTPClientError", "ConnectTimeoutError", "ReadTimeoutError", "TimeoutError"),
         says="its server does not answer. Start it, or say where it is: storage.files_endpoint=http://HOST:9000",
     ),

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import IO
 
 from deepseek_mm.errors import LibraryError, OutOfReach, TransientError
-from deepseek_mm.storage.absent_files import FileFacts
+from deepseek_mm.storage.absent_files import AbsentFile
 from deepseek_mm.storage.file_store import FileStore
 
 FETCHED, ADDED = "fetched", "added"  # folders of a library
@@ -40,7 +40,7 @@ class StoredFiles:
         data: Path,
         *,
         most_bytes: int,
-        know: Callable[[str], FileFacts | None],
+        know: Callable[[str], AbsentFile | None],
         find_used: Callable[[], set[str]],
     ) -> None:
         """`know` says what the library knows of the file at a path, as far as whoever asks may see it; `find_used`
@@ -48,7 +48,7 @@ class StoredFiles:
         """
         self.store, self._data, self._most_bytes = store, Path(os.path.realpath(data)), most_bytes
         self._know, self._find_used = know, find_used
-        self._expected: dict[str, FileFacts] = {}
+        self._expected: dict[str, AbsentFile] = {}
         self._num_bytes = -1  # of what is kept here; -1 before it was counted
         self._lock = Lock()
 
@@ -58,7 +58,7 @@ class StoredFiles:
         """
         if not self.store.has(digest):
             with opens() as data:
-                self.store.put(digest, data)
+                self.store.write_once(digest, data)
 
     def find(self, path: str) -> str:
         """Where a copy with the bytes of this path lies here, fetched if need be; "" if the path is unknown."""
@@ -75,7 +75,7 @@ class StoredFiles:
             os.utime(copy, ns=(time.time_ns(), modified_ns))
         return str(copy)
 
-    def describe(self, path: str) -> FileFacts | None:
+    def describe(self, path: str) -> AbsentFile | None:
         """What is known of the file at this path; None if nothing is."""
         return self._expected.get(path) or self._know(path)
 
@@ -83,7 +83,7 @@ class StoredFiles:
     def expecting(self, expected: Expected) -> Iterator[None]:
         """Know these files inside, which the library is about to look at."""
         known = {
-            path: FileFacts(digest=str(digest), size_bytes=int(size), modified_ns=int(modified))
+            path: AbsentFile(digest=str(digest), size_bytes=int(size), modified_ns=int(modified))
             for path, (digest, size, modified) in expected.items()
         }
         self._expected |= known
