@@ -242,12 +242,13 @@ def paths_through(store: Place, part: str) -> list[str]:
         return [path for table in tables for (path,) in connection.execute(query.format(table), (part,))]
 
 
-def digests_in(store: Place) -> set[str]:
-    """The checksum of every file that an index knows, of whatever collection. As `paths_through` raises."""
+def files_in(store: Place) -> list[tuple[str, str]]:
+    """Path and checksum of every file that an index knows, of whatever collection. As `paths_through` raises."""
     if not isinstance(store, Path):
-        return {*_read_on_server(store, [select(SourceRow.digest)])}
+        with closing(open_database(store, STORE)) as database, database.reading() as session:
+            return [(path, digest) for path, digest in session.execute(select(SourceRow.path, SourceRow.digest))]
     with closing(_open_as_is(store)) as connection:
-        return {digest for (digest,) in connection.execute("SELECT digest FROM sources")}
+        return list(connection.execute("SELECT path, digest FROM sources"))
 
 
 def _known_to(store: Place) -> list[str]:

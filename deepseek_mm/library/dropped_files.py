@@ -33,7 +33,7 @@ from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.storage.file_store import DIGEST, FileStore
 from deepseek_mm.storage.places import Place
 from deepseek_mm.storage.stored_files import ADDED, StoredFiles
-from index.places import digests_in, paths_through
+from index.places import files_in, paths_through
 from index.store import RegionStore
 
 FOLDER = ADDED
@@ -139,7 +139,7 @@ def find_used(config: Config, jobs: Jobs) -> set[str]:
     try:
         stores = list_stores(config)
         dropped = known_to(stores) | known_to_jobs(jobs)
-        used = {digest for each in stores for digest in digests_in(each)}
+        used = {digest for each in stores for _, digest in files_in(each)}
     except UNREADABLE as error:
         raise TransientError(f"nobody can say now which files are still needed: {error}") from error
     return used | {folder for name in dropped if DIGEST.fullmatch(folder := name.split(os.sep)[0])}

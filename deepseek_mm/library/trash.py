@@ -21,7 +21,7 @@ from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.storage.owner import process_start
 from deepseek_mm.storage.stored_files import StoredFiles
 from index.database import OtherStore
-from index.places import digests_in
+from index.places import files_in
 from index.store import RegionStore
 
 RECENT_S = 86_400.0
@@ -139,7 +139,7 @@ class Trash:
         """
         with self._turn:
             old = [file for file in self.files() if self._ago_s(file) > older_s]
-            digests = {digest for file in old for digest in digests_in(file)} if self._files else set()
+            digests = {digest for file in old for _, digest in files_in(file)} if self._files else set()
             for file in old:
                 self._drop(file)
             if self._files:
