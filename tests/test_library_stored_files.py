@@ -13,13 +13,18 @@ from fakes import picture
 from file_store_help import BUCKET, bucket_server, list_bucket
 from library_help import COLOURS, House, paint
 
+from deepseek_mm.answering.uploads import UploadStore
 from deepseek_mm.errors import NothingThere, TransientError
 from deepseek_mm.library import dropped_files
 from deepseek_mm.library.dropped_files import keep_dropped
 from deepseek_mm.parse.document import read_original
+from deepseek_mm.sharing.zip_export import pack_chosen
 from deepseek_mm.storage import stored_files
 from deepseek_mm.storage.absent_files import find_copy, stat_absent
 from deepseek_mm.storage_config import StorageConfig
+from deepseek_mm.types import Citation, Question
+from deepseek_mm.vision.pipeline import AnalysisCache
+from index import Region
 
 
 @pytest.fixture(scope="module")
@@ -241,3 +246,32 @@ def test_nobody_can_say_what_is_used_then_nothing_goes(shared, monkeypatch):
     monkeypatch.setattr(dropped_files, "list_stores", refuse)
     shared.house.library.forget([photos])
     assert len(shared.kept()) == len(COLOURS)
+
+
+def test_pictures_of_questions_are_read_and_brought_at_another_machine_and_go_with_their_last_question(shared):
+    house = shared.house
+    eyes, analyses = house.library.filling.eyes, AnalysisCache(house.library.quarantine.read_page)
+    shelf = UploadStore(house.config, eyes=eyes, store=house.store, analyses=analyses, files=shared.files)
+    ((kept,),) = shelf.place_many([Question(text="what is it?", image=picture("red"))])
+    path = kept.source.path
+    assert shared.kept() == [kept.source.digest]
+    before = Path(path).read_bytes()
+    shutil.rmtree(Path(path).parent)
+    assert shelf.again(path).image.size == picture("red").size
+    assert not Path(path).exists()
+    shared.files.bring([path, str(house.config.data / "uploads" / "unknown.png"), "/elsewhere/a.png"])
+    assert Path(path).read_bytes() == before
+    shelf.remove({path})
+    assert shared.kept() == []
+
+
+def test_a_file_of_another_machine_is_packed_into_a_zip_as_it_is(shared):
+    photos = paint(shared.folder / "photos")
+    before = (photos / "red.png").read_bytes()
+    shared.add(photos)
+    (photos / "red.png").unlink()
+    source = shared.house.store.source_at(str(photos / "red.png"))
+    cited = Citation(number=1, region=Region(source=source, box_px=(0, 0, 9, 9)), score=1.0)
+    *_, packed = pack_chosen([cited], shared.folder / "zips", picture=None, gone="gone")
+    with zipfile.ZipFile(packed.file) as archive:
+        assert archive.read("red.png") == before

@@ -156,7 +156,7 @@ class LibraryMove:
         found = {digest: path for digest, path in self._list_files().items() if path.startswith(own)}
         whole = {path: path.partition(MARK)[0] for path in found.values()}
         return {
-            (in_name[1] if MARK in path and (in_name := BY_DIGEST.search(path)) else digest): whole[path]
+            (in_name[1] if MARK in path and (in_name := BY_DIGEST.search(whole[path])) else digest): whole[path]
             for digest, path in found.items()
         }
 

@@ -23,7 +23,8 @@ from deepseek_mm.storage.absent_files import AbsentFile
 from deepseek_mm.storage.file_store import FileStore
 
 FETCHED, ADDED = "fetched", "added"  # folders of a library
-BY_DIGEST = re.compile("/" + ADDED + "/([0-9a-f]{64})/[^/]+")
+BY_DIGEST = re.compile("/" + ADDED + "/([0-9a-f]{64})/[^/]+$")
+MEMBER = "!/"  # between an archive and a file in it
 DRAFT_S = 86_400.0  # after which a draft was left by somebody who is gone
 ON_ITS_WAY_S = 86_400.0  # within which what came may be about to be known
 ROOM = 0.9  # of the bound, to which old copies make way
@@ -94,13 +95,15 @@ class StoredFiles:
                 self._expected.pop(path, None)
 
     def bring(self, paths: Sequence[str]) -> None:
-        """Have those of the paths here that tell their checksum. OutOfReach if this machine has no such folder."""
-        for path in paths:
-            found = BY_DIGEST.search(path)
-            if found is None or os.path.lexists(path):
+        """Have those of the paths here that tell their checksum, or that are known and in the library's folder.
+        OutOfReach if this machine has no such folder.
+        """
+        for path in (named.partition(MEMBER)[0] for named in paths):
+            digest = self._find_digest(path)
+            if not digest or os.path.lexists(path):
                 continue
             try:
-                self.store.fetch(found[1], Path(path))
+                self.store.fetch(digest, Path(path))
             except LibraryError:
                 raise
             except OSError as error:
@@ -109,6 +112,13 @@ class StoredFiles:
                     "(--data FOLDER)"
                 ) from error
             self._count(os.stat(path).st_size)
+
+    def _find_digest(self, path: str) -> str:
+        """Of a file that may be put where it is called to be; "" of any other."""
+        if found := BY_DIGEST.search(path):
+            return found[1]
+        known = self.describe(path) if Path(path).is_relative_to(self._data) else None
+        return known.digest if known is not None else ""
 
     def drop_unused(self, digests: Collection[str]) -> int:
         """Let go of those of these bytes that nothing refers to any more, with all small copies, in the store and here;

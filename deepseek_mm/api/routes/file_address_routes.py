@@ -106,7 +106,7 @@ def address_routes(assistant: Assistant, signer: AddressSigner | None = None) ->
         return FileAddressOut(address=made, ends_at=datetime.fromtimestamp(ends_s, UTC))
 
     @router.get(SIGNED + "{token}", responses=BYTES, response_class=Response)
-    def signed(assistant: OurAssistant, token: str) -> Response:
+    def download(assistant: OurAssistant, token: str) -> Response:
         """The file that such an address of this server stands for, as long as the library knows it as it was then."""
         path, digest = signer.read(token)
         known = assistant.store.source_at(path)
