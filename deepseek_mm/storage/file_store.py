@@ -80,7 +80,14 @@ class FileStore:
         """Whether these bytes are there."""
         with self._explaining():
             self._require_folder()
-            return bool(self._fs.exists(self._key(digest)))
+            if self._is_folder:
+                return os.path.isfile(self._key(digest))
+            bucket, _, key = self._key(digest).partition("/")
+            try:  # one request: `exists` would ask for a folder of that name as well
+                self._fs.call_s3("head_object", Bucket=bucket, Key=key)
+            except FileNotFoundError:
+                return False
+            return True
 
     def fetch(self, digest: str, target: Path) -> None:
         """Write the bytes to `target`, whole or not at all. NothingThere if they are not there; TransientError too if
