@@ -67,6 +67,7 @@ def test_what_is_dropped_at_a_server_is_taken_in_by_a_worker_on_another_machine(
     assert kept(house) == [hashlib.sha256((photos / "more.zip").read_bytes()).hexdigest()]  # a job names it
 
 
+@pytest.mark.campaign(times=1, only=True)
 def test_a_folder_of_one_machine_is_looked_at_by_workers_that_do_not_see_it(house, tmp_path, monkeypatch):
     monkeypatch.setattr(batches, "SHARED_FROM", 8)
     monkeypatch.setattr(batches, "LEAST_FILES", 3)

@@ -14,7 +14,7 @@ from file_store_help import BUCKET, bucket_server, list_bucket
 from library_help import COLOURS, House, paint
 
 from deepseek_mm.answering.uploads import UploadStore
-from deepseek_mm.errors import NothingThere, TransientError
+from deepseek_mm.errors import NothingThere, OutOfReach, TransientError
 from deepseek_mm.library import dropped_files
 from deepseek_mm.library.dropped_files import keep_dropped
 from deepseek_mm.parse.document import read_original
@@ -275,3 +275,46 @@ def test_a_file_of_another_machine_is_packed_into_a_zip_as_it_is(shared):
     *_, packed = pack_chosen([cited], shared.folder / "zips", picture=None, gone="gone")
     with zipfile.ZipFile(packed.file) as archive:
         assert archive.read("red.png") == before
+
+
+def test_what_was_fetched_and_not_read_again_goes_within_a_day(shared, monkeypatch):
+    photos = paint(shared.folder / "photos")
+    shared.add(photos)
+    photos.rename(shared.folder / "elsewhere")
+    copy = Path(find_copy(str(photos / "red.png")))
+    shared.house.library.purge()
+    assert copy.exists()
+    monkeypatch.setattr(stored_files, "READ_AGAIN_S", -1.0)
+    shared.house.library.purge()
+    assert not copy.parent.exists()
+    assert Path(find_copy(str(photos / "red.png"))).exists()
+
+
+def test_a_machine_whose_folders_are_called_otherwise_says_so_and_leaves_it_to_others(shared):
+    kept = shared.drop("a.txt", b"some words")
+    shutil.rmtree(kept.parent)
+    kept.parent.write_text("no folder can be made here")
+    with pytest.raises(OutOfReach, match="Let every machine call the library's folder alike"):
+        shared.files.bring([str(kept)])
+
+
+def test_nothing_is_deleted_while_the_store_is_away(shared, monkeypatch):
+    shared.add(paint(shared.folder / "photos"))
+
+    def refuse():
+        raise TransientError("the server does not answer")
+
+    monkeypatch.setattr(shared.files.store, "clear", refuse)
+    with pytest.raises(TransientError):
+        shared.house.library.delete_everything()
+    assert shared.house.names() == sorted(f"{colour}.png" for colour in COLOURS)
+
+
+def test_files_on_a_drive_that_is_away_are_offline_and_can_be_read_all_the_same(shared):
+    photos = paint(shared.folder / "photos")
+    shared.add(photos)
+    photos.rename(shared.folder / "unplugged")
+    drives, path = shared.house.library.drives, str(photos / "red.png")
+    drives._looked_s = float("-inf")
+    assert (drives.list_offline([path]), drives.list_unreadable([path])) == ({path}, set())
+    assert drives.find_barrier(path) == ""

@@ -45,6 +45,8 @@ UNDONE: tuple[State, ...] = ("waiting", "running", "cancelled", "failed")
 
 def tidy(config: Config, jobs: Jobs, *, older_s: float, ages: Ages, stored: StoredFiles | None = None) -> int:
     """Delete the dropped files that nothing has known for that long, `stored` ones there too; returns how many."""
+    if stored is not None:
+        stored.expire()
     old = [file for file, came_s in dropped_files(config.data) if ages.ago_s(came_s) > older_s]
     if not old:
         return 0
@@ -124,6 +126,12 @@ def close_files(files: StoredFiles | None) -> None:
     """Bring nobody any of these files any more."""
     if files is not None:
         remove_bringer(files)
+
+
+def clear_files(files: StoredFiles | None) -> None:
+    """Let go of all that the store has. TransientError if it is away."""
+    if files is not None:
+        files.clear()
 
 
 def know_file(store: RegionStore, path: str) -> AbsentFile | None:

@@ -329,7 +329,7 @@ class IndexingHandlers:
 
     def _online(self, sources: Sequence[Source]) -> list[Source]:
         """Without those that are offline: they wait until they are back."""
-        offline = self.drives.list_offline([source.path for source in sources]) if self.files is None else set()
+        offline = self.drives.list_unreadable([source.path for source in sources])
         return [source for source in sources if source.path not in offline]
 
     def _describe(self, sources: Sequence[Source], task: Task) -> int:

@@ -30,7 +30,7 @@ from deepseek_mm.library.batches import SEEN, is_visible
 from deepseek_mm.library.code_pass import MAP, CodePass
 from deepseek_mm.library.crew import QUEUES, Crew, kinds_of
 from deepseek_mm.library.drives import Drives, guess_roots
-from deepseek_mm.library.dropped_files import close_files, open_files, tidy
+from deepseek_mm.library.dropped_files import clear_files, close_files, open_files, tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
 from deepseek_mm.library.face_pass import FACES, FacePass
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
@@ -86,7 +86,7 @@ class Library:
         self.files = open_files(config, jobs, lambda: self.store)
         self.crew = Crew(jobs, without=kinds_of(tuple(QUEUES)) if config.storage.workers else ())
         self._facts, self._graph = PhotoFactsReader(config.parse), GraphStore(config.data)
-        self.drives = Drives(config.data)
+        self.drives = Drives(config.data, has_store=bool(config.storage.files))
         self._join_parts(eyes, store)
 
     def _join_parts(self, eyes: VisionPipeline, store: RegionStore) -> None:
@@ -270,7 +270,7 @@ class Library:
     def read_facts(self, source: Source) -> PhotoFacts:
         """All that is known of a photo, for whoever looks at it; of another file where it lies."""
         facts = self._facts.read(source, self.store, self.description_of)
-        return replace(facts, away=self.drives.find_away(source.path))
+        return replace(facts, away=self.drives.find_barrier(source.path))
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
@@ -445,11 +445,11 @@ class Library:
         The photos and documents themselves are not the library's, and stay. Settings stay too. LibraryError if other
         work, of another process perhaps, does not come to rest; then nothing was deleted.
         """
+        clear_files(self.files)  # the first, since a store may be away
         self._rest()
         self._trash.clear()
         self.store.clear()
-        if self.files:
-            self.files.clear()
+        clear_files(self.files)
         self.history.clear()
         self._graph.clear()
         self.jobs.clear()

@@ -27,6 +27,7 @@ BY_DIGEST = re.compile("/" + ADDED + "/([0-9a-f]{64})/[^/]+$")
 MEMBER = "!/"  # between an archive and a file in it
 DRAFT_S = 86_400.0  # after which a draft was left by somebody who is gone
 ON_ITS_WAY_S = 86_400.0  # within which what came may be about to be known
+READ_AGAIN_S = 86_400.0  # within which what was fetched may well be read again
 ROOM = 0.9  # of the bound, to which old copies make way
 Expected = Mapping[str, Sequence[str | int]]  # path -> digest, size, time, as a job's payload has them
 log = logging.getLogger(__name__)
@@ -139,6 +140,15 @@ class StoredFiles:
         old = {digest for digest, came_s in self.store.list_kept() if time.time() - came_s > ON_ITS_WAY_S}
         here = {folder.name for folder in (self._data / FETCHED).glob("*/*")}
         return self.drop_unused(old | here)
+
+    def expire(self) -> None:
+        """Remove what was fetched and not read for a day: what another machine has deleted since is not kept here."""
+        for read_s, _, path in self._list_copies():
+            if path.is_relative_to(self._data / FETCHED) and time.time() - read_s > READ_AGAIN_S:
+                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.parent.rmdir()
+        self._num_bytes = -1
 
     def clear(self) -> None:
         """Let go of everything."""
