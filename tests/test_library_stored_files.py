@@ -5,6 +5,7 @@ Every test is made over a shared folder; the campaign makes it over a bucket as 
 
 import hashlib
 import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -318,3 +319,30 @@ def test_files_on_a_drive_that_is_away_are_offline_and_can_be_read_all_the_same(
     drives._looked_s = float("-inf")
     assert (drives.list_offline([path]), drives.list_unreadable([path])) == ({path}, set())
     assert drives.find_barrier(path) == ""
+
+
+def test_a_photo_that_cannot_be_decoded_leaves_nothing_in_the_store(shared):
+    photos = paint(shared.folder / "photos")
+    whole = (photos / "red.png").read_bytes()
+    (photos / "red.png").write_bytes(whole[: len(whole) // 2])
+    job = shared.add(photos)
+    assert (job.state, job.num_failed) == ("done", 1)
+    (photos / "red.png").unlink()
+    assert shared.kept() == digests(photos)
+
+
+def test_files_are_sent_while_others_are_looked_at_and_known_only_when_they_are_there(shared, monkeypatch):
+    sending, most, write = [], [0], shared.files.store.write_once
+
+    def write_slowly(digest, data):
+        sending.append(digest)
+        most[0] = max(most[0], len(sending))
+        time.sleep(0.2)
+        assert shared.house.store.source_with(digest) is None
+        write(digest, data)
+        sending.remove(digest)
+
+    monkeypatch.setattr(shared.files.store, "write_once", write_slowly)
+    assert shared.add(paint(shared.folder / "photos")).num_failed == 0
+    assert most[0] > 1
+    assert len(shared.kept()) == len(shared.house.names()) == len(COLOURS)

@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -30,7 +31,7 @@ from deepseek_mm.parse.document import is_gone, open_file, open_original, parse_
 from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
 from deepseek_mm.parse.repository import LeftOut, why_content
-from deepseek_mm.storage.stored_files import StoredFiles
+from deepseek_mm.storage.stored_files import SendingAhead, StoredFiles
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index.region import LIBRARY, FoundFile, LibraryViewer, MovedFile, Source, Stamp, view_as
 from index.store import RegionStore
@@ -80,8 +81,9 @@ class Intake:
         aside = self.quarantine.reasons() if self.quarantine else {}
         files = found.files if anew or retry else pass_over(found.files, aside, tally)
         files = sort_out(files, stamps, tally, anew=anew)
-        batch = IntakeBatch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside)
-        self._take_or_share(batch)
+        with self._sending() as ahead:
+            batch = IntakeBatch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside, ahead=ahead)
+            self._take_or_share(batch)
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
             with view_as(LibraryViewer(hidden=self.protected)):
@@ -103,19 +105,29 @@ class Intake:
         tally = IntakeProgress(total=len(files), hooks=hooks)
         aside = self.quarantine.reasons() if self.quarantine else {}
         rest = files if anew or retry else pass_over(files, aside, tally)
-        batch = IntakeBatch(
-            files=sort_out(rest, stamps, tally, anew=anew), stamps=stamps, tally=tally, anew=anew, aside=aside
-        )
-        try:
-            self._take(batch)
-        finally:
-            self._note_found(batch)
+        new = sort_out(rest, stamps, tally, anew=anew)
+        with self._sending() as ahead:
+            batch = IntakeBatch(files=new, stamps=stamps, tally=tally, anew=anew, aside=aside, ahead=ahead)
+            try:
+                self._take(batch)
+            finally:
+                self._note_found(batch)
         return replace(
             tally.report(),
             moves=tuple(batch.moves),
             stopped=hooks.stopping(),
             seconds=time.monotonic() - start,
         )
+
+    @contextmanager
+    def _sending(self) -> Iterator[SendingAhead | None]:
+        """What sends files to their store while others are looked at; None without a store."""
+        ahead = SendingAhead(self.files) if self.files else None
+        try:
+            yield ahead
+        finally:
+            if ahead:
+                ahead.close()
 
     def _take_or_share(self, batch: "IntakeBatch") -> None:
         """Take the files in, here or together with others."""
@@ -165,8 +177,8 @@ class Intake:
 
     def _send(self, source: Source, path: str, batch: "IntakeBatch") -> bool:
         """Have the bytes where other machines can read them, before they are told of. BadFile if they changed."""
-        if self.files:
-            self.files.keep(source.digest, partial(open_original, source.path, self.config))
+        if batch.ahead:
+            batch.ahead.finish(source.digest, partial(open_original, source.path, self.config))
         return True
 
     def _photos(self, batch: "IntakeBatch") -> Iterator[ImageAnalysis]:
@@ -227,6 +239,8 @@ class Intake:
             batch.documents.append(path)
             return None
         document = self._parse(file, replace(self.config, draft_px=SEEN_PX), path, batch)
+        if batch.ahead:
+            batch.ahead.begin(file.digest, partial(open_original, path, self.config))
         batch.digests.add(file.digest)
         return document
 
@@ -382,6 +396,7 @@ class IntakeBatch:
     changed: set[str] = field(default_factory=set)  # known paths where other bytes lie now, as far as it was looked at
     twins: set[int] = field(default_factory=set)  # sources that have them
     moves: list[MovedFile] = field(default_factory=list)  # of this run
+    ahead: SendingAhead | None = None  # with a store of files: what sends them
     torn: set[str] = field(default_factory=set)  # videos of which some pictures could be decoded and others not
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -28,6 +29,7 @@ MEMBER = "!/"  # between an archive and a file in it
 DRAFT_S = 86_400.0  # after which a draft was left by somebody who is gone
 ON_ITS_WAY_S = 86_400.0  # within which what came may be about to be known
 READ_AGAIN_S = 86_400.0  # within which what was fetched may well be read again
+SENDERS = 4  # files of one job that are on their way to the store at the same time
 ROOM = 0.9  # of the bound, to which old copies make way
 Expected = Mapping[str, Sequence[str | int]]  # path -> digest, size, time, as a job's payload has them
 log = logging.getLogger(__name__)
@@ -191,3 +193,26 @@ class StoredFiles:
                     path.unlink()
                 elif path.is_relative_to(self._data / FETCHED) or BY_DIGEST.search(str(path)):
                     yield status.st_atime, status.st_size, path
+
+
+class SendingAhead:
+    """Sends the files of one job while others of it are looked at: a store is as far away as its network."""
+
+    def __init__(self, files: StoredFiles) -> None:
+        self._files, self._pool = files, ThreadPoolExecutor(SENDERS, thread_name_prefix="send")
+        self._begun: dict[str, Future[None]] = {}
+
+    def begin(self, digest: str, opens: Callable[[], IO[bytes]]) -> None:
+        """Send these bytes some time; `finish` waits for it."""
+        if digest not in self._begun:
+            self._begun[digest] = self._pool.submit(self._files.keep, digest, opens)
+
+    def finish(self, digest: str, opens: Callable[[], IO[bytes]]) -> None:
+        """Have these bytes in the store. As `StoredFiles.keep` raises."""
+        begun = self._begun.pop(digest, None)
+        begun.result() if begun else self._files.keep(digest, opens)
+
+    def close(self) -> None:
+        """Send nothing any more, and let go of what was sent and not stored after all."""
+        self._pool.shutdown(cancel_futures=True)
+        self._files.drop_unused(self._begun)
