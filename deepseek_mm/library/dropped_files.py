@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from functools import partial
@@ -33,7 +33,7 @@ from deepseek_mm.storage.errors import IndexProblem
 from deepseek_mm.storage.file_store import DIGEST, FileStore
 from deepseek_mm.storage.places import Place
 from deepseek_mm.storage.stored_files import ADDED, StoredFiles
-from index.places import files_in, paths_through
+from index.places import known_digests, paths_through
 from index.store import RegionStore
 
 FOLDER = ADDED
@@ -142,15 +142,15 @@ def know_file(store: RegionStore, path: str) -> AbsentFile | None:
     return AbsentFile(digest=source.digest, size_bytes=source.size_bytes, modified_ns=source.modified_ns)
 
 
-def find_used(config: Config, jobs: Jobs) -> set[str]:
-    """The checksums of all files that an index, the trash or a job refers to. TransientError if nobody can say."""
+def find_used(config: Config, jobs: Jobs, digests: Collection[str]) -> set[str]:
+    """Those of these checksums to which an index, the trash or a job refers. TransientError if nobody can say."""
     try:
         stores = list_stores(config)
         dropped = known_to(stores) | known_to_jobs(jobs)
-        used = {digest for each in stores for _, digest in files_in(each)}
+        used = {digest for each in stores for digest in known_digests(each, digests)}
     except UNREADABLE as error:
         raise TransientError(f"nobody can say now which files are still needed: {error}") from error
-    return used | {folder for name in dropped if DIGEST.fullmatch(folder := name.split(os.sep)[0])}
+    return used | {folder for name in dropped if (folder := name.split(os.sep)[0]) in digests}
 
 
 def keep_dropped(files: Sequence[str], data: Path, stored: StoredFiles | None = None) -> list[Path]:

@@ -45,10 +45,10 @@ class StoredFiles:
         *,
         most_bytes: int,
         know: Callable[[str], AbsentFile | None],
-        find_used: Callable[[], set[str]],
+        find_used: Callable[[Collection[str]], set[str]],
     ) -> None:
         """`know` says what the library knows of the file at a path, as far as whoever asks may see it; `find_used`
-        the checksums of all that anything of it refers to, of whatever it may still bring back as well.
+        those of some checksums to which anything of it refers, also what it may still bring back.
         """
         self.store, self._data, self._most_bytes = store, Path(os.path.realpath(data)), most_bytes
         self._know, self._find_used = know, find_used
@@ -128,7 +128,7 @@ class StoredFiles:
         returns how many those were. What the store does not take off now stays until `sweep` finds it.
         """
         try:
-            lost = set(digests) - (self._find_used() if digests else set())
+            lost = set(digests) - (self._find_used(digests) if digests else set())
             for digest in lost:
                 shutil.rmtree(self._data / FETCHED / digest[:2] / digest, ignore_errors=True)
                 self.store.remove(digest)
