@@ -291,11 +291,11 @@ def test_what_was_fetched_and_not_read_again_goes_within_a_day(shared, monkeypat
     assert Path(find_copy(str(photos / "red.png"))).exists()
 
 
-def test_a_machine_whose_folders_are_called_otherwise_says_so_and_leaves_it_to_others(shared):
+def test_a_machine_that_cannot_put_a_file_where_it_is_called_to_be_leaves_it_to_others(shared):
     kept = shared.drop("a.txt", b"some words")
     shutil.rmtree(kept.parent)
     kept.parent.write_text("no folder can be made here")
-    with pytest.raises(OutOfReach, match="Let every machine call the library's folder alike"):
+    with pytest.raises(OutOfReach, match="cannot be made here"):
         shared.files.bring([str(kept)])
 
 
@@ -346,3 +346,11 @@ def test_files_are_sent_while_others_are_looked_at_and_known_only_when_they_are_
     assert shared.add(paint(shared.folder / "photos")).num_failed == 0
     assert most[0] > 1
     assert len(shared.kept()) == len(shared.house.names()) == len(COLOURS)
+
+
+def test_nothing_is_put_outside_the_library_whatever_a_path_says(shared):
+    digest = shared.drop("a.txt", b"some words").parent.name
+    outside = shared.folder / "mine" / "added" / digest / "a.txt"
+    shared.files.bring([str(outside), f"{shared.house.config.data}/../mine/added/{digest}/a.txt"])
+    assert not outside.parent.exists()
+    assert find_copy(str(outside)) == ""

@@ -66,17 +66,15 @@ class StoredFiles:
 
     def find(self, path: str) -> str:
         """Where a copy with the bytes of this path lies here, fetched if need be; "" if the path is unknown."""
-        facts, found = self.describe(path), BY_DIGEST.search(path)
-        if facts is None and found is None:
+        facts = self.describe(path)
+        if facts is None:
             return ""
-        digest = facts.digest if facts is not None else found[1] if found is not None else ""
-        copy = self._data / FETCHED / digest[:2] / digest / os.path.basename(path)
+        copy = self._data / FETCHED / facts.digest[:2] / facts.digest / os.path.basename(path)
         if not copy.exists():
-            self.store.fetch(digest, copy)
+            self.store.fetch(facts.digest, copy)
             self._count(copy.stat().st_size)
-        modified_ns = facts.modified_ns if facts is not None else copy.stat().st_mtime_ns
         with suppress(OSError):  # another process made room just now: whoever opens it says so
-            os.utime(copy, ns=(time.time_ns(), modified_ns))
+            os.utime(copy, ns=(time.time_ns(), facts.modified_ns))
         return str(copy)
 
     def describe(self, path: str) -> AbsentFile | None:
@@ -98,8 +96,8 @@ class StoredFiles:
                 self._expected.pop(path, None)
 
     def bring(self, paths: Sequence[str]) -> None:
-        """Have those of the paths here that tell their checksum, or that are known and in the library's folder.
-        OutOfReach if this machine has no such folder.
+        """Have those of the paths in the library's folder here that tell their checksum, or that are known. OutOfReach
+        if they cannot be made.
         """
         for path in (named.partition(MEMBER)[0] for named in paths):
             digest = self._find_digest(path)
@@ -111,16 +109,17 @@ class StoredFiles:
                 raise
             except OSError as error:
                 raise OutOfReach(
-                    f"{path} cannot be made here: {error.strerror}. Let every machine call the library's folder alike "
-                    "(--data FOLDER)"
+                    f"{path} cannot be made here: {error.strerror}. Give this machine the right to write there"
                 ) from error
             self._count(os.stat(path).st_size)
 
     def _find_digest(self, path: str) -> str:
         """Of a file that may be put where it is called to be; "" of any other."""
+        if path != os.path.normpath(path) or not Path(path).is_relative_to(self._data):
+            return ""
         if found := BY_DIGEST.search(path):
             return found[1]
-        known = self.describe(path) if Path(path).is_relative_to(self._data) else None
+        known = self.describe(path)
         return known.digest if known is not None else ""
 
     def drop_unused(self, digests: Collection[str]) -> int:
