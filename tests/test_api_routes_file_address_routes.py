@@ -88,6 +88,16 @@ def test_nobody_gets_an_address_of_what_they_may_not_see(house):
     assert house.caller().get(f"/library/sources/{source.id}/address").status_code == 200
 
 
+def test_a_file_in_a_bucket_gets_an_address_of_the_bucket_once_it_is_there(house):
+    store, source = PaperBucket(), source_of(house)
+    house.assistant.files = SharedFiles(store)
+    assert house.caller().get(f"/library/sources/{source.id}/address").json()["address"].startswith(SIGNED)
+    store.kept.add(source.digest)
+    made = house.caller().get(f"/library/sources/{source.id}/address").json()
+    assert made["address"] == f"https://bucket.example/{source.digest}?red.png&{LIVES_S}"
+
+
+@pytest.mark.campaign(times=1, only=True)
 def test_a_file_in_a_bucket_is_downloaded_from_the_bucket(house):
     with bucket_server() as url:
         store = FileStore(f"s3://{BUCKET}/x", url)
@@ -102,10 +112,25 @@ def test_a_file_in_a_bucket_is_downloaded_from_the_bucket(house):
         assert len(list_bucket(url)) == 1
 
 
+class PaperBucket:
+    """Signs what it has."""
+
+    signs = True
+
+    def __init__(self) -> None:
+        self.kept: set[str] = set()
+
+    def has(self, digest: str) -> bool:
+        return digest in self.kept
+
+    def sign(self, digest: str, *, name: str, lives_s: int) -> str:
+        return f"https://bucket.example/{digest}?{name}&{lives_s}"
+
+
 class SharedFiles:
     """What an assistant has of a store."""
 
-    def __init__(self, store: FileStore) -> None:
+    def __init__(self, store: FileStore | PaperBucket) -> None:
         self.store = store
 
 

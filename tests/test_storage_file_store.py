@@ -220,8 +220,8 @@ def test_a_setting_that_cannot_be_is_refused_with_what_it_should_be(values, said
         StorageConfig(**values)
 
 
-def test_a_start_without_a_store_imports_nothing_of_it():
-    code = "import app, sys; from deepseek_mm.storage.file_store import FileStore; print(*sys.modules)"
+def test_nothing_of_a_store_is_imported_before_one_is_opened():
+    code = "import sys, deepseek_mm.storage.stored_files; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "deepseek_mm.storage.file_store" in out
-    assert not {"s3fs", "botocore", "aiobotocore", "boto3"} & set(out)
+    assert not {"fsspec", "s3fs", "botocore", "aiobotocore", "boto3"} & set(out)
