@@ -15,7 +15,7 @@ LOCK ?=# anything: install the versions of requirements.lock, checked by hash, a
 ARGS ?=
 POSTGRES := postgresql-17 postgresql-17-pgvector nginx-light libfaketime# Debian's packages for tests of a library on a server
 HAVE_POSTGRES := [ -x /usr/lib/postgresql/17/bin/initdb ] && [ -e /usr/share/postgresql/17/extension/vector.control ] && [ -x /usr/sbin/nginx ] && ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1
-CLUSTER_TESTS := tests/test_cluster.py tests/test_storage_postgres.py tests/test_jobs_queue_server.py tests/test_library_batches.py
+CLUSTER_TESTS := tests/test_cluster.py tests/test_storage_postgres.py tests/test_jobs_queue_server.py tests/test_library_batches.py tests/test_library_other_machines.py
 unexport PYTHONDONTWRITEBYTECODE# or every process compiles every module anew
 .DEFAULT_GOAL := help
 .PHONY: help run setup test cluster-test chromium lint lock bench edge campaign image clean postgres

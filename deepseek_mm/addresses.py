@@ -102,6 +102,12 @@ def is_this_machine(host: str) -> bool:
     return found.is_loopback or found.is_unspecified
 
 
+def resolve_here(host: str, port: int) -> list[str]:
+    """Every address that the system knows for a name. OSError for a name that nobody knows."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(row[4][0]) for row in found))
+
+
 def is_web_address(text: str) -> bool:
     """Whether it names a web server by scheme and host."""
     try:

@@ -289,9 +289,10 @@ class Assistant:
         """What depends on the vector space."""
         self.eyes, self.store = eyes, self.library.store
         self.retriever = retriever
-        self.find_away = self.library.drives.find_away  # of a path that is offline: the folder that is not there
+        self.find_away = self.library.drives.find_barrier  # of a path that is offline: the folder that is not there
+        self.files = self.library.files  # that several machines share; None where they lie in the library's folder
         self.analyses = AnalysisCache(self.library.quarantine.read_page)
-        self.shelf = UploadStore(self.config, eyes=eyes, store=self.store, analyses=self.analyses)
+        self.shelf = UploadStore(self.config, eyes=eyes, store=self.store, analyses=self.analyses, files=self.files)
         reads = self.library.read_text
         self._join_parts(PhotoPipeline(self.config, eyes=eyes, retriever=retriever, lm=self.lm, read_text=reads))
 

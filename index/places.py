@@ -6,9 +6,10 @@ same bytes. Every function uses the session given, but for those at the end, whi
 not upgraded, and one that cannot be read knows nothing.
 """
 
+import json
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -247,6 +248,25 @@ def paths_through(store: Place, part: str) -> list[str]:
         tables = ("sources", "places") if connection.execute(TABLES).fetchone() else ("sources",)
         query = "SELECT path FROM {} WHERE instr(path, ?)"
         return [path for table in tables for (path,) in connection.execute(query.format(table), (part,))]
+
+
+def files_in(store: Place) -> list[tuple[str, str]]:
+    """Path and checksum of every file that an index knows, of whatever collection. As `paths_through` raises."""
+    if not isinstance(store, Path):
+        with closing(open_database(store, STORE)) as database, database.reading() as session:
+            return [(path, digest) for path, digest in session.execute(select(SourceRow.path, SourceRow.digest))]
+    with closing(_open_as_is(store)) as connection:
+        return list(connection.execute("SELECT path, digest FROM sources"))
+
+
+def known_digests(store: Place, digests: Collection[str]) -> set[str]:
+    """Those of these checksums of which an index knows a file, of whatever collection. As `paths_through` raises."""
+    if not isinstance(store, Path):
+        wanted = select(SourceRow.digest).where(queries.is_one_of(SourceRow.digest, list(digests)))
+        return {*_read_on_server(store, [wanted])}
+    with closing(_open_as_is(store)) as connection:
+        query = "SELECT digest FROM sources WHERE digest IN (SELECT value FROM json_each(?))"
+        return {digest for (digest,) in connection.execute(query, (json.dumps(list(digests)),))}
 
 
 def _known_to(store: Place) -> list[str]:

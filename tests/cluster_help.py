@@ -17,6 +17,7 @@ from slow_ingest import SlowSpace
 
 from deepseek_mm.benchmarks.cluster.shared_library import SharedLibrary, make_settings
 from deepseek_mm.jobs import Job, follow
+from deepseek_mm.storage_config import StorageConfig
 
 HERE = Path(__file__)
 
@@ -24,8 +25,8 @@ HERE = Path(__file__)
 class ServerHouse(SharedLibrary):
     """A library on a server, around colours: not at work before it is told to be."""
 
-    def __init__(self, url: str, data: Path, *, seconds: float = 0.0, prefix: str = "c", workers: bool = False) -> None:
-        config = make_settings(url, data, prefix=prefix, workers=workers)
+    def __init__(self, url: str, data: Path, *, seconds: float = 0.0, prefix: str = "c", **storage) -> None:
+        config = make_settings(data, StorageConfig(url=url, prefix=prefix, **storage))
         super().__init__(config, SlowSpace(seconds=seconds), BlankPaper())
 
     def done(self, job: Job) -> Job:

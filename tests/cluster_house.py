@@ -20,6 +20,7 @@ from deepseek_mm.accounts.shared_access import open_key_ring
 from deepseek_mm.benchmarks.cluster.nginx import command_nginx
 from deepseek_mm.benchmarks.cluster.shared_library import make_settings
 from deepseek_mm.benchmarks.servers import PostgresServer, find_free_port, postgres_server
+from deepseek_mm.storage_config import StorageConfig
 
 SERVER = Path(__file__).parent / "cluster_app.py"
 START_S = 180.0
@@ -86,7 +87,7 @@ class Cluster:
         self.home, self.postgres, self.data = home, postgres, home / "library"
         self.data.mkdir()
         place = (postgres.url(), "c")
-        with open_key_ring(make_settings(place[0], self.data, prefix=place[1])) as keys:
+        with open_key_ring(make_settings(self.data, StorageConfig(url=place[0], prefix=place[1]))) as keys:
             self.key = keys.add("test", RIGHTS)
         self.ports = [find_free_port() for _ in range(servers)]
         self.link = Link(postgres.port)  # the way of the first worker to the database

@@ -186,6 +186,7 @@ class PaperAssistant:
     hub_permission: None = None  # and downloads nothing
     planned: None = None  # paper needs no engine
     notices: tuple[Notice, ...] = ()
+    files: None = None  # paper lies where it lies
     retriever: ClassVar[Any] = SimpleNamespace(
         search=SimpleNamespace(measured_errors=None), space=None
     )  # measured none

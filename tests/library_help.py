@@ -10,6 +10,7 @@ from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Job, Jobs, follow
 from deepseek_mm.library import Library
+from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 from deepseek_mm.vision.pipeline import VisionModels, VisionPipeline
 from index import Filter
@@ -35,10 +36,11 @@ class House:
         parse: ParseConfig | None = None,
         space: ColourSpace | None = None,
         describer=None,
+        storage: StorageConfig | None = None,
         **library,
     ) -> None:
         data.mkdir(exist_ok=True)
-        plain = Config(data=data, parse=parse or ParseConfig())
+        plain = Config(data=data, parse=parse or ParseConfig(), storage=storage or StorageConfig())
         self.config = replace(plain, library=replace(plain.library, **library))
         self.space = space or ColourSpace()
         self.store, self.history = open_store(self.config, self.space), History(data / "history.db")

@@ -165,6 +165,16 @@ def test_a_library_that_does_not_exist_yet_is_well_and_is_not_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_store_of_files_is_tried_and_one_that_is_not_there_says_what_to_do(tmp_path):
+    settings = settings_at(tmp_path / "library", "[storage]", f'files = "file://{tmp_path}/shared"')
+    (found,) = probes.file_store(settings)
+    assert (found.state, "Mount it, or make it" in found.detail) == ("fail", True)
+    (tmp_path / "shared").mkdir()
+    (found,) = probes.file_store(settings)
+    assert (found.state, list((tmp_path / "shared").rglob("*.*"))) == ("ok", [])
+    assert list(probes.file_store(settings_at(tmp_path / "other"))) == []
+
+
 def test_a_library_whose_place_is_a_file_fails(tmp_path):
     (tmp_path / "library").write_text("")
     assert states(probes.data_folder(tmp_path / "library"))["data folder"] == "fail"

@@ -112,7 +112,7 @@ def choose_troubles(house: Cluster, disk: SmallDisk | None, chance: random.Rando
 
 def move_to_files(house: Cluster) -> MigrationReport:
     """What `library migrate --to files` does."""
-    config = make_settings(house.postgres.url(), house.data, prefix="c")
+    config = make_settings(house.data, StorageConfig(url=house.postgres.url(), prefix="c"))
     return LibraryMove(origin=config, target=replace(config, storage=StorageConfig()), hold=lock_library).run()
 
 

@@ -87,6 +87,9 @@ run = "on"
 
 [rag]
 top_k = 7
+
+[storage]
+files = "s3://elsewhere"
 """
 
 
@@ -110,7 +113,8 @@ def test_a_restored_backup_neither_opens_doors_nor_says_where_keys_go(house, tmp
     job = house.done(house.library.restore(with_settings(tmp_path / "all.backup", tmp_path / "b.backup", DOORS)))
     assert job.state == "done"
     assert job.message.endswith(
-        "; as here stay: lm.api_key_env, lm.api_key_for, sandbox.run, serve.host, serve.keys, serve.roots"
+        "; as here stay: lm.api_key_env, lm.api_key_for, sandbox.run, serve.host, serve.keys, serve.roots, "
+        "storage.files"
     )
     assert saved_values(own) == {
         "lm.url": "http://elsewhere.example/v1",

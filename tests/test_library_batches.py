@@ -24,6 +24,7 @@ from deepseek_mm.library import batches
 from deepseek_mm.library.batches import is_visible, refuse_unseen
 from deepseek_mm.library.library_worker import LibraryWorker
 from deepseek_mm.settings import Settings
+from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.terminal import STOPPED, USER_ERROR, Desk
 
 needs_server = pytest.mark.skipif(not has_postgres(), reason="postgresql-17 is not installed")
@@ -207,7 +208,7 @@ def test_the_command_works_until_it_is_told_to_end_and_refuses_other_weights(ope
 def test_a_worker_needs_a_server_and_queues_that_there_are(tmp_path):
     with pytest.raises(ConfigError, match="a worker needs a library on a server"):
         LibraryWorker.of(Config(data=tmp_path), ["gpu"])
-    config = make_settings("postgresql://nobody@127.0.0.1:1/nothing", tmp_path, prefix="c")
+    config = make_settings(tmp_path, StorageConfig(url="postgresql://nobody@127.0.0.1:1/nothing", prefix="c"))
     with pytest.raises(BadQuestion, match="no queue is called 'tpu'. There are: cpu, gpu"):
         LibraryWorker.of(config, ["gpu", "tpu"])
 

@@ -1,11 +1,14 @@
 """A library moves between files and a server with all that it holds, and goes on after a kill at any moment."""
 
+import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +18,7 @@ import pytest
 
 from deepseek_mm.accounts.accounts import Accounts
 from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
-from deepseek_mm.cli.migration import describe_setting
+from deepseek_mm.cli.migration import describe_setting, tell_files
 from deepseek_mm.cli.parser import build_parser, import_command
 from deepseek_mm.config import Config, IndexConfig
 from deepseek_mm.database_places import place_of, space_places
@@ -23,8 +26,9 @@ from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.library import migration
-from deepseek_mm.library.migration import LibraryMove
+from deepseek_mm.library.migration import FileCounts, LibraryMove
 from deepseek_mm.storage import replication
+from deepseek_mm.storage.file_store import FileStore
 from deepseek_mm.storage.replication import pair_rows
 from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.terminal import Desk
@@ -114,6 +118,36 @@ def test_rows_are_paired_by_their_keys_and_gaps_are_told():
     paired = pair_rows(iter(ones), iter(others), lambda row: (row["id"],))
     told = [(one and one["id"], other and other["id"]) for one, other in paired]
     assert told == [(1, None), (2, 2), (None, 3), (4, 4), (None, 5)]
+
+
+@needs_server
+def test_files_are_sent_to_the_store_on_the_way_there_and_uploads_come_back(files, server, tmp_path):
+    (tmp_path / "shared").mkdir()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("b.txt", "in an archive")
+    kept = {"a.txt": b"dropped", "z.zip": archive.getvalue()}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
+    places = {name: tmp_path / "added" / digests[name] / name for name in kept}
+    for name, place in places.items():
+        place.parent.mkdir(parents=True)
+        place.write_bytes(kept[name])
+    inside = hashlib.sha256(b"in an archive").hexdigest()
+    with open_store(files) as store:
+        for path, digest in ((places["a.txt"], digests["a.txt"]), (f"{places['z.zip']}!/b.txt", inside)):
+            store.add(Source(path=str(path), digest=digest), [], np.zeros((0, 8), np.float32))
+    shared = {"files": f"file://{tmp_path}/shared"}
+    goal = there(files, server.url(), prefix=f"f{abs(hash(str(files.data))) % 10**9}")
+    goal = replace(goal, storage=replace(goal.storage, **shared))
+    back = replace(files, storage=StorageConfig(**shared))
+    report = move(back, goal)
+    assert report.files == FileCounts(moved=2, absent=19)  # the 19 were never files
+    assert "2 sent to file://" in tell_files(report.files, goal)
+    with places["z.zip"].open("rb") as data:  # as whoever drops it does
+        FileStore.of(goal.storage).write_once(digests["z.zip"], data)
+    shutil.rmtree(tmp_path / "added")
+    assert move(goal, back, set_aside=True).files == FileCounts(moved=2)
+    assert {name: place.read_bytes() for name, place in places.items()} == kept
 
 
 @needs_server

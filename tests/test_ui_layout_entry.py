@@ -14,6 +14,8 @@ from ui.region_html import MOST
 class Shelf:
     """Gives the picture of any page, but not of what is gone."""
 
+    files = None  # that machines share
+
     def picture(self, source: Source, page: int = 0) -> Image.Image:
         if "gone" in source.path:
             raise NothingThere(f"no photo at {source.path}")

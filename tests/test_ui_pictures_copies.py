@@ -1,9 +1,14 @@
 """Small copies of pictures, and the colours of boxes."""
 
+import hashlib
+
 import pytest
 from PIL import Image
 
-from ui.pictures import INKS, blank, ink, shrink
+from deepseek_mm.errors import TransientError
+from deepseek_mm.storage.file_store import FileStore
+from index import Source
+from ui.pictures import INKS, PagePictures, blank, ink, shrink
 
 
 def contrast_with_white(colour: str) -> float:
@@ -44,3 +49,54 @@ def test_a_plate_says_what_it_is_told():
     assert blank("gone").size == (384, 288)
     assert len(blank("gone").getcolors(1000)) > 1
     assert len(blank("").getcolors()) == 1
+
+
+class SharedHouse:
+    """Servers of one library, each with a folder of its own, of which only the first has the photo."""
+
+    def __init__(self, tmp_path):
+        (tmp_path / "shared").mkdir()
+        self.store, self.drawn = FileStore(f"file://{tmp_path}/shared"), []
+        self.source = Source(path="/photos/red.png", digest=hashlib.sha256(b"red").hexdigest(), width_px=9, height_px=9)
+        self.one, self.other = (PagePictures(tmp_path / name, getattr(self, name)) for name in ("draw", "refuse"))
+        self.one.shared = self.other.shared = self.store
+
+    def draw(self, source, page):
+        self.drawn.append(source.path)
+        return Image.new("RGB", (9, 9), "red")
+
+    def refuse(self, source, page):
+        raise OSError("not on this machine")
+
+
+def token_of(address: str) -> str:
+    return address.rpartition("/")[2]
+
+
+def test_a_copy_that_one_server_made_is_shown_by_another_at_the_same_address(tmp_path):
+    house = SharedHouse(tmp_path)
+    address = house.one.address(house.source)
+    assert address == house.other.address(house.source)
+    made = house.one.file(token_of(address)).read_bytes()
+    assert house.other.file(token_of(address)).read_bytes() == made
+    assert house.drawn == ["/photos/red.png"]
+    house.store.remove(house.source.digest)
+    assert house.other.file(token_of(house.other.address(house.source, px=96))) is None
+    assert not list((tmp_path / "shared" / "small").rglob("*.jpg"))
+
+
+def test_a_store_that_is_away_leaves_each_server_to_itself(tmp_path):
+    house = SharedHouse(tmp_path)
+    (tmp_path / "shared").rename(tmp_path / "away")
+    with pytest.raises(TransientError):
+        house.store.share_key()
+    token = token_of(house.one.address(house.source))
+    assert house.one.file(token).read_bytes()
+    assert house.other.file(token) is None  # a key of its own
+
+
+def test_without_a_store_nothing_is_shared(tmp_path):
+    house = SharedHouse(tmp_path)
+    house.one.shared = None
+    house.one.file(token_of(house.one.address(house.source)))
+    assert not list((tmp_path / "shared").iterdir())

@@ -77,7 +77,7 @@ def _copy(assistant: Assistant, region: Region, folder: Path) -> Path | None:
     )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not is_drawn and Path(source.path).is_file():
+        if not is_drawn and (Path(source.path).is_file() or assistant.files):
             target.write_bytes(assistant.original(source))  # with its date and place
         else:
             assistant.picture(source, region.view).save(target, "PNG")

@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 from cachetools import LRUCache
 from PIL import Image, ImageDraw, ImageFont
@@ -135,6 +135,22 @@ class SignedAddress:
     part: tuple[float, float, float, float] | None  # left, top, right, bottom as shares of the sides; None is all
 
 
+class SharedCopies(Protocol):
+    """Where the servers of one library keep small copies for each other, by the beginning of the original's checksum.
+
+    Each raises a DeepSeekMMError while nothing can be kept there or read.
+    """
+
+    def load_copy(self, digest: str, name: str) -> bytes | None:
+        """None if nobody has made it yet."""
+
+    def save_copy(self, digest: str, name: str, data: bytes) -> None:
+        """For all others."""
+
+    def share_key(self) -> bytes:
+        """What signs addresses, alike for all."""
+
+
 Companions = Callable[[Sequence[int]], Mapping[int, tuple[Source, ...]]]
 
 
@@ -148,6 +164,7 @@ class PagePictures:
         self.is_offline: Callable[[Source], bool] = lambda source: False  # whether a file's drive is away
         self.is_hidden: Callable[[str], bool] = lambda path: False  # from whoever asks, whatever they were shown before
         self.companions: Companions = lambda ids: {}  # of sources, by id: the files that belong to each
+        self.shared: SharedCopies | None = None  # with whom copies and the key are shared, where there are several
         self._key = b""
         self._sizes: dict[tuple[str, str, int], tuple[int, int]] = {}
         self._making = threading.BoundedSemaphore(AT_ONCE)
@@ -196,7 +213,7 @@ class PagePictures:
         if path.exists():
             return path
         with self._making:
-            return path if path.exists() else self._make(wanted, path)
+            return path if path.exists() else self._fetch(wanted, path) or self._make(wanted, path)
 
     def find_other_size(self, token: str) -> Path | None:
         """A copy of another size, the largest that was made, for a picture that cannot be opened now; None if none."""
@@ -228,12 +245,20 @@ class PagePictures:
             image = self._picture(Source(path=wanted.path, digest=wanted.digest), wanted.page)
         except (DeepSeekMMError, OSError):  # as above
             return None
-        small = shrink(_part(image, wanted.part), wanted.px)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_suffix(f".{threading.get_ident()}")
-        small.save(beside, "JPEG", quality=85, progressive=True)
-        os.replace(beside, path)
-        return path
+        small = io.BytesIO()
+        shrink(_part(image, wanted.part), wanted.px).save(small, "JPEG", quality=85, progressive=True)
+        if self.shared is not None and wanted.digest:
+            with suppress(DeepSeekMMError):  # another server makes its own
+                self.shared.save_copy(wanted.digest, path.name, small.getvalue())
+        return _write(small.getvalue(), path)
+
+    def _fetch(self, wanted: SignedAddress, path: Path) -> Path | None:
+        """The copy that another server has made; None if there is none, or it cannot be had now."""
+        data = None
+        if self.shared is not None and wanted.digest:
+            with suppress(DeepSeekMMError):
+                data = self.shared.load_copy(wanted.digest, path.name)
+        return _write(data, path) if data else None
 
     def _read(self, token: str) -> SignedAddress | None:
         values = self.verify(token)
@@ -247,7 +272,12 @@ class PagePictures:
         return hmac.new(self._secret(), data, hashlib.sha256).digest()[:SIGNATURE_BYTES]
 
     def _secret(self) -> bytes:
-        """The key, drawn once for a library: pages that stay open over a restart keep their pictures."""
+        """The key, drawn once for a library: pages that stay open over a restart, or are answered by another server,
+        keep their pictures.
+        """
+        if not self._key and self.shared is not None:
+            with suppress(DeepSeekMMError):  # then it is this server's own until the next start
+                self._key = self.shared.share_key()
         if not self._key:
             self._folder.mkdir(parents=True, exist_ok=True)
             file, mine = self._folder / "key", self._folder / f"key.{os.getpid()}.{threading.get_ident()}"
@@ -258,6 +288,15 @@ class PagePictures:
             mine.unlink()
             self._key = file.read_bytes()
         return self._key
+
+
+def _write(data: bytes, path: Path) -> Path:
+    """A copy, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(f".{threading.get_ident()}")
+    beside.write_bytes(data)
+    os.replace(beside, path)
+    return path
 
 
 def shares(box: Box, size: tuple[int, int]) -> tuple[float, float, float, float] | None:

@@ -97,7 +97,7 @@ def add_icons(app: FastAPI) -> None:
 def open_pictures(assistant: Assistant, folder: Path) -> tuple[PagePictures, HeatMaps]:
     """The pictures of a library with what the page asks about them, and the heat maps that are laid over them."""
     pictures, heats = PagePictures(folder, assistant.picture), make_heat_maps(assistant)
-    pictures.heats = heats
+    pictures.heats, pictures.shared = heats, assistant.files.store if assistant.files else None
     pictures.companions = lambda sources: assistant.store.companions(sources)
     pictures.is_hidden = lambda path: assistant.store.is_hidden(path)
     pictures.is_offline = lambda source: bool(assistant.find_away(source.path))

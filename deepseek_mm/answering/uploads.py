@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PIL.Image import Image
@@ -21,10 +22,11 @@ from deepseek_mm.config import Config
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import BadPicture, NothingThere
 from deepseek_mm.language.words import clean
-from deepseek_mm.parse.document import read_photo, real_path, stat_file
+from deepseek_mm.parse.document import read_photo, real_path, stat_file, stat_known
 from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.stage_clock import in_stage, note_picture
 from deepseek_mm.storage.files import atomic_write, sync_file
+from deepseek_mm.storage.stored_files import StoredFiles
 from deepseek_mm.types import Picture, Question
 from deepseek_mm.vision.pipeline import AnalysisCache, ImageAnalysis, VisionPipeline
 from index.store import RegionStore
@@ -45,9 +47,11 @@ class UploadStore:
         store: RegionStore,
         analyses: AnalysisCache,
         ages: Ages | None = None,
+        files: StoredFiles | None = None,
     ) -> None:
+        """`files` is where they are put as well, for other machines."""
         self.config, self.eyes, self.store, self.analyses = config, eyes, store, analyses
-        self._ages = ages or Ages()
+        self._ages, self._files = ages or Ages(), files
 
     def place_many(self, questions: Sequence[Question]) -> list[tuple[ImageAnalysis, ...]]:
         """For each question the analysis of each of its pictures, in order; their sources are stored.
@@ -64,7 +68,7 @@ class UploadStore:
     def again(self, path: str) -> ImageAnalysis | None:
         """A picture that was kept before; None if its file is gone."""
         known = self.store.source_at(path)
-        if known is not None and stat_file(path) == (known.size_bytes, known.modified_ns):
+        if known is not None and stat_known(path) == (known.size_bytes, known.modified_ns):
             return self.analyses.get(known)
         try:
             photo = read_photo(Path(path), max_pixels=self.config.parse.max_pixels, collection=COLLECTION)
@@ -91,12 +95,16 @@ class UploadStore:
     def _delete(self, paths: Sequence[Path]) -> int:
         """Delete files and what the index knows of them, and folders that are empty then."""
         folder = (self.config.data / COLLECTION).absolute()
-        self.store.remove_places([str(path) for path in paths])
+        places = [str(path) for path in paths]
+        known = self.store.stamps(collection=COLLECTION, within=places) if self._files and places else {}
+        self.store.remove_places(places)
         for path in paths:
             path.unlink(missing_ok=True)
             for parent in list(path.relative_to(folder).parents)[:-1]:
                 with suppress(OSError):  # something else is in it
                     (folder / parent).rmdir()
+        if self._files:
+            self._files.drop_unused({stamp.digest for stamp in known.values()})
         return len(paths)
 
     def _keep(self, picture: Picture) -> ImageAnalysis:
@@ -140,6 +148,8 @@ class UploadStore:
         seen = dict[str, ImageAnalysis]()
         for path, picture in zip(pictures, self.eyes.see_many(pictures.values()), strict=True):
             note_picture(Path(path).name)
+            if self._files:
+                self._files.keep(picture.regions[0].source.digest, partial(open_plain, path))
             picture.source = self.store.add(picture.regions[0].source, picture.regions, picture.vectors_ND)
             seen[path] = self.analyses.add(picture)
         return seen

@@ -40,6 +40,7 @@ from deepseek_mm.api.routes import (
     settings_routes,
     task_routes,
 )
+from deepseek_mm.api.routes.file_address_routes import address_routes
 from deepseek_mm.api.routes.health_routes import (
     ASSETS,
     Metrics,
@@ -197,6 +198,7 @@ def build_api(
         *ROUTERS,
         openai_routes(services, assistant, pictures),
         editor_routes(assistant),
+        address_routes(assistant),
         health_routes(assistant, tasks, metrics),
     ):
         app.include_router(router)

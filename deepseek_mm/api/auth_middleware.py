@@ -30,6 +30,7 @@ from deepseek_mm.api.openid_login import BACK, START, OpenIdLogin
 from deepseek_mm.api.openid_provider import OpenIdProvider
 from deepseek_mm.api.origins import Refusal, check_host, is_foreign, is_local
 from deepseek_mm.api.problems import FullStorage, problem_for
+from deepseek_mm.api.routes.file_address_routes import SIGNED
 from deepseek_mm.config import Config, ServeConfig
 from deepseek_mm.errors import DeepSeekMMError
 from index.region import EVERYBODY, view_as
@@ -158,7 +159,7 @@ class AuthMiddleware:
     def _enter(self, scope: Scope) -> Response | None:
         """Write down who it is; or the refusal of who may not."""
         path = scope["path"]
-        if path in OPEN:
+        if path in OPEN or path.startswith(SIGNED):
             return None
         who = self._find_caller(HTTPConnection(scope))
         if isinstance(who, Response):

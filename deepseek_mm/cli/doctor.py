@@ -326,6 +326,22 @@ def storage_server(settings: Settings) -> Iterator[Finding]:
     )
 
 
+def file_store(settings: Settings) -> Iterator[Finding]:
+    """Whether files can be kept, read and removed where `storage.files` says."""
+    storage = settings.config.storage
+    if not storage.files:
+        return
+    from deepseek_mm.storage.file_store import FileStore  # here, because help must not wait for it
+
+    try:
+        FileStore(storage.files, storage.files_endpoint).check()
+    except DeepSeekMMError as error:
+        yield Finding(name="store of files", state="fail", detail=str(error), advice="do what it says")
+        return
+    at = f" at {storage.files_endpoint}" if storage.files_endpoint else ""
+    yield Finding(name="store of files", state="ok", detail=f"{storage.files}{at} keeps, gives and removes files")
+
+
 def memory() -> Iterator[Finding]:
     """Memory that is free for us; only where the system tells."""
     told = Path("/proc/meminfo")
@@ -357,7 +373,7 @@ def examine(settings: Settings) -> list[Finding]:
     data = settings.config.data
     software = (python(), packages(), models(), probe_trained_weights(), named_models(settings))
     chosen = (language_server(settings), encoders(settings), revisions(data), last_start(settings))
-    kept = (data_folder(data), storage_server(settings), workers(settings))
+    kept = (data_folder(data), storage_server(settings), workers(settings), file_store(settings))
     machine = (memory(), processor(), model_servers(), chromium())
     return list(chain(*software, *chosen, *kept, *machine))
 

@@ -3,7 +3,7 @@
 import time
 from argparse import Namespace
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deepseek_mm.cli.words import Subcommand, choose_subcommand
@@ -12,7 +12,7 @@ from deepseek_mm.terminal import NOTHING, OK, Desk, Meter, config_of
 
 if TYPE_CHECKING:
     from deepseek_mm.config import Config
-    from deepseek_mm.library.migration import MigrationReport
+    from deepseek_mm.library.migration import FileCounts, MigrationReport
 
 NAME = "migrate"
 FILES = "files"
@@ -67,8 +67,13 @@ def tell(report: "MigrationReport", target: "Config", desk: Desk, *, as_json: bo
         ]
         state = {"moved": not report.waits_for, "waits_for": report.waits_for, "aside": report.aside}
         settings = {"storage.url": target.storage.url, "storage.prefix": target.storage.prefix}
-        desk.give({**state, "settings": settings, "rows": report.rows, "seconds": report.seconds, "tables": tables})
+        files = {"files": asdict(report.files)} if report.files else {}
+        desk.give(
+            {**state, "settings": settings, "rows": report.rows, "seconds": report.seconds, "tables": tables, **files}
+        )
         return
+    if report.files:
+        desk.say(tell_files(report.files, target))
     if report.waits_for:
         desk.say(f"{report.rows:,} rows are copied, and nothing took its place yet, for {report.waits_for}")
         desk.say("then run the same once more: it brings up what was written meanwhile")
@@ -80,6 +85,16 @@ def tell(report: "MigrationReport", target: "Config", desk: Desk, *, as_json: bo
         desk.say(f"what was there before lies at {report.aside}")
     desk.say(f"moved in {report.seconds:.0f} s; the old place is as it was. Use the new one from the next start on:")
     desk.say(describe_setting(target))
+
+
+def tell_files(files: "FileCounts", target: "Config") -> str:
+    """What became of the files themselves."""
+    way = f"sent to {target.storage.files}" if target.storage.url else f"brought from {target.storage.files}"
+    said = f"ok    files: {files.moved:,} {way}, {files.there:,} there already"
+    if not files.absent:
+        return said
+    more = "library repair, where they lie, sends them" if target.storage.url else "add the originals again"
+    return f"{said}, {files.absent:,} not to be had from here: {more}"
 
 
 def describe_setting(target: "Config") -> str:

@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
@@ -26,12 +27,13 @@ from deepseek_mm.ingest.photo_words import RENAMED_MARK, STATED, WORDS_MARK
 from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.ingest.report import Hooks, IntakeProgress, Report
 from deepseek_mm.ingest.sidecars import SidecarCheck
-from deepseek_mm.parse.document import is_gone, open_file, parse_file, stat_file
+from deepseek_mm.parse.document import is_gone, open_file, open_original, parse_file, stat_file
 from deepseek_mm.parse.folder import FileList, find_files
 from deepseek_mm.parse.formats import File, ParsedDocument, Piece, named_format
 from deepseek_mm.parse.repository import LeftOut, why_content
+from deepseek_mm.storage.stored_files import SendingAhead, StoredFiles
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
-from index.region import LIBRARY, FoundFile, LibraryViewer, MovedFile, Stamp, view_as
+from index.region import LIBRARY, FoundFile, LibraryViewer, MovedFile, Source, Stamp, view_as
 from index.store import RegionStore
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Intake:
     collection: str = ""  # that all of it is put into; empty leaves what is known where it is
     protected: frozenset[str] = frozenset()  # collections that nothing is taken out of: whoever asks may not see them
     roots: Sequence[str] = ()  # folders that links may lead into, with `parse.follow_links`
+    files: StoredFiles | None = None  # where their bytes are put before they are known, for other machines
     share: Callable[[Sequence[str], int, int], Report | None] | None = None  # has files taken in by others as well:
     #                                                 the files, how many of the job are done, and of how many; or None
 
@@ -78,8 +81,9 @@ class Intake:
         aside = self.quarantine.reasons() if self.quarantine else {}
         files = found.files if anew or retry else pass_over(found.files, aside, tally)
         files = sort_out(files, stamps, tally, anew=anew)
-        batch = IntakeBatch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside)
-        self._take_or_share(batch)
+        with self._sending() as ahead:
+            batch = IntakeBatch(files=files, stamps=stamps, tally=tally, anew=anew, aside=aside, ahead=ahead)
+            self._take_or_share(batch)
         self.store.remove_places([path for path, _ in (*tally.left_out, *links_of(found)) if path in stamps])
         if self.collection:
             with view_as(LibraryViewer(hidden=self.protected)):
@@ -101,13 +105,13 @@ class Intake:
         tally = IntakeProgress(total=len(files), hooks=hooks)
         aside = self.quarantine.reasons() if self.quarantine else {}
         rest = files if anew or retry else pass_over(files, aside, tally)
-        batch = IntakeBatch(
-            files=sort_out(rest, stamps, tally, anew=anew), stamps=stamps, tally=tally, anew=anew, aside=aside
-        )
-        try:
-            self._take(batch)
-        finally:
-            self._note_found(batch)
+        new = sort_out(rest, stamps, tally, anew=anew)
+        with self._sending() as ahead:
+            batch = IntakeBatch(files=new, stamps=stamps, tally=tally, anew=anew, aside=aside, ahead=ahead)
+            try:
+                self._take(batch)
+            finally:
+                self._note_found(batch)
         return replace(
             tally.report(),
             moves=tuple(batch.moves),
@@ -115,10 +119,22 @@ class Intake:
             seconds=time.monotonic() - start,
         )
 
+    @contextmanager
+    def _sending(self) -> Iterator[SendingAhead | None]:
+        """What sends files to their store while others are looked at; None without a store."""
+        ahead = SendingAhead(self.files) if self.files else None
+        try:
+            yield ahead
+        finally:
+            if ahead:
+                ahead.close()
+
     def _take_or_share(self, batch: "IntakeBatch") -> None:
         """Take the files in, here or together with others."""
+        before = set[str]()
         try:
             rest = self._note_exchanged(batch)
+            before = {batch.stamps[path].digest for path in batch.changed}
             shared = self.share(rest, batch.tally.num_done, batch.tally.total) if self.share else None
             if shared is None:
                 self._take(replace(batch, files=rest))
@@ -127,6 +143,8 @@ class Intake:
             batch.moves.extend(shared.moves)
         finally:
             self._note_found(batch)
+            if self.files:
+                self.files.drop_unused(before)
 
     def _take(self, batch: "IntakeBatch") -> None:
         """Photos, documents, then the copies of what was new itself."""
@@ -138,6 +156,8 @@ class Intake:
             regions, vectors_ND = join_moments([traits.regions(picture) for picture in pictures])
             source = regions[0].source
             if source.path in batch.torn:  # the rest of a video could not be decoded
+                continue
+            if not self._try_file(source.path, batch, partial(self._send, source)):
                 continue
             self.store.add(source, regions, vectors_ND, marks=marks)
             batch.tally.note(source.path, "replaced" if source.path in batch.stamps else "added")
@@ -154,6 +174,12 @@ class Intake:
             if batch.tally.hooks.stopping():
                 return
             self._try_file(path, batch, self._take_copy)
+
+    def _send(self, source: Source, path: str, batch: "IntakeBatch") -> bool:
+        """Have the bytes where other machines can read them, before they are told of. BadFile if they changed."""
+        if batch.ahead:
+            batch.ahead.finish(source.digest, partial(open_original, source.path, self.config))
+        return True
 
     def _photos(self, batch: "IntakeBatch") -> Iterator[ImageAnalysis]:
         """The new pictures, decoded, in order. Runs in the tower's drawing thread."""
@@ -213,6 +239,8 @@ class Intake:
             batch.documents.append(path)
             return None
         document = self._parse(file, replace(self.config, draft_px=SEEN_PX), path, batch)
+        if batch.ahead:
+            batch.ahead.begin(file.digest, partial(open_original, path, self.config))
         batch.digests.add(file.digest)
         return document
 
@@ -257,7 +285,7 @@ class Intake:
     def _note_found(self, batch: "IntakeBatch") -> None:
         """Note where known bytes lie: where their file is gone they were moved, else they are copies."""
         known = self.store.places_of(list(batch.twins))
-        gone = {path for paths in known.values() for path in paths if path in batch.changed or is_gone(path)}
+        gone = {path for paths in known.values() for path in paths if path in batch.changed or self._is_gone(path)}
         moves = self.store.note_found(batch.found, gone=gone, stale=RENAMED) if batch.found else ()
         own, new = {paths[0] for paths in known.values() if paths}, {each.new for each in moves}
         for file in batch.found:
@@ -265,6 +293,10 @@ class Intake:
         batch.moves.extend(moves)
         batch.found.clear()
         batch.twins.clear()
+
+    def _is_gone(self, path: str) -> bool:
+        """With a store of files a path may be another machine's: it is gone where its folder is here and it is not."""
+        return is_gone(path) and (self.files is None or os.path.isdir(os.path.dirname(path.partition(MEMBER)[0])))
 
     def _note_exchanged(self, batch: "IntakeBatch") -> list[str]:
         """The files of which nothing is known, once it is noted where bytes lie whose paths other files have now.
@@ -333,6 +365,7 @@ class Intake:
             raise BadFile(f"{path} holds no text and no picture. Nothing in it can be found, so it is left out")
         has_code = any(region.kind == "code" for region in leaves.regions)
         marks = [code_mark(self.eyes.index_space) if has_code else "", languages_mark(self.eyes.index_space)]
+        self._send(leaves.regions[0].source, path, batch)
         self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND, marks=[*filter(None, marks)])
         batch.tally.note(path, "replaced" if path in batch.stamps else "added")
 
@@ -363,6 +396,7 @@ class IntakeBatch:
     changed: set[str] = field(default_factory=set)  # known paths where other bytes lie now, as far as it was looked at
     twins: set[int] = field(default_factory=set)  # sources that have them
     moves: list[MovedFile] = field(default_factory=list)  # of this run
+    ahead: SendingAhead | None = None  # with a store of files: what sends them
     torn: set[str] = field(default_factory=set)  # videos of which some pictures could be decoded and others not
 
 

@@ -14,7 +14,7 @@ from deepseek_mm.config import ParseConfig
 from deepseek_mm.errors import BadFile, LimitReached, NothingThere
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.jobs.records import SetAside
-from deepseek_mm.parse.document import read_original, read_page, stat_file
+from deepseek_mm.parse.document import read_original, read_page, stat_known
 from deepseek_mm.parse.workers.client import Stopping, never
 
 PLUG_IN = "Plug in or mount the drive, then try again"
@@ -41,7 +41,7 @@ class Quarantine:
 
     def note(self, path: str, reason: str) -> None:
         """Set a file aside as it is now; one that went meanwhile needs no note."""
-        status = stat_file(path)
+        status = stat_known(path)
         if status is not None:
             size, modified = status
             row = SetAside(path=path, size_bytes=size, modified_ns=modified, limits=self._limits, reason=reason)
@@ -89,4 +89,4 @@ class Quarantine:
         return " ".join(map(str, (READERS, *limits)))
 
     def _holds(self, row: SetAside) -> bool:
-        return row.limits == self._limits and stat_file(row.path) == (row.size_bytes, row.modified_ns)
+        return row.limits == self._limits and stat_known(row.path) == (row.size_bytes, row.modified_ns)

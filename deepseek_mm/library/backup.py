@@ -211,7 +211,12 @@ def exchange(one: Path, other: Path) -> bool:
     raise OSError(number, os.strerror(number), str(other))
 
 
-GUARDED = ("serve.", "sandbox.", "lm.api_key_")  # beginnings of the names of settings that no backup changes
+GUARDED = (
+    "serve.",
+    "sandbox.",
+    "storage.",
+    "lm.api_key_",
+)  # how settings begin that no backup changes
 
 
 def keep_guarded(restored: Path, own: Path) -> list[str]:

@@ -10,7 +10,7 @@ that it is gone: only the machine that asked for the work, or two that agree, ma
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,7 @@ from index.region import MovedFile
 
 BATCH = "index files"  # kind of a part of an INDEX job
 SEEN = "seen"  # in a payload: paths that the machine which asked could see
+STORED = "stored"  # in a payload: by path what is in the store of files, for machines that do not see the path
 SHARED_FROM = 256  # files: fewer are taken in about as fast as others hear of them
 BATCH_FILES = 64  # of one batch at most: some 10 s of the towers
 LEAST_FILES, TURNS = 4, 16  # the last batches are smaller, so that no worker waits long for another's last one
@@ -70,10 +71,10 @@ def take_batch(task: Task, intake: Intake, jobs: Jobs) -> str:
     OutOfReach if this machine does not see the folders.
     """
     payload = task.job.payload
-    refuse_unseen(payload[SEEN])
+    refuse_unseen(payload[SEEN] if STORED not in payload else ())
 
     def fail(path: str, reason: str) -> None:
-        missing = not os.path.lexists(path.partition("!/")[0])
+        missing = path not in payload.get(STORED, ()) and not os.path.lexists(path.partition("!/")[0])
         task.fail(path, explain_unread(path, NothingThere(reason), jobs) if missing else reason)
 
     hooks = Hooks(progress=task.report, failed=fail, stopping=lambda: task.stopping)
@@ -95,6 +96,7 @@ class SharedWork:
     jobs: Jobs
     take: Handler  # does one batch
     payload: Mapping[str, Any]  # of every batch, beside its files
+    send: Callable[[Sequence[str]], Mapping[str, Any]] | None = None  # puts files where other machines can read them
     ended: list[Job] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -105,8 +107,8 @@ class SharedWork:
         """
         if len(files) < SHARED_FROM:
             return None
-        self.jobs.add_parts(self.task, BATCH, [{**self.payload, "files": some} for some in cut(files)])
         with self._telling(done, total):
+            self._give_out(files)
             while self._count_open(done, total) and not self.task.stop.is_set():
                 part = None if self.task.stopping else self.jobs.claim([BATCH], stop=self.task.stop)
                 if part is not None:
@@ -115,6 +117,16 @@ class SharedWork:
                     self.task.stop.wait(LOOK_S)
         self.ended += self.jobs.collect_parts(self.task.job.id)
         return self._sum_up()
+
+    def _give_out(self, files: Sequence[str]) -> None:
+        """All at once, or each batch once its files are where other machines can read them."""
+        if self.send is None:
+            self.jobs.add_parts(self.task, BATCH, [{**self.payload, "files": some} for some in cut(files)])
+            return
+        for some in cut(files):
+            if self.task.stopping:
+                return
+            self.jobs.add_parts(self.task, BATCH, [{**self.payload, "files": some, STORED: self.send(some)}])
 
     def _count_open(self, done: int, total: int) -> int:
         """How many batches have not ended; what has is collected, and all is told."""

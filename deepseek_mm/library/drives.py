@@ -41,8 +41,9 @@ class Roots:
 class Drives:
     """What is remembered for one library, by any number of threads."""
 
-    def __init__(self, data: Path) -> None:
-        self._file = data / ROOTS
+    def __init__(self, data: Path, *, has_store: bool = False) -> None:
+        """`has_store`: a store of files has what lies on them as well, so that it can be read while they are away."""
+        self._file, self._has_store = data / ROOTS, has_store
         self._away: tuple[str, ...] = ()
         self._looked_s = -REMEMBERED_S
 
@@ -81,6 +82,14 @@ class Drives:
     def find_away(self, path: str) -> str:
         """The folder that is away and in which this path lies; "" where there is none."""
         return next((folder for folder in self.list_away() if is_below(path, folder)), "")
+
+    def find_barrier(self, path: str) -> str:
+        """The folder that is away and without which this path cannot be read; "" where there is none."""
+        return "" if self._has_store else self.find_away(path)
+
+    def list_unreadable(self, paths: Iterable[str]) -> set[str]:
+        """Those of the paths that cannot be read now, for they are offline."""
+        return set() if self._has_store else self.list_offline(paths)
 
     def list_offline(self, paths: Iterable[str]) -> set[str]:
         """Those of the paths that are offline now."""

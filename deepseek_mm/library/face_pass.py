@@ -92,7 +92,7 @@ class FacePass:
     def _unread(self) -> Iterator[Source]:
         last = 0
         while some := self.store.sources_without_mark(FACES_MARK, where=PHOTOS, limit=TOGETHER, after=last):
-            offline = self.drives.list_offline([source.path for source in some])
+            offline = self.drives.list_unreadable([source.path for source in some])
             yield from (source for source in some if source.path not in offline)
             last = some[-1].id
 

@@ -11,7 +11,7 @@ from the disk is listed, and taken out only if that is wished.
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +22,14 @@ from deepseek_mm.errors import BadFile, Busy, LibraryError, NothingThere
 from deepseek_mm.history import History
 from deepseek_mm.jobs import Failed, Jobs, Task
 from deepseek_mm.library.backup import BACKUPS, PAGE, STORE, files_of
-from deepseek_mm.library.drives import Drives
-from deepseek_mm.library.index_jobs import INDEX, READ
+from deepseek_mm.library.index_jobs import INDEX, READ, IndexingHandlers
 from deepseek_mm.parse.document import is_gone, open_file
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.storage.errors import StoreBusy
 from deepseek_mm.storage.exchange import empty_log, scratch_copy
 from deepseek_mm.storage.files import ENDINGS
 from deepseek_mm.storage.server_schemas import ServerSchemas
+from deepseek_mm.storage.stored_files import StoredFiles
 from index.health import WORDS, StoreHealth, StoreProblem
 from index.region import Stamp
 from index.store import RegionStore
@@ -82,11 +82,10 @@ class Health:
         return self.store.recall >= 0.99 and not self.num_problems and clean
 
 
-def examine(
-    config: Config, store: RegionStore, jobs: Jobs, *, in_trash: int, aside: Mapping[str, str], drives: Drives
-) -> Health:
-    """Look at everything; `aside` says why which files are passed over."""
-    problems = store.problems()
+def examine(config: Config, filling: IndexingHandlers, *, in_trash: int) -> Health:
+    """Look at everything."""
+    store, jobs, drives = filling.store, filling.jobs, filling.drives
+    aside, problems, kept = filling.quarantine.reasons(), store.problems(), list_kept(filling.files) or ()
     known = store.stamps()
     offline = drives.list_offline(known)
     failed = [Failed(item=path, reason=reason) for path, reason in aside.items()]
@@ -95,7 +94,7 @@ def examine(
         store=store.health(),
         problems=tuple(problems[:MOST_LISTED]),
         num_problems=len(problems),
-        gone=sum(is_gone(path) for path in known if path not in offline),
+        gone=sum(is_gone(path) and known[path].digest not in kept for path in known if path not in offline),
         offline=len(offline),
         away=drives.list_away() if offline else (),
         failed=tuple(failed[:MOST_LISTED]),
@@ -103,6 +102,11 @@ def examine(
         sizes=sizes(config),
         in_trash=in_trash,
     )
+
+
+def list_kept(files: StoredFiles | None) -> set[str] | None:
+    """The checksums of all that the store of files has; None without one. TransientError."""
+    return None if files is None else {digest for digest, _ in files.store.list_kept()}
 
 
 def failures(jobs: Jobs, known: Container[str]) -> Iterator[Failed]:
@@ -242,6 +246,7 @@ HISTORY, JOBS = "the history", "the table of jobs"  # what a problem of these fi
 WHOLE_INDEX = "the index"  # what a problem of the store as a whole is listed under
 FROM_BACKUP = "What is gone is only in a backup; what is there now is taken as it is"
 COMES_BACK = "They stay known until it is back; to take them out, forget that folder"
+UNSENT = "The store of files does not have it: on other machines it cannot be read. Repair sends it there."
 ANEW = "Make it anew with: python -m deepseek_mm index --rebuild"
 
 
@@ -249,11 +254,9 @@ ANEW = "Make it anew with: python -m deepseek_mm index --rebuild"
 class LibraryCheck:
     """Checks one library, and repairs it."""
 
-    store: RegionStore
-    jobs: Jobs
+    filling: IndexingHandlers
     history: History
     config: Config
-    drives: Drives
     then: Callable[[], object] = tuple  # what else is to be done once files were taken out
 
     def verify(self, task: Task) -> str:
@@ -277,37 +280,52 @@ class LibraryCheck:
                 task.fail(problem.path, f"{problem.detail} {FROM_BACKUP}")
             elif problem.path in (CACHE, WORDS):
                 continue
-            elif problem.path in self.drives.list_away():
+            elif problem.path in self.filling.drives.list_away():
                 task.fail(problem.path, f"{problem.detail} {COMES_BACK}")
+            elif problem.detail == UNSENT:
+                self._send(problem.path, task)
             elif is_gone(problem.path):
                 gone.append(problem.path)
             else:
                 anew.append(problem.path)
         if task.stopping:
             return "stopped; nothing was changed"
-        self.store.renew_cache()
-        if self.store.num_lost():
+        self.filling.store.renew_cache()
+        if self.filling.files:
+            self.filling.files.sweep()
+        if self.filling.store.num_lost():
             self._index_again()
-        for file in (self.store, self.history, self.jobs):
+        for file in (self.filling.store, self.history, self.filling.jobs):
             file.accept()
         again = sorted(set(anew))
         if again:
-            self.jobs.add(INDEX, {"paths": again, "anew": True}, title=f"Read {len(again)} files anew", unique=True)
+            self.filling.jobs.add(
+                INDEX, {"paths": again, "anew": True}, title=f"Read {len(again)} files anew", unique=True
+            )
         return f"the cache is new, {len(again)} files are read again{self._dispose(gone, task)}"
+
+    def _send(self, path: str, task: Task) -> None:
+        """Have a file in the store that has its bytes nowhere else than here."""
+        if not self.filling.send([path]):
+            task.fail(path, UNSENT)
 
     def _index_again(self) -> None:
         """Look again at all that is known to have been indexed, for what the index has lost; the rest is left alone."""
-        paths = {str(path) for job in self.jobs.find(kinds=(INDEX,), limit=-1) for path in job.payload.get("paths", ())}
+        paths = {
+            str(path)
+            for job in self.filling.jobs.find(kinds=(INDEX,), limit=-1)
+            for path in job.payload.get("paths", ())
+        }
         there = sorted(filter(os.path.lexists, paths))
         if there:
-            self.jobs.add(
+            self.filling.jobs.add(
                 INDEX, {"paths": there, "forget": False}, title=f"Index {len(there)} paths again", unique=True
             )
 
     def _dispose(self, gone: list[str], task: Task) -> str:
         """Take out what is gone, if that is wished; else list it."""
         if task.job.payload.get("forget"):
-            count = self.store.remove_places(gone)
+            count = self.filling.store.remove_places(gone)
             self.then()
             return f", {count} that are gone were taken out"
         for path in gone:
@@ -317,37 +335,40 @@ class LibraryCheck:
     def _problems(self, task: Task) -> Iterator[StoreProblem]:
         """The store, then its cache, then every file on the disk."""
         task.report(0, None, "the index")
-        inside = self.store.problems()
+        inside = self.filling.store.problems()
         yield from inside
-        for name, file in ((HISTORY, self.history), (JOBS, self.jobs)):
+        for name, file in ((HISTORY, self.history), (JOBS, self.filling.jobs)):
             yield from (StoreProblem(path=name, detail=detail) for detail in file.problems())
-        fault = "" if inside else self.store.cache_fault()  # it is compared with a sound store only
+        fault = "" if inside else self.filling.store.cache_fault()  # it is compared with a sound store only
         if fault:
             yield StoreProblem(path=CACHE, detail=fault)
-        stamps = self.store.stamps()
-        offline = self.drives.list_offline(stamps)
+        stamps = self.filling.store.stamps()
+        kept = list_kept(self.filling.files)
+        offline = self.filling.drives.list_offline(stamps)
         yield from self._describe_offline(offline)
         for done, (path, stamp) in enumerate(sorted(stamps.items())):
             if task.stopping:
                 return
             task.report(done, len(stamps), path)
-            detail = "" if path in offline else self._difference(path, stamp)
+            detail = "" if path in offline else self._difference(path, stamp, kept)
             if detail:
                 yield StoreProblem(path=path, detail=detail)
         task.report(len(stamps), len(stamps), "")
 
     def _describe_offline(self, offline: Collection[str]) -> Iterator[StoreProblem]:
         """One problem for each folder that is away: what it holds cannot be compared, and is not gone."""
-        counts = Counter(self.drives.find_away(path) for path in offline)
+        counts = Counter(self.filling.drives.find_away(path) for path in offline)
         for folder, count in sorted(counts.items()):
             yield StoreProblem(path=folder, detail=f"It is not there now: {count} files below it are offline.")
 
-    def _difference(self, path: str, stamp: Stamp) -> str:
-        """How the file differs from what was indexed; empty if it does not."""
+    def _difference(self, path: str, stamp: Stamp, kept: Container[str] | None) -> str:
+        """How the file differs from what was indexed; empty if it does not, or if another machine's is `kept`."""
         if is_gone(path):
-            return "It is not there any more."
+            return "" if kept is not None and stamp.digest in kept else "It is not there any more."
         try:
             file = open_file(path, self.config.parse)
         except (BadFile, NothingThere) as error:
             return str(error)
-        return "" if file.digest == stamp.digest else "It has changed since it was indexed."
+        if file.digest != stamp.digest:
+            return "It has changed since it was indexed."
+        return UNSENT if kept is not None and stamp.digest not in kept else ""

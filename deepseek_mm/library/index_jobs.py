@@ -7,8 +7,9 @@ what is there.
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from PIL.Image import Image
@@ -23,12 +24,13 @@ from deepseek_mm.ingest.quarantine import Quarantine
 from deepseek_mm.jobs import Handler, Jobs, State, Task
 from deepseek_mm.jobs.table import machine_name
 from deepseek_mm.language.detection import language_of
-from deepseek_mm.library.batches import BATCH, SEEN, SharedWork, explain_unread, refuse_unseen, take_batch
+from deepseek_mm.library.batches import BATCH, SEEN, STORED, SharedWork, explain_unread, refuse_unseen, take_batch
 from deepseek_mm.library.drives import Drives
-from deepseek_mm.parse.document import absolute, is_gone, real_path
+from deepseek_mm.parse.document import absolute, is_gone, open_file, open_original, real_path
 from deepseek_mm.parse.formats import NOWHERE
 from deepseek_mm.parse.repository import explain
 from deepseek_mm.parse.workers.client import Stopping, never
+from deepseek_mm.storage.stored_files import StoredFiles
 from deepseek_mm.vision.description import Describer, Description
 from deepseek_mm.vision.ocr import TextBlock, TextReader
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline, add_features
@@ -70,6 +72,7 @@ class IndexingHandlers:
     moved: Callable[[Sequence[MovedFile]], object] = len  # told which files lie elsewhere now
     then: Callable[[], object] = tuple  # what else is to be done once files were taken in
     drives: Drives  # what knows which files are offline
+    files: StoredFiles | None = None  # what brings those of other machines
 
     @property
     def quarantine(self) -> Quarantine:
@@ -96,6 +99,8 @@ class IndexingHandlers:
     def index(self, task: Task) -> str:
         """Payload: paths; only (instead of paths, for a retry); collection; anew; forget (what is gone)."""
         payload = task.job.payload
+        if self.files:
+            self.files.bring(payload["paths"])
         refuse_unseen(payload.get(SEEN, ()))
         self.drives.note(payload["paths"])
         paths = self._here(payload.get("only") or payload["paths"], task)
@@ -104,6 +109,7 @@ class IndexingHandlers:
         shared: dict[str, Any] = {name: payload[name] for name in ("collection", "protected") if name in payload}
         shared |= again | {SEEN: payload.get(SEEN, [])}
         work = SharedWork(task=task, jobs=self.jobs, take=self.take_batch, payload=shared)
+        work = replace(work, send=self.send) if self.files else work
         intake = replace(self._intake_of(payload), share=work.share if self.jobs.is_shared else None)
         report = intake.take(paths, hooks=hooks, **again) if paths else Report()
         if report.moves:
@@ -129,9 +135,25 @@ class IndexingHandlers:
 
     def take_batch(self, task: Task) -> str:
         """As `batches.take_batch`, and the words of its photos."""
-        said = take_batch(task, self._intake_of(task.job.payload), self.jobs)
-        self._words(task).add_to(task.job.payload["files"])
+        payload, intake = task.job.payload, self._intake_of(task.job.payload)
+        with self.files.expecting(payload.get(STORED, {})) if self.files else nullcontext():
+            said = take_batch(task, intake, self.jobs)
+        self._words(task).add_to([path for path in payload["files"] if not self.files or os.path.lexists(path)])
         return said
+
+    def send(self, paths: Sequence[str]) -> dict[str, list[str | int]]:
+        """Have the bytes of files where other machines can read them; by path what `StoredFiles.expecting` wants.
+
+        What cannot be read is left out: whoever takes it in says why.
+        """
+        sent: dict[str, list[str | int]] = {}
+        for path in paths if self.files else ():
+            with suppress(BadFile, NothingThere):
+                file = open_file(path, self.config)
+                assert self.files is not None, "there are paths"
+                self.files.keep(file.digest, partial(open_original, path, self.config))
+                sent[path] = [file.digest, file.size_bytes, file.modified_ns]
+        return sent
 
     def _intake_of(self, payload: Mapping[str, Any]) -> Intake:
         return self.open_intake(str(payload.get("collection", "")), frozenset(payload.get("protected", ())))
@@ -162,7 +184,10 @@ class IndexingHandlers:
             again = {name: payload[name] for name in ("paths", "forget")} | {LATE: True}
             self.jobs.add(INDEX, again, title=f"Look again for {len(gone)} files that are gone")
             return "; what is gone is taken out once it is known that it lies nowhere else"
+        digests = {stamp.digest for stamp in self.store.stamps(within=gone).values()} if self.files else ()
         count = self.store.remove_places(gone)
+        if self.files:
+            self.files.drop_unused(digests)
         self.store.people.purge()
         return f"; {count} paths that are gone were taken out"
 
@@ -185,6 +210,7 @@ class IndexingHandlers:
             collection=collection,
             protected=protected,
             roots=self.roots,
+            files=self.files,
         )
 
     def name(self, task: Task) -> str:
@@ -303,7 +329,7 @@ class IndexingHandlers:
 
     def _online(self, sources: Sequence[Source]) -> list[Source]:
         """Without those that are offline: they wait until they are back."""
-        offline = self.drives.list_offline([source.path for source in sources])
+        offline = self.drives.list_unreadable([source.path for source in sources])
         return [source for source in sources if source.path not in offline]
 
     def _describe(self, sources: Sequence[Source], task: Task) -> int:

@@ -30,7 +30,7 @@ from deepseek_mm.library.batches import SEEN, is_visible
 from deepseek_mm.library.code_pass import MAP, CodePass
 from deepseek_mm.library.crew import QUEUES, Crew, kinds_of
 from deepseek_mm.library.drives import Drives, guess_roots
-from deepseek_mm.library.dropped_files import tidy
+from deepseek_mm.library.dropped_files import clear_files, close_files, open_files, tidy
 from deepseek_mm.library.duplicates import DUPLICATES, Duplicates, Keep, Twins, keep_apart, read_apart, twins_of
 from deepseek_mm.library.face_pass import FACES, FacePass
 from deepseek_mm.library.folder_watcher import RESOLVED, WATCH, Watch
@@ -82,11 +82,11 @@ class Library:
         jobs: Jobs,
         history: History,
     ) -> None:
-        self.config, self.jobs, self.history, self._reader = config, jobs, history, reader
-        self._ages = Ages()
+        self.config, self.jobs, self.history, self._reader, self._ages = config, jobs, history, reader, Ages()
+        self.files = open_files(config, jobs, lambda: self.store)
         self.crew = Crew(jobs, without=kinds_of(tuple(QUEUES)) if config.storage.workers else ())
-        self._facts, self.drives = PhotoFactsReader(config.parse), Drives(config.data)
-        self._graph = GraphStore(config.data)
+        self._facts, self._graph = PhotoFactsReader(config.parse), GraphStore(config.data)
+        self.drives = Drives(config.data, has_store=bool(config.storage.files))
         self._join_parts(eyes, store)
 
     def _join_parts(self, eyes: VisionPipeline, store: RegionStore) -> None:
@@ -105,17 +105,16 @@ class Library:
             moved=self._note_moved,
             then=self._begin_passes,
             drives=self.drives,
+            files=self.files,
         )
         self.quarantine = aside = filling.quarantine
         self.faces = FacePass(
             store=store, jobs=jobs, quarantine=aside, drives=self.drives, config=lambda: self.config.people
         )
         self.code = CodePass(store=store, jobs=jobs, graph=self._graph, config=config.parse)
-        check = LibraryCheck(
-            store=store, jobs=jobs, history=history, config=config, drives=self.drives, then=self._begin_passes
-        )
+        check = LibraryCheck(filling=filling, history=history, config=config, then=self._begin_passes)
         self.learning = Learning(config, eyes=eyes, jobs=jobs, history=history)
-        self._trash = Trash(config.data, store, ages=self._ages)
+        self._trash = Trash(config.data, store, ages=self._ages, files=self.files)
         bundle = Bundle(
             config=config, store=store, history=history, jobs=jobs, trash=self._trash, restored=self._note_restored
         )
@@ -271,7 +270,7 @@ class Library:
     def read_facts(self, source: Source) -> PhotoFacts:
         """All that is known of a photo, for whoever looks at it; of another file where it lies."""
         facts = self._facts.read(source, self.store, self.description_of)
-        return replace(facts, away=self.drives.find_away(source.path))
+        return replace(facts, away=self.drives.find_barrier(source.path))
 
     def watch(self, folder: str | os.PathLike[str]) -> Job:
         """Take a folder in, now and whenever something changes in it. BadFile if it is no folder."""
@@ -301,6 +300,8 @@ class Library:
         digests = [stamp.digest for stamp in self.store.stamps(within=known).values()]
         count = self.store.remove_places(known)
         self.store.curation.forget(digests)
+        if self.files:
+            self.files.drop_unused(digests)
         self.store.people.purge()
         self.code.purge()
         self.store.renew_cache()
@@ -339,7 +340,7 @@ class Library:
             self.store.renew_cache()
         self.store.people.purge()
         self.code.purge()
-        tidy(self.config, self.jobs, older_s=older_s, ages=self._ages)
+        tidy(self.config, self.jobs, older_s=older_s, ages=self._ages, stored=self.files)
 
     def assign(self, paths: Sequence[str | os.PathLike[str]], collection: str) -> int:
         """Put files, also those below folders, into the collection of that name; "library" takes them out of any.
@@ -369,9 +370,7 @@ class Library:
 
     def health(self) -> Health:
         """Recall, what belongs to nothing, what failed, how large everything is, and what is left of deleted things."""
-        in_trash = len(self._trash.files())
-        aside = self.quarantine.reasons()
-        return examine(self.config, self.store, self.jobs, in_trash=in_trash, aside=aside, drives=self.drives)
+        return examine(self.config, self.filling, in_trash=len(self._trash.files()))
 
     def find_traces(self, text: str) -> list[LeftoverText]:
         """Where a text of something deleted still stands in the library's files; [] proves that it is gone. BadFile."""
@@ -446,9 +445,11 @@ class Library:
         The photos and documents themselves are not the library's, and stay. Settings stay too. LibraryError if other
         work, of another process perhaps, does not come to rest; then nothing was deleted.
         """
+        clear_files(self.files)  # the first, since a store may be away
         self._rest()
         self._trash.clear()
         self.store.clear()
+        clear_files(self.files)
         self.history.clear()
         self._graph.clear()
         self.jobs.clear()
@@ -483,6 +484,7 @@ class Library:
         self.stop()
         self._graph.close()
         self.jobs.close()
+        close_files(self.files)
 
     def _watches(self, *states: State) -> list[Job]:
         """Jobs that watch folders, in these states; not those that are about to end."""

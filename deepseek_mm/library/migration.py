@@ -4,11 +4,14 @@ Each database is copied beside the place that it is to have, while the old one g
 server into a schema of another name, else into DATA/moving. What is there after a kill is kept, compared and completed
 (`storage.replication`). At the end nobody may write to the old place: the last changes are brought up, all tables of
 both are compared, and only then does everything take its place, on a server in one transaction. The old one stays as it
-is. The uploads, the trash and what can be made again stay in the library's folder either way.
+is. The trash and what can be made again stay in the library's folder either way, and so do uploads without a store of
+files (`storage.files`). With one, the way to a server sends it what this machine can read, and the way back brings what
+was uploaded.
 """
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -21,18 +24,23 @@ from deepseek_mm.accounts.accounts import ACCOUNTS
 from deepseek_mm.accounts.shared_access import open_key_ring
 from deepseek_mm.config import Config
 from deepseek_mm.database_places import SpacePlace, place_of, space_places
-from deepseek_mm.errors import BadQuestion, Conflict, LibraryError, NothingThere
+from deepseek_mm.errors import BadFile, BadQuestion, Conflict, LibraryError, NothingThere
 from deepseek_mm.history.log import HISTORY
 from deepseek_mm.jobs.table import JOBS
+from deepseek_mm.parse.document import open_original, stat_file
+from deepseek_mm.parse.links import MARK
 from deepseek_mm.storage.counters import forget_note
 from deepseek_mm.storage.database import Database
+from deepseek_mm.storage.file_store import FileStore
 from deepseek_mm.storage.files import ENDINGS, sync_file, sync_folder
 from deepseek_mm.storage.places import Place, ServerPlace, open_database, open_readable
 from deepseek_mm.storage.postgres_database import wait_long
 from deepseek_mm.storage.replication import TableCopy, replicate, settle_replica
 from deepseek_mm.storage.schema import Schema
 from deepseek_mm.storage.server_schemas import ServerSchemas
+from deepseek_mm.storage.stored_files import BY_DIGEST
 from index.database import STORE
+from index.places import files_in
 
 SCHEMAS = {"history": HISTORY, "jobs": JOBS, "accounts": ACCOUNTS}
 MOVING, ASIDE = "moving", "before-moving"  # what is being copied, and what was there before, in DATA or on a server
@@ -62,12 +70,22 @@ class DatabaseCopy:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FileCounts:
+    """What became of the files that a library knows, each once."""
+
+    moved: int = 0  # sent to the store, or brought from it
+    there: int = 0  # where they are to be already
+    absent: int = 0  # that this machine does not have, or that the store does not
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MigrationReport:
     """What became of it."""
 
     copies: tuple[DatabaseCopy, ...]  # of the last comparison, in which all were equal
     waits_for: str = ""  # why not everything took its place yet, with a next step; empty once it has
     aside: str = ""  # where that lies which was there before
+    files: FileCounts | None = None  # None without a store of files
     seconds: float
 
     @property
@@ -95,12 +113,14 @@ class LibraryMove:
             moves = self._plan()
             pairs = [(move, *self._open(move, stack)) for move in moves]
             copies = tuple(self._copy(*pair) for pair in pairs)
+            files = self._move_files()
             try:
                 if os.access(self.origin.data, os.W_OK):
                     stack.enter_context(self.hold(self.origin.data))
                 self._refuse_used(moves)
             except LibraryError as error:
-                return MigrationReport(copies=copies, waits_for=str(error), seconds=time.monotonic() - began)
+                seconds = time.monotonic() - began
+                return MigrationReport(copies=copies, waits_for=str(error), files=files, seconds=seconds)
             for _, origin, _ in pairs:
                 stack.enter_context(_keep_still(origin))
             copies = tuple(self._compare(*pair) for pair in pairs)
@@ -110,7 +130,47 @@ class LibraryMove:
             aside = self._publish(moves)
             with open_key_ring(self.origin) as keys, open_key_ring(self.target) as there:
                 there.take_over(keys.all())
-        return MigrationReport(copies=copies, aside=aside, seconds=time.monotonic() - began)
+        return MigrationReport(copies=copies, aside=aside, files=files, seconds=time.monotonic() - began)
+
+    def _move_files(self) -> FileCounts | None:
+        """To the store, or what was uploaded from it; what is there is passed over, so this goes on after a kill."""
+        store = FileStore.of(self.target.storage)
+        if store is None:
+            return None
+        is_to_send, kept = bool(self.target.storage.url), {digest for digest, _ in store.list_kept()}
+        wanted = self._list_files() if is_to_send else self._list_uploads()
+        found = Counter[str]()
+        for number, (digest, path) in enumerate(sorted(wanted.items()), start=1):
+            is_there = digest in kept if is_to_send else stat_file(path) is not None
+            found["there" if is_there else self._move_file(store, digest, path)] += 1
+            self.told("files", "sent" if is_to_send else "brought", number, number / len(wanted))
+        return FileCounts(**found)
+
+    def _list_files(self) -> dict[str, str]:
+        """Checksum of each file that the library knows, and a path of it."""
+        return {digest: path for space in space_places(self.origin) for path, digest in files_in(space.place)}
+
+    def _list_uploads(self) -> dict[str, str]:
+        """The same of those that lie in the library's folder, archives whole."""
+        own = str(self.target.data.absolute()) + os.sep
+        found = {digest: path for digest, path in self._list_files().items() if path.startswith(own)}
+        whole = {path: path.partition(MARK)[0] for path in found.values()}
+        return {
+            (in_name[1] if MARK in path and (in_name := BY_DIGEST.search(whole[path])) else digest): whole[path]
+            for digest, path in found.items()
+        }
+
+    def _move_file(self, store: FileStore, digest: str, path: str) -> str:
+        """One file to the store, or from it: "moved", or "absent" where it is not to be had."""
+        try:
+            if not self.target.storage.url:
+                store.fetch(digest, Path(path))
+                return "moved"
+            with open_original(path, self.origin.parse) as stream:
+                store.write_once(digest, stream)
+            return "moved"
+        except (BadFile, NothingThere):
+            return "absent"
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -19,7 +19,9 @@ from threading import Lock
 from deepseek_mm.dates import Ages
 from deepseek_mm.errors import LibraryError, NothingThere
 from deepseek_mm.storage.owner import process_start
+from deepseek_mm.storage.stored_files import StoredFiles
 from index.database import OtherStore
+from index.places import files_in
 from index.store import RegionStore
 
 RECENT_S = 86_400.0
@@ -90,8 +92,11 @@ class Taken:
 class Trash:
     """The trash of one library; safe in many threads."""
 
-    def __init__(self, data: Path, store: RegionStore, *, ages: Ages | None = None) -> None:
-        self._folder, self._store, self._ages = data / FOLDER, store, ages or Ages()
+    def __init__(
+        self, data: Path, store: RegionStore, *, ages: Ages | None = None, files: StoredFiles | None = None
+    ) -> None:
+        """`files` is where bytes are let go of with what was taken out for good."""
+        self._folder, self._store, self._ages, self._files = data / FOLDER, store, ages or Ages(), files
         self._turn = Lock()
         self._taken: list[Taken] = []  # by this process, the newest last
 
@@ -134,8 +139,11 @@ class Trash:
         """
         with self._turn:
             old = [file for file in self.files() if self._ago_s(file) > older_s]
+            digests = {digest for file in old for _, digest in files_in(file)} if self._files else set()
             for file in old:
                 self._drop(file)
+            if self._files:
+                self._files.drop_unused(digests)
         return len(old)
 
     def clear(self) -> None:

@@ -19,12 +19,13 @@ from zipfile import ZipExtFile
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import BadFile, BadPicture, NothingThere
+from deepseek_mm.errors import BadFile, BadPicture, NothingThere, TransientError
 from deepseek_mm.parse import archive
 from deepseek_mm.parse.formats import File, FileHead, Format, ParsedDocument, format_of, named_format
 from deepseek_mm.parse.links import open_plain, resolve_path
 from deepseek_mm.parse.unread import BY_ENDING, ending_of, explain_unread
 from deepseek_mm.parse.workers.client import Stopping, never, read_contents, read_one_page
+from deepseek_mm.storage.absent_files import stat_absent
 from index import Source
 from index.region import VIDEO_FORMATS
 
@@ -104,6 +105,11 @@ def stat_file(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     return (status.st_size, archive.changed_ns(status)) if stat.S_ISREG(status.st_mode) else None
 
 
+def stat_known(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """As `stat_file`; of a file that only other machines and the store of files have, as the library knows it."""
+    return stat_file(path) or stat_absent(os.fspath(path))
+
+
 def is_gone(path: str | os.PathLike[str]) -> bool:
     """Whether the system says for sure that no such file is there. Of a disk that fails it does not, nor does a folder
     that may not be looked into, or an archive that is damaged: what was known there is not to be forgotten.
@@ -155,7 +161,7 @@ def plain_file(name: str) -> Iterator[tuple[IO[bytes], int]]:
     except IsADirectoryError:
         raise BadFile(f"{name} is a folder. Index what is in it with: {INDEX} {name}") from None
     except OSError as error:
-        if isinstance(error, NothingThere):
+        if isinstance(error, NothingThere | TransientError):
             raise
         raise BadFile(f"{name} cannot be read: {error.strerror}. Check its permissions and its disk") from error
 

@@ -11,6 +11,7 @@ import stat
 from typing import IO
 
 from deepseek_mm.errors import BadFile
+from deepseek_mm.storage.absent_files import find_copy
 from deepseek_mm.storage.files import is_held
 
 MARK = "!/"  # between an archive and the name of its member
@@ -20,9 +21,19 @@ LAST = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | NO_WAIT
 
 
 def open_plain(path: str) -> IO[bytes]:
-    """The file at this absolute path, which no link leads to. BadFile for a link, a pipe, a device, a live database;
-    OSError as the system has it.
+    """The file at this absolute path, which no link leads to; of one that only another machine has a copy. BadFile for
+    a link, a pipe, a device, a live database; OSError as the system has it, TransientError if a copy cannot be brought.
     """
+    try:
+        return _open_here(path)
+    except (FileNotFoundError, NotADirectoryError):
+        copy = find_copy(path)
+        if not copy:
+            raise
+    return _open_here(copy)
+
+
+def _open_here(path: str) -> IO[bytes]:
     folder, _, last = path.rstrip(os.sep).rpartition(os.sep)
     last = last or os.curdir
     here = open_folder(folder)

@@ -95,7 +95,7 @@ class LibraryService:
         path or link cannot be taken.
         """
         found = [self._existing(path, caller) for path in paths]
-        kept = keep_dropped(uploads, self.assistant.config.data)
+        kept = keep_dropped(uploads, self.assistant.config.data, self._library.files)
         kept += [self._fetch(link, caller) for link in links]
         if not found and not kept:
             raise BadFile("nothing was named that could be taken in. Name a file or a folder, or send files")
@@ -379,7 +379,7 @@ class LibraryService:
                 "runs the server to switch on serve.fetch_urls"
             )
         file = (self.fetch or Fetcher(serve).fetch_file)(link)
-        return keep_fetched(file.name, file.data, self.assistant.config.data)
+        return keep_fetched(file.name, file.data, self.assistant.config.data, self._library.files)
 
     def _job(self, job: int) -> Job:
         found = self._library.jobs.get(job)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from deepseek_mm.errors import BadFile
 from deepseek_mm.history import Conversation, Corrected, Turn
 from deepseek_mm.history.queries import MOST_RIGHT
-from deepseek_mm.parse.document import stat_file
+from deepseek_mm.parse.document import stat_known
 from deepseek_mm.parse.links import open_plain
 from deepseek_mm.sharing.files import PhotoCopies, look_at, same_name, sha256
 from deepseek_mm.sharing.parcel import (
@@ -178,7 +178,7 @@ def same_source(store: RegionStore, source: Source) -> Source | None:
     known = store.source_at(source.path)
     if known is None or known.digest != source.digest:
         known = store.source_with(source.digest)
-    return known if known is not None and stat_file(known.path) is not None else None
+    return known if known is not None and stat_known(known.path) is not None else None
 
 
 def same_place(one: Region, other: Region) -> bool:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from deepseek_mm.errors import DeepSeekMMError
-from deepseek_mm.parse.links import open_plain
+from deepseek_mm.parse.document import stat_known
+from deepseek_mm.parse.links import MARK, open_plain
 from deepseek_mm.sharing.files import Picture
 from deepseek_mm.sharing.privacy import remove_coordinates
 from deepseek_mm.types import Citation
@@ -78,7 +79,7 @@ class _Table:
         """A name in the archive that no other has: "dog.jpg", then "dog (2).jpg"."""
         region = each.region
         plain = clean(region.source.name)
-        if not Path(region.source.path).is_file():
+        if not is_whole_file(region.source.path):
             plain = f"{Path(plain).stem}.png"
         name, count = plain, 1
         while name.casefold() in self._names:
@@ -115,13 +116,15 @@ def as_text_cell(text: str) -> str:
 def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture, coordinates: bool) -> bool:
     """Put one file in, as it lies on the disk but for its coordinates; False if it cannot be read any more."""
     region = each.region
-    path = Path(region.source.path)
+    path = region.source.path
     source: IO[bytes]
     try:
-        if path.is_file():
-            entry, source = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False), open_plain(str(path))
+        if is_whole_file(path):
+            source = open_plain(path)
+            is_here = os.path.isfile(path)
+            entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False) if is_here else _name_entry(name)
         elif region.is_drawn:
-            entry, source = zipfile.ZipInfo(name, time.localtime()[:6]), _draw_region(each, picture)
+            entry, source = _name_entry(name), _draw_region(each, picture)
         else:
             return False
     except (DeepSeekMMError, OSError, ValueError):  # gone or damaged since it was indexed
@@ -132,6 +135,15 @@ def _add(archive: zipfile.ZipFile, name: str, each: Citation, picture: Picture, 
         else:
             target.write(remove_coordinates(source.read()))
     return True
+
+
+def is_whole_file(path: str) -> bool:
+    """Whether a file of its own lies there, or on another machine; not one in an archive."""
+    return os.path.isfile(path) or (MARK not in path and stat_known(path) is not None)
+
+
+def _name_entry(name: str) -> zipfile.ZipInfo:
+    return zipfile.ZipInfo(name, time.localtime()[:6])
 
 
 def _draw_region(each: Citation, picture: Picture) -> io.BytesIO:

@@ -31,7 +31,7 @@ from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding, Share
 from deepseek_mm.language.parser import ThingPhrase
 from deepseek_mm.language.words import names_the_same
-from deepseek_mm.parse.document import stat_file
+from deepseek_mm.parse.document import stat_known
 from deepseek_mm.vision.box_scorer import open_scorer
 from deepseek_mm.vision.colours import Palette
 from deepseek_mm.vision.detector.detector import NAMES, TILED_PX, Detections, Detector, has_tiles
@@ -183,7 +183,7 @@ class AnalysisCache:
     def add(self, analysis: ImageAnalysis) -> ImageAnalysis:
         """The analysis that is known of this file, or else this one, which is kept where the file is there."""
         assert analysis.source is not None, "an analysis of a file"
-        status = stat_file(analysis.source.path)
+        status = stat_known(analysis.source.path)
         if status is None:
             return analysis
         with self._lock:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,9 @@ class AskHandlers(Handlers):
         exchange = talk.find(turn)
         if exchange is None:
             return View(talk=talk, notice=self.words.gone)
+        if self.assistant.files:
+            with suppress(DeepSeekMMError):  # those that cannot be had now are not in the box
+                self.assistant.files.bring([upload.path for upload in exchange.uploads])
         files = [str(path) for upload in exchange.uploads if (path := Path(upload.path)).is_file()]
         entry: Entry = {"text": exchange.question, "files": files}
         return View(talk=replace(talk, editing=turn), entry=entry)

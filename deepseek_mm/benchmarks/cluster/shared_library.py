@@ -108,9 +108,9 @@ class SharedLibrary:
         self.history.close()
 
 
-def make_settings(url: str, data: Path, *, prefix: str, workers: bool = False) -> Config:
-    """Those of a library on the server at `url` that reads no writing."""
-    plain = Config(data=data, storage=StorageConfig(url=url, prefix=prefix, workers=workers))
+def make_settings(data: Path, storage: StorageConfig) -> Config:
+    """Those of a library on a server that reads no writing."""
+    plain = Config(data=data, storage=storage)
     return replace(plain, library=replace(plain.library, read_text=False))
 
 
@@ -123,7 +123,7 @@ def start_worker(config: Config, data: Path, *, seconds: float, name: str) -> su
 
 def main(url: str, prefix: str, data: str, seconds: str, name: str) -> None:
     """Be a worker."""
-    config = make_settings(url, Path(data), prefix=prefix)
+    config = make_settings(Path(data), StorageConfig(url=url, prefix=prefix))
     with closing(SharedLibrary(config, SleepingSpace(float(seconds)), TextReader())) as shared:
         shared.work(name)
 

@@ -19,6 +19,7 @@ from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.servers import postgres_server
 from deepseek_mm.errors import JobFailed
 from deepseek_mm.jobs import follow
+from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.vision.ocr import TextReader
 
 PHOTO_S = 0.2  # that the model takes for one
@@ -45,7 +46,7 @@ def measure_workers(setting: BenchSetting) -> BenchResult:
 
 def time_workers(url: str, folder: Path, number: int, prefix: str) -> float:
     """Seconds from a job's beginning to its end, in a new library; the workers are there before. JobFailed."""
-    config = make_settings(url, folder / prefix, prefix=prefix, workers=True)
+    config = make_settings(folder / prefix, StorageConfig(url=url, prefix=prefix, workers=True))
     with ExitStack() as stack:
         shared = stack.enter_context(closing(SharedLibrary(config, SleepingSpace(PHOTO_S), TextReader())))
         shared.library.start()

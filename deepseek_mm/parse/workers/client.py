@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 from PIL.Image import Image
 
 from deepseek_mm.config import ParseConfig
-from deepseek_mm.errors import BadFile, BadPicture, LimitReached
+from deepseek_mm.errors import BadFile, BadPicture, LimitReached, TransientError
 from deepseek_mm.parse.formats import File, FileHead, Piece
 from deepseek_mm.parse.image_metadata import Exposure
 from deepseek_mm.parse.links import open_plain
@@ -245,6 +245,8 @@ def open_anew(path: str) -> IO[bytes]:
     """A file whose head was read, once more. BadFile if it cannot be opened now."""
     try:
         return open_plain(path)
+    except TransientError:
+        raise
     except OSError as error:
         raise BadFile(f"{path} cannot be read: {error.strerror}. Check its permissions and its disk") from error
 
