@@ -5,9 +5,11 @@ The tests of history, jobs, accounts and index go over such a server with STORAG
 
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
 from deepseek_mm.config import Config, IndexConfig
@@ -17,7 +19,7 @@ from deepseek_mm.history import History
 from deepseek_mm.jobs import Jobs
 from deepseek_mm.storage import presence
 from deepseek_mm.storage.places import ServerPlace, open_database
-from deepseek_mm.storage.postgres_database import read_address
+from deepseek_mm.storage.postgres_database import explain_error, read_address
 from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.types import Question
 from index import Filter, Region, Source
@@ -61,6 +63,20 @@ def test_a_server_that_is_not_there_says_so_with_a_next_step():
         History(ServerPlace(url="postgresql://nobody@127.0.0.1:1/nothing", name="history"))
     with pytest.raises(ConfigError, match="is no address"):
         read_address("on the shelf")
+
+
+@pytest.mark.parametrize(
+    ("code", "passes"),
+    [("53100", True), ("53200", True), ("57P01", True), ("40001", True), ("28000", False), ("42501", False)],
+    ids=["disk full", "no memory", "stopped", "others wrote", "not let in", "no right"],
+)
+def test_what_says_nothing_of_a_file_is_tried_again_and_what_somebody_has_to_allow_is_told(code, passes):
+    class Refusal(Exception):
+        sqlstate = code
+
+    told = explain_error(DBAPIError("", {}, Refusal("no")), "index", Path("there"))
+    assert isinstance(told, TransientError) == passes
+    assert str(told).startswith("cannot use the index at there: no. ")
 
 
 def test_words_are_cut_and_counted_as_in_a_file():

@@ -57,7 +57,7 @@ ADVICE = {  # beginning of PostgreSQL's error code -> what to do
     "25006": "The server is a copy that can only be read. Name the primary in storage.url",
     "40": "Others changed the same rows at the same time; nothing was changed. Try again",
 }
-PASSING = ("08", "57P", "57014", "55P03", "25P03", "53300", "40")  # what may be gone in a moment
+PASSING = ("08", "57P", "57014", "55P03", "25P03", "53", "40")  # what may be gone in a moment
 
 
 class PostgresDatabase(Database):
