@@ -4,6 +4,7 @@ The tests of history, jobs, accounts and index go over such a server with STORAG
 """
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -77,6 +78,20 @@ def test_what_says_nothing_of_a_file_is_tried_again_and_what_somebody_has_to_all
     told = explain_error(DBAPIError("", {}, Refusal("no")), "index", Path("there"))
     assert isinstance(told, TransientError) == passes
     assert str(told).startswith("cannot use the index at there: no. ")
+
+
+@needs_server
+def test_servers_that_start_at_the_same_time_over_a_new_server_make_its_schemas_once(server):
+    together = threading.Barrier(6)
+
+    def begin(name: str) -> None:
+        together.wait()
+        with closing(History(place(server, name))) as history:
+            assert history.conversations(session="", limit=1) == []
+
+    with ThreadPoolExecutor(6) as starts:
+        for turn in range(5):
+            list(starts.map(begin, [f"new_{turn}"] * 6))
 
 
 def test_words_are_cut_and_counted_as_in_a_file():

@@ -184,6 +184,7 @@ class PostgresDatabase(Database):
         """To the newest revision: all or nothing, one process at a time."""
         with self._all.begin() as connection:
             if not inspect(connection).has_schema(self.name):  # who may not make one needs none that is there
+                lock_schema(connection, self.name)  # IF NOT EXISTS fails where another makes it at the same time
                 connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self.name}"')
         with self._all.connect() as connection:
             current = read_revision(connection, self.schema, self.place) == self.schema.revisions[-1]
