@@ -20,7 +20,7 @@ from deepseek_mm.retrieval.certainty import photos_of_nobody
 from deepseek_mm.training.report import make_report, write_report
 
 COMMAND = "python -m deepseek_mm.experiments.scale --report docs/learning/scale.json"
-COUNTS = (12_500, 25_000, 50_000, 100_000, 200_000)
+COUNTS = (6_250, 12_500, 25_000, 50_000)
 QUERIES = 200
 RECALLS = (0.95, 0.98)
 SIZES = (1e6, 1e7, 1e8, 1e9)
