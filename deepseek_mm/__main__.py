@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 
 from deepseek_mm.cli import parser
 from deepseek_mm.errors import DeepSeekMMError
+from deepseek_mm.runtime.memory_tuning import share_pools
 from deepseek_mm.terminal import OK, STOPPED, USER_ERROR, Command, Desk
 from index import IndexProblem
 
@@ -58,6 +59,7 @@ def main(words: Sequence[str] | None = None, desk: Desk | None = None) -> int:
     if args.command is None:
         desk.say(own.format_help(), end="")
         return OK
+    share_pools()  # some commands stay open for days
     try:
         return int(args.command.run(args, desk))
     except (DeepSeekMMError, IndexProblem) as error:

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import app
+from deepseek_mm import __main__
 from deepseek_mm.__main__ import main
-from deepseek_mm.cli import serve
 from deepseek_mm.runtime import memory_tuning
 
 ROOT = Path(__file__).parent.parent
@@ -120,7 +120,8 @@ def test_threads_take_memory_from_two_pools_instead_of_one_each():
 
 
 @pytest.mark.parametrize(
-    ("start", "words"), [(app.main, []), (main, ["serve"]), (main, ["worker", "--url", "postgresql://127.0.0.1/x"])]
+    ("start", "words"),
+    [(app.main, []), (main, ["serve"]), (main, ["worker", "--url", "postgresql://x/x"]), (main, ["mcp"])],
 )
 def test_all_that_stays_open_for_days_shares_its_pools_before_anything_else(monkeypatch, start, words):
     class Shared(Exception):
@@ -131,7 +132,7 @@ def test_all_that_stays_open_for_days_shares_its_pools_before_anything_else(monk
 
     monkeypatch.setattr(app.signal, "signal", lambda *given: None)
     monkeypatch.setattr(app, "share_pools", share)
-    monkeypatch.setattr(serve, "share_pools", share)
+    monkeypatch.setattr(__main__, "share_pools", share)
     with pytest.raises(Shared):
         start(words)
 

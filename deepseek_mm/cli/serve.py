@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_mm.cli.words import Subcommand, choose_subcommand, describe_subcommands
 from deepseek_mm.config import Config, LMConfig
-from deepseek_mm.runtime.memory_tuning import share_pools
 from deepseek_mm.settings import TOKEN_VARIABLE
 from deepseek_mm.settings_file import SettingsFile
 from deepseek_mm.terminal import MARK, OK, Command, Desk, add_settings, add_token, config_of, flags_of, settings_of
@@ -47,7 +46,6 @@ def run_serve(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.read_only import writable_home
 
     signal.signal(signal.SIGTERM, _interrupt)
-    share_pools()
     settings = settings_of(args, desk)
     config, is_shared = settings.config, bool(settings.config.storage.url)
     token = choose_token(args.token, desk.environ, config.serve, config.accounts)
@@ -96,7 +94,6 @@ def run_worker(args: Namespace, desk: Desk) -> int:
     from deepseek_mm.library.library_worker import LibraryWorker  # here, because help must not wait for SQLAlchemy
 
     signal.signal(signal.SIGTERM, _interrupt)
-    share_pools()
     config = replace(config_of(args, desk), lm=LMConfig(name="none"))
     queues = [name.strip() for name in args.queues.split(",") if name.strip()]
     worker = LibraryWorker.of(config, queues, name=args.name)
