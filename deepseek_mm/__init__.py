@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from deepseek_mm.ingest import Report as Report
     from deepseek_mm.jobs import Failed as Failed
     from deepseek_mm.jobs import Job as Job
+    from deepseek_mm.jobs.fleet import ListedProcess as ListedProcess
     from deepseek_mm.language.own_sentences import translate_name as translate_name
     from deepseek_mm.language.search_filters import BadDate as BadDate
     from deepseek_mm.language.search_filters import SearchFilter as SearchFilter
@@ -186,6 +187,7 @@ _NAMES = {  # of each module of ours
     "history": "Conversation Corrected Saved Turn",
     "ingest": "Report",
     "jobs": "Failed Job",
+    "jobs.fleet": "ListedProcess",
     "language.own_sentences": "translate_name",
     "language.search_filters": "BadDate SearchFilter",
     "language.search_syntax": "SEARCH_HELP quote_value search_parts search_with search_without",

@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Select, String, bindparam, delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.places import Place, ServerPlace, open_database
@@ -31,7 +31,8 @@ Stamped = Select[str, int, int, str]  # path, size, time, digest
 AT = select(*queries.SOURCE_COLUMNS).where(SourceRow.path == bindparam("path"))
 PLACE = (PlaceRow.source_id, PlaceRow.size_bytes, PlaceRow.modified_ns)
 PLACE_AT = select(*PLACE).where(PlaceRow.path == bindparam("path"))
-TWINS = select(SourceRow.id).where(SourceRow.digest == bindparam("digest"), SourceRow.id != bindparam("id")).limit(1)
+TWINS = select(SourceRow.digest).where(IsListed(SourceRow.digest, bindparam("digests", type_=String())))
+TWINS = TWINS.group_by(SourceRow.digest).having(func.count() > 1)
 PATHS = bindparam("paths", type_=String())
 KNOWN = select(or_(*(exists().where(IsListed(table.path, PATHS)) for table in (SourceRow, PlaceRow))))
 
@@ -126,13 +127,17 @@ def touch(session: Session, path: str, modified_ns: int) -> None:
         row.modified_ns = modified_ns
 
 
+def inherit_many(session: Session, heirs: Sequence[Source]) -> list[Source]:
+    """As `inherit`, each in turn."""
+    digests = as_array([heir.digest for heir in heirs if heir.digest])
+    twins = set(session.connection().execute(TWINS, {"digests": digests}).scalars())
+    return [inherit(session, heir) if heir.digest in twins else heir for heir in heirs]
+
+
 def inherit(session: Session, heir: Source) -> Source:
     """Let a new source, which carries its path already, stand for all others of its collection with the same bytes;
     the heir. One that nobody has put anywhere goes where an other was put: that may be what hides it.
     """
-    known = {"digest": heir.digest, "id": heir.id}
-    if not heir.digest or session.connection().execute(TWINS, known).first() is None:
-        return heir
     group = queries.of_collection(queries.group_of(heir.collection))
     same = (SourceRow.digest == heir.digest, group, SourceRow.id != heir.id)
     others = session.scalars(select(SourceRow).where(*same).order_by(SourceRow.id)).all()
@@ -150,9 +155,14 @@ def inherit(session: Session, heir: Source) -> Source:
     return heir
 
 
+def is_any_known(session: Session, paths: Sequence[str]) -> bool:
+    """Whether the bytes of any of these paths are known."""
+    return bool(session.connection().execute(KNOWN, {"paths": as_array(paths)}).scalar_one())
+
+
 def forget(session: Session, paths: Sequence[str]) -> int:
     """Forget these paths, and with its last path a source; returns how many paths were known."""
-    if not session.connection().execute(KNOWN, {"paths": as_array(paths)}).scalar_one():
+    if not is_any_known(session, paths):
         return 0
     copies = delete(PlaceRow).where(queries.is_one_of(PlaceRow.path, paths)).returning(PlaceRow.path)
     known = session.scalars(copies).all()
@@ -202,11 +212,16 @@ def exchange_regions(
 
 
 def exchange_of_many(
-    session: Session, source_ids: Sequence[int], regions: Sequence[Region], vectors_ND: Floats, mark: str, kind: str
+    session: Session,
+    source_ids: Sequence[int],
+    regions: Sequence[Region],
+    vectors_ND: Floats,
+    mark: str,
+    kinds: Sequence[str],
 ) -> None:
     """As `RegionStore.exchange_of_many`."""
     there = set(session.scalars(select(SourceRow.id).where(queries.among(SourceRow.id, source_ids))))
-    same = (queries.among(RegionRow.source_id, source_ids), RegionRow.kind == kind)
+    same = (queries.among(RegionRow.source_id, source_ids), RegionRow.kind.in_(kinds))
     if session.scalars(delete(RegionRow).where(*same).returning(RegionRow.id)).all():
         note_change(session)
     marks = insert_into(session, MarkRow).on_conflict_do_nothing()

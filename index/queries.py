@@ -163,7 +163,8 @@ VECTORS: Executable = (
     .join(SourceRow, SourceRow.id == RegionRow.source_id)
     .where(IsNumbered(VectorRow.region_id, IDS), membership.is_unlisted(membership.HIDDEN))
 )
-SOURCE, *ROWS = (insert(table) for table in (SourceRow, RegionRow, VectorRow, LabelRow, SymbolRow, CallRow))
+SOURCE = insert(SourceRow).returning(SourceRow.id, sort_by_parameter_order=True)
+ROWS = tuple(insert(table) for table in (RegionRow, VectorRow, LabelRow, SymbolRow, CallRow))
 ORDERS: dict[Order, tuple[ColumnElement[Any], ...]] = {  # equals by id
     "added": (SourceRow.id.desc(),),
     "newest": (SourceRow.date_us.desc().nulls_last(), SourceRow.id.desc()),  # what has no date comes last in both
@@ -416,12 +417,14 @@ def opening_texts(session: Session, source_ids: Sequence[int]) -> dict[int, str]
     return {source_id: text for source_id, text in session.execute(found)}
 
 
-def add_source(session: Session, source: Source) -> Source:
-    """A new row for the noun, which comes back with its id."""
-    values: dict[str, Any] = {name: getattr(source, name) for name in SOURCE_FIELDS}
-    values |= {"leader": 0, **derive_columns(source)}
-    made = session.connection().execute(SOURCE, values).inserted_primary_key
-    return replace(source, id=made[0] if made else 0)
+def add_sources(session: Session, sources: Sequence[Source]) -> list[Source]:
+    """A new row for each, which comes back with its id."""
+    rows = [
+        {name: getattr(source, name) for name in SOURCE_FIELDS} | {"leader": 0, **derive_columns(source)}
+        for source in sources
+    ]
+    made = session.connection().execute(SOURCE, rows).scalars()
+    return [replace(source, id=source_id) for source, source_id in zip(sources, made, strict=True)]
 
 
 def add_regions(session: Session, source_id: int, regions: Sequence[Region], vectors_ND: Floats) -> None:

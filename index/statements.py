@@ -136,10 +136,15 @@ def choose_place(told: Mapping[str, PhotoStatement]) -> Place:
     return next(((f.latitude, f.longitude) for f in rows if None not in (f.latitude, f.longitude)), (None, None))
 
 
-def adapt(session: Session, source: Source) -> Source:
-    """A source that is to be stored, with the date and place that are told of its bytes."""
-    told = read(session, [source.digest]).get(source.digest, {}) if source.collection != UPLOADS else {}
-    if not told or source.kind != "photo":
+def adapt_many(session: Session, sources: Sequence[Source]) -> list[Source]:
+    """Sources that are to be stored, with the dates and places that are told of their bytes."""
+    photos = [source.digest for source in sources if source.kind == "photo" and source.collection != UPLOADS]
+    known = read(session, photos) if photos else {}
+    return [_adapt(session, source, known.get(source.digest, {})) for source in sources]
+
+
+def _adapt(session: Session, source: Source, told: Mapping[str, PhotoStatement]) -> Source:
+    if not told or source.kind != "photo" or source.collection == UPLOADS:
         return source
     own = StatedFacts(taken_at=source.taken_at, latitude=source.latitude, longitude=source.longitude)
     first = PhotoStatement(digest=source.digest, origin=CAMERA, told_by=source.path, facts=own)

@@ -6,13 +6,16 @@ Writing is one transaction per file. What only reads rows is in `reader`.
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import update
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
 
 from deepseek_mm.storage.counters import LOST, check_counters, read_counters
 from deepseek_mm.storage.database import Database
@@ -36,7 +39,18 @@ from index.tables import COUNTED, LibraryRow, MarkRow, SourceRow
 from index.vectors import Floats, Ints, SearchConfig, unit_rows
 
 Near = tuple[Floats, Ints]  # scores and ids, (Q, k)
+MARK = insert(MarkRow)
 ID_DISTANCE = 10**7  # ids that a store may still give while another one takes its place
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSource:
+    """A file that was looked at, row n of the vectors (N, D) belonging to regions[n]."""
+
+    source: Source
+    regions: Sequence[Region]
+    vectors_ND: Floats
+    marks: Sequence[str] = ()  # passes that need not be made over it
 
 
 class RegionStore(StoreReader):
@@ -103,17 +117,14 @@ class RegionStore(StoreReader):
         that bytes are stored once in a collection. Returns the source with its id. One transaction: after a crash all
         of it is there or nothing.
         """
-        vectors_ND = self._fitting(regions, vectors_ND)
-        _check_text(source.path)
-        with self._database.writing() as session:
-            before = places.source_at(session, source.path)
-            places.forget(session, [source.path])
-            if before is not None:
-                curation.carry_over(session, before.digest, source.digest)
-            stored = queries.add_source(session, statements.adapt(session, source))
-            session.add_all(MarkRow(source_id=stored.id, name=mark) for mark in marks)
-            queries.add_regions(session, stored.id, regions, vectors_ND)
-            return places.inherit(session, stored)
+        return self.add_many([NewSource(source=source, regions=regions, vectors_ND=vectors_ND, marks=marks)])[0]
+
+    def add_many(self, files: Sequence[NewSource]) -> list[Source]:
+        """The same of several files, no two at one path or with the same bytes, in one transaction."""
+        for each in files:
+            _check_text(each.source.path)
+        fitting = [replace(each, vectors_ND=self._fitting(each.regions, each.vectors_ND)) for each in files]
+        return self._database.write(_add_many, fitting) if fitting else []
 
     def begin_ids_above(self, other: "RegionStore") -> None:
         """Give no id that the other store has given or may give soon, unless something was stored here already.
@@ -161,13 +172,13 @@ class RegionStore(StoreReader):
         vectors_ND: NDArray[Any],
         *,
         mark: str,
-        kind: str,
+        kinds: Sequence[str],
     ) -> None:
-        """Put these regions, each of one of the sources, in the place of all of this kind that the sources have, and
+        """Put these regions, each of one of the sources, in the place of all of these kinds that the sources have, and
         note that the pass is done over them. Those that are gone are passed over.
         """
         vectors_ND = self._fitting(regions, vectors_ND)
-        self._database.write(places.exchange_of_many, source_ids, regions, vectors_ND, mark, kind)
+        self._database.write(places.exchange_of_many, source_ids, regions, vectors_ND, mark, tuple(kinds))
 
     def touch(self, path: str, *, modified_ns: int) -> None:
         """Note that the file at this path has a new time and the same bytes."""
@@ -379,3 +390,29 @@ def _check_text(path: str) -> None:
         path.encode()
     except UnicodeEncodeError as error:
         raise BadFileName(path) from error
+
+
+def _add_many(session: Session, files: Sequence[NewSource]) -> list[Source]:
+    """As `RegionStore.add_many`; the sources with their ids. Nobody else may write meanwhile."""
+    sources = [each.source for each in files]
+    if places.is_any_known(session, [source.path for source in sources]):
+        if len(files) > 1:  # one after the other: what was at one path may come again at the next
+            return [_add_many(session, [each])[0] for each in files]
+        _replace(session, sources[0])
+    stored = queries.add_sources(session, statements.adapt_many(session, sources))
+    owned = list(zip(stored, files, strict=True))
+    marks = [{"source_id": source.id, "name": mark} for source, each in owned for mark in each.marks]
+    if marks:
+        session.connection().execute(MARK, marks)
+    regions = [region for each in files for region in each.regions]
+    vectors_ND = np.concatenate([each.vectors_ND for each in files])
+    queries.add_regions_of(session, [source.id for source, each in owned for _ in each.regions], regions, vectors_ND)
+    return places.inherit_many(session, stored)
+
+
+def _replace(session: Session, source: Source) -> None:
+    """Forget what lies at its path; what was said of it holds for what comes."""
+    before = places.source_at(session, source.path)
+    places.forget(session, [source.path])
+    if before is not None:
+        curation.carry_over(session, before.digest, source.digest)

@@ -31,7 +31,7 @@ def test_a_library_is_moved_and_searched_and_a_small_collection_is_found_whole(t
 def test_of_lost_requests_those_that_were_under_way_at_the_killed_server_are_told_apart():
     log = RequestLog(key="", url="", sent=10, untold=1, lost_twice=2)
     log.lost_s += [(9.0, 10.2), (9.9, 10.1), (12.0, 12.5)]
-    numbers = sum_up(log, killed_s=10.0, away_s=4.0).numbers
+    numbers = sum_up(log, killed_s=10.0, dead_s=10.2, away_s=4.0).numbers
     assert (numbers["lost"], numbers["lost_not_under_way"]) == (3, 1)
     assert (numbers["lost_untold"], numbers["lost_twice"], numbers["lost_of"], numbers["away_s"]) == (1, 2, 10, 4.0)
 

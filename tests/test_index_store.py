@@ -12,6 +12,7 @@ from storage_contract import CLOSE
 
 from index import EVERYTHING, Counts, Filter, Label, LabelCount, Region, Source, queries
 from index.database import BadFileName, NotStored
+from index.store import NewSource
 
 
 @pytest.fixture
@@ -150,6 +151,44 @@ def test_a_path_that_is_added_again_leaves_no_old_region(store):
     assert {region.source for region in (hit.region for hit in store.search_many(rows(1), k=9)[0])} == {second}
     with pytest.raises(NotStored, match=f"no region {old[0].id} in the index"):
         store.vectors_of([old[0].id])
+
+
+def test_several_files_are_stored_at_once_each_with_its_own_and_known_paths_are_replaced(store):
+    old = fill(store, [2])[0]
+    store.curation.rate([old.id], stars=4)
+    sizes = {1: 2, 2: 3, 3: 0}
+    files = [
+        NewSource(
+            source=replace(photo(n), digest=f"new {n}"),
+            regions=regions_for(photo(n), count, labels=["dog"]),
+            vectors_ND=rows(count, seed=n),
+            marks=["read"] * (n == 3),
+        )
+        for n, count in sizes.items()
+    ]
+    stored = store.add_many(files)
+    assert [source.path for source in stored] == [photo(n).path for n in sizes]
+    regions = store.regions_of([source.id for source in stored])
+    assert [len(regions[source.id]) for source in stored] == [2, 3, 0]
+    for source, file in zip(stored, files, strict=True):
+        for region, vector_D in zip(regions[source.id], file.vectors_ND, strict=True):
+            assert (region.source, store.search_many(vector_D[None], k=1)[0][0].region.id) == (source, region.id)
+    assert store.counts() == Counts(sources=3, regions=5)
+    assert store.curation.ratings_of([stored[1].id])[stored[1].id].stars == 4
+    assert [source.id for source in store.sources_without_mark("read", limit=9)] == [s.id for s in stored[:2]]
+    assert store.add_many([]) == []
+
+
+def test_of_files_with_bytes_that_are_known_already_one_stands_for_all(store):
+    old = fill(store, [1])[0]
+    again = NewSource(source=photo(5), regions=regions_for(photo(5), 1), vectors_ND=rows(1))
+    new = replace(again, source=replace(photo(6), digest=old.digest))
+    stored = store.add_many([again, new])
+    assert store.places_of([each.id for each in stored]) == {
+        stored[0].id: (photo(5).path,),
+        stored[1].id: (photo(6).path, old.path),
+    }
+    assert store.counts().sources == 2
 
 
 def test_ids_are_never_given_twice(store):

@@ -74,6 +74,7 @@ READS: dict[str, Ask] = {
 WORK = [
     "accept",
     "add",
+    "add_many",
     "begin_ids_above",
     "cache_fault",
     "close",

@@ -100,6 +100,7 @@ def test_without_a_change_nothing_is_embedded_and_with_one_only_that_file_is(rep
 
 def test_a_repository_that_changes_while_it_is_read_loses_nothing_that_stays(repository, space, store, monkeypatch):
     monkeypatch.setattr(intake_module, "TOGETHER", 1)
+    monkeypatch.setattr(intake_module, "STORED_TOGETHER", 1)
 
     def meddle(done: int, total: int, path: str) -> None:
         if path.endswith("README.md"):

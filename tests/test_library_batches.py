@@ -15,6 +15,7 @@ from cluster_help import ServerHouse, make_settings, paint_many, start_worker
 from jobs_help import eventually
 
 from deepseek_mm.__main__ import main
+from deepseek_mm.accounts.permissions import LOCAL
 from deepseek_mm.benchmarks.servers import has_postgres, postgres_server
 from deepseek_mm.cli.doctor import workers
 from deepseek_mm.config import Config
@@ -23,6 +24,7 @@ from deepseek_mm.jobs.table import machine_name
 from deepseek_mm.library import batches
 from deepseek_mm.library.batches import is_visible, refuse_unseen
 from deepseek_mm.library.library_worker import LibraryWorker
+from deepseek_mm.services.library_service import LibraryService
 from deepseek_mm.settings import Settings
 from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.terminal import STOPPED, USER_ERROR, Desk
@@ -53,6 +55,7 @@ def open_house(server, tmp_path, request):
 @pytest.fixture
 def small_batches(monkeypatch):
     monkeypatch.setattr(batches, "SHARED_FROM", 8)
+    monkeypatch.setattr(batches, "ALONE_FROM", 8)
     monkeypatch.setattr(batches, "LEAST_FILES", 3)
 
 
@@ -142,11 +145,26 @@ def test_what_another_machine_does_not_see_is_never_taken_out(open_house, tmp_pa
 
 def test_batches_are_smaller_towards_the_end_and_hold_every_file_once():
     files = [f"{n}.jpg" for n in range(1_500)]
-    found = list(batches.cut(files))
-    sizes = [len(some) for some in found]
-    assert [path for some in found for path in some] == files
-    assert (sizes[0], max(sizes), sizes == sorted(sizes, reverse=True)) == (64, 64, True)
-    assert sum(sizes[-8:]) <= 32
+    for takers in (1, 2, 8):
+        found = list(batches.cut(files, takers))
+        sizes = [len(some) for some in found]
+        assert [path for some in found for path in some] == files
+        assert (sizes[0], max(sizes), sizes == sorted(sizes, reverse=True)) == (64, 64, True)
+        assert max(sizes[-takers:]) <= 4
+    assert len(list(batches.cut(files[:150], 2))) < 20
+
+
+@needs_server
+def test_work_is_given_out_where_others_are_there_to_take_it(open_house, monkeypatch, tmp_path):
+    monkeypatch.setattr(batches, "SHARED_FROM", 4)
+    house, folder = open_house("one"), paint_many(tmp_path / "photos", 6)
+    work = batches.SharedWork(task=SimpleNamespace(), jobs=house.jobs, take=lambda task: "", payload={})
+    files = [str(path) for path in sorted(folder.iterdir())]
+    with as_worker(house, "one"):
+        assert house.jobs.count_takers("gpu") == 1
+        assert work.share(files, 0, 6) is None
+        with as_worker(open_house("two"), "two"):
+            assert (house.jobs.count_takers("gpu"), house.jobs.count_takers("cpu")) == (2, 0)
 
 
 def test_a_folder_that_only_the_asking_machine_saw_is_left_to_others(tmp_path):
@@ -175,7 +193,13 @@ def test_a_server_that_leaves_work_to_workers_does_none_of_it_and_the_doctor_say
     server_, verdict = workers(settings)
     assert (server_.name, verdict.state, verdict.detail) == ("server", "warn", "none is there")
     assert f"on {machine_name()}, version " in server_.detail
-    with as_worker(open_house("one"), "attic"):
+    service = LibraryService(assistant=SimpleNamespace(config=house.config, library=house.library), stop_answers=list)
+    with as_worker(open_house("one", seconds=1.0), "attic"):
+        eventually(lambda: house.jobs.get(job.id).state == "running", within_s=10)
+        assert [(each.description.name, each.jobs) for each in service.list_processes(LOCAL)] == [
+            (machine_name(), ()),
+            ("attic", (job.id,)),
+        ]
         house.done(job)
         found = list(workers(settings))
     assert [each.name for each in found] == ["server", "worker", "workers"]

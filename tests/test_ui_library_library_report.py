@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_mm.jobs import Failed, Job
+from deepseek_mm.jobs.fleet import ListedProcess, ProcessDescription
 from deepseek_mm.library import Taken
 from ui.library.library_report import (  # fmt: skip
     WatchedFolder,
@@ -19,6 +20,7 @@ from ui.library.library_report import (  # fmt: skip
     remaining_time,
     render_ended,
     render_facts,
+    render_processes,
     render_running,
     render_taken,
     render_watched,
@@ -233,3 +235,26 @@ def test_what_was_left_out_is_listed_with_its_reasons_and_the_rest_is_counted():
     assert "and 1,100 more" in html
     assert "\u5df2\u7565\u53bb" in render_ended([done], {}, CHINESE)
     assert "<details>" not in render_ended([job(state="done", ended_at=AT)], {}, ENGLISH)
+
+
+def process(role: str, name: str, **more) -> ListedProcess:
+    """Of a library on a server."""
+    queues = ("gpu", "cpu") if role == "worker" else ()
+    told = ProcessDescription(name=name, role=role, machine="box<1>", version="1.0", queues=queues, fingerprint="")
+    return ListedProcess(description=told, since=AT, doing=(), **more)
+
+
+def test_who_works_is_listed_with_the_jobs_that_may_be_known():
+    both = [process("server", "one", jobs=(99,)), process("worker", "attic", jobs=(7,))]
+    html = render_processes(both, [job()], ENGLISH, workers=True)
+    assert "Server one" in html
+    assert "Worker attic, for gpu, cpu" in html
+    assert "on box&lt;1&gt;, version 1.0, since " in html
+    assert html.count("at work: ") == html.count("at work: Index /photos") == 1
+    assert ENGLISH.workers_none not in html
+
+
+def test_one_server_alone_is_no_list_but_where_workers_are_waited_for():
+    alone = [process("server", "one")]
+    assert render_processes(alone, [], ENGLISH, workers=False) == render_processes([], [], ENGLISH, workers=False) == ""
+    assert ENGLISH.workers_none in render_processes(alone, [], ENGLISH, workers=True)

@@ -48,7 +48,7 @@ class BenchSizes:
     dim: int = 512
     queries: int = 200
     photos: int = 192  # for the speed of the intake
-    worker_photos: int = 150  # that one worker takes in, and two
+    worker_photos: int = 600  # that one worker takes in, and two
     lost_requests: int = 10_000  # while one of two servers is killed and comes back
     functions: int = 20_000  # of code that goes in
     some_photos: int = 1_000  # while which memory is watched

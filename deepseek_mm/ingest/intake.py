@@ -2,10 +2,10 @@
 
 First the files are sorted out: what the store knows with the same size and time is left alone without being opened. The
 rest is read and hashed; bytes that the store has already are one more place of what is there, or its only one, where
-the file was moved or renamed. Photos are decoded in the
-tower's drawing thread while the tower works on those before; documents come after the photos, one by one. Each file is
-one transaction. So an end at any moment (Ctrl-C, a kill, a power cut) leaves every file either whole in the store or
-not in it, and the next run goes on from there. A file that cannot be read is listed with the reason; the rest go on.
+the file was moved or renamed. Photos are decoded in the tower's drawing thread while the tower works on those before;
+documents come after the photos, one by one. A few files are one transaction. So an end at any moment (Ctrl-C, a kill, a
+power cut) leaves every file either whole in the store or not in it, and the next run goes on from there. A file that
+cannot be read is listed with the reason; the rest go on.
 """
 
 import logging
@@ -34,11 +34,12 @@ from deepseek_mm.parse.repository import LeftOut, why_content
 from deepseek_mm.storage.stored_files import SendingAhead, StoredFiles
 from deepseek_mm.vision.pipeline import ImageAnalysis, VisionPipeline
 from index.region import LIBRARY, FoundFile, LibraryViewer, MovedFile, Source, Stamp, view_as
-from index.store import RegionStore
+from index.store import NewSource, RegionStore
 
 log = logging.getLogger(__name__)
 SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less
 MEMBER = "!/"  # between an archive and a file in it
+STORED_TOGETHER, WAIT_S = 16, 0.25  # files in one transaction; how long one waits for others
 NOTED_TOGETHER = 4_096  # places of known bytes, in one transaction: after each, asks count the library anew
 RENAMED = {WORDS_MARK: RENAMED_MARK}  # passes that a new name makes void -> what tells that they were made before
 
@@ -157,23 +158,38 @@ class Intake:
             source = regions[0].source
             if source.path in batch.torn:  # the rest of a video could not be decoded
                 continue
-            if not self._try_file(source.path, batch, partial(self._send, source)):
-                continue
-            self.store.add(source, regions, vectors_ND, marks=marks)
-            batch.tally.note(source.path, "replaced" if source.path in batch.stamps else "added")
+            if self._try_file(source.path, batch, partial(self._send, source)):
+                self._keep(NewSource(source=source, regions=regions, vectors_ND=vectors_ND, marks=marks), batch)
+        self._keep_waiting(batch)
         for path in batch.documents:
             if batch.tally.hooks.stopping():
+                self._keep_waiting(batch)
                 return
             self._try_file(path, batch, self._take_document)
             if sum(len(text.pieces) for text in batch.texts) >= TOGETHER:
                 self._keep_texts(batch)
         self._keep_texts(batch)
+        self._keep_waiting(batch)
         self._note_found(batch)
         batch.changed.clear()  # what lies there now is stored by now
         for path in batch.copies:
             if batch.tally.hooks.stopping():
                 return
             self._try_file(path, batch, self._take_copy)
+
+    def _keep(self, file: NewSource, batch: "IntakeBatch") -> None:
+        """Store it, together with others that came within a moment: each transaction costs its time on a server."""
+        batch.waiting.append((time.monotonic(), file))
+        if len(batch.waiting) >= STORED_TOGETHER or time.monotonic() - batch.waiting[0][0] >= WAIT_S:
+            self._keep_waiting(batch)
+
+    def _keep_waiting(self, batch: "IntakeBatch") -> None:
+        files = [file for _, file in batch.waiting]
+        batch.waiting.clear()
+        self.store.add_many(files)
+        for each in files:
+            path = each.source.path
+            batch.tally.note(path, "replaced" if path in batch.stamps else "added")
 
     def _send(self, source: Source, path: str, batch: "IntakeBatch") -> bool:
         """Have the bytes where other machines can read them, before they are told of. BadFile if they changed."""
@@ -334,7 +350,7 @@ class Intake:
             return
         leaves = read_leaves(document, self.eyes.index_space, stopping=batch.tally.hooks.stopping)
         if leaves is not None:
-            self._keep(leaves, path, batch)
+            self._keep_leaves(leaves, path, batch)
             batch.digests.add(file.digest)
 
     def _keep_texts(self, batch: "IntakeBatch") -> None:
@@ -349,25 +365,25 @@ class Intake:
                 self._try_file(text.document.source.path, batch, partial(self._keep_text, text))
             return
         for text, each in zip(texts, leaves, strict=False):  # none when stopped
-            self._try_file(text.document.source.path, batch, partial(self._keep, each))
+            self._try_file(text.document.source.path, batch, partial(self._keep_leaves, each))
 
     def _keep_text(self, text: "Text", path: str, batch: "IntakeBatch") -> None:
         for leaves in self._read_together([text], batch):
-            self._keep(leaves, path, batch)
+            self._keep_leaves(leaves, path, batch)
 
     def _read_together(self, texts: Sequence["Text"], batch: "IntakeBatch") -> list[Leaves]:
         """What they consist of; nothing when the work is stopped meanwhile."""
         pairs = [(text.document, text.pieces) for text in texts]
         return read_together(pairs, self.eyes.index_space, stopping=batch.tally.hooks.stopping) or []
 
-    def _keep(self, leaves: Leaves, path: str, batch: "IntakeBatch") -> None:
+    def _keep_leaves(self, leaves: Leaves, path: str, batch: "IntakeBatch") -> None:
         if not leaves.regions:
             raise BadFile(f"{path} holds no text and no picture. Nothing in it can be found, so it is left out")
         has_code = any(region.kind == "code" for region in leaves.regions)
         marks = [code_mark(self.eyes.index_space) if has_code else "", languages_mark(self.eyes.index_space)]
         self._send(leaves.regions[0].source, path, batch)
-        self.store.add(leaves.regions[0].source, leaves.regions, leaves.vectors_ND, marks=[*filter(None, marks)])
-        batch.tally.note(path, "replaced" if path in batch.stamps else "added")
+        source, marks = leaves.regions[0].source, [*filter(None, marks)]
+        self._keep(NewSource(source=source, regions=leaves.regions, vectors_ND=leaves.vectors_ND, marks=marks), batch)
 
     def _take_copy(self, path: str, batch: "IntakeBatch") -> None:
         """A file with the bytes of one before it, which is in the store by now if it could be read."""
@@ -389,6 +405,7 @@ class IntakeBatch:
     anew: bool
     aside: Mapping[str, str] = field(default_factory=dict)  # path -> why it was set aside, before this run
     digests: set[str] = field(default_factory=set)  # bytes that this run has put, or is putting, into the store
+    waiting: list[tuple[float, NewSource]] = field(default_factory=list)  # looked at, not stored yet; since when
     documents: list[str] = field(default_factory=list)  # whose turn comes after the photos
     texts: list["Text"] = field(default_factory=list)  # that were read and have no vectors yet
     copies: list[str] = field(default_factory=list)  # of files of this run

@@ -89,9 +89,9 @@ class PhotoWords:
         if not sources:
             return
         named = [region for source in sources for region in name_regions(source)]
-        vectors_ND = self._embed([named])(named)
+        vectors_ND = self._embed(named)
         ids = [source.id for source in sources]
-        self.store.exchange_of_many(ids, named, vectors_ND, mark=WORDS_MARK, kind=NAME)
+        self.store.exchange_of_many(ids, named, vectors_ND, mark=WORDS_MARK, kinds=(NAME,))
 
     def _without(self, where: Filter) -> Iterator[Source]:
         last = 0
@@ -132,10 +132,10 @@ class PhotoWords:
         there = {source.id: source for source in self.store.sources(Filter(source_ids=tuple(ids)), limit=len(ids))}
         stated = self.store.statements.read_of(ids)
         regions = [self._regions(there.get(s.id, s), inside[s.id], stated.get(s.id, ())) for s in sources]
-        vectors = self._embed(regions)
-        for source, own in zip(sources, regions, strict=True):
-            without = (NAME, NOTE, PLACE, CAMERA)
-            self.store.exchange_regions(source.id, own, vectors(own), mark=WORDS_MARK, without=without)
+        all_of_them = [region for own in regions for region in own]
+        vectors_ND = self._embed(all_of_them)
+        kinds = (NAME, NOTE, PLACE, CAMERA)
+        self.store.exchange_of_many(ids, all_of_them, vectors_ND, mark=WORDS_MARK, kinds=kinds)
 
     def _note_stated(self, sources: Sequence[Source], inside: Mapping[int, PictureTexts | None]) -> None:
         """Keep what the files and their sidecars state, so that their photos have its dates, places and stars."""
@@ -149,16 +149,11 @@ class PhotoWords:
         if told:
             self.store.statements.note(told)
 
-    def _embed(self, regions: Sequence[Sequence[Region]]) -> Callable[[Sequence[Region]], Floats]:
-        """What gives some of these regions their vectors; each text is embedded once."""
-        texts = list(dict.fromkeys(region.text for own in regions for region in own))
+    def _embed(self, regions: Sequence[Region]) -> Floats:
+        """(N, D), what they are found by; each text is embedded once."""
+        texts = list(dict.fromkeys(region.text for region in regions))
         known = dict(zip(texts, self.space.embed_texts(texts), strict=True)) if texts else {}
-
-        def vectors_of(own: Sequence[Region]) -> Floats:
-            rows = [known[region.text] for region in own]
-            return np.array(rows, np.float32).reshape(-1, self.space.dim)
-
-        return vectors_of
+        return np.array([known[region.text] for region in regions], np.float32).reshape(-1, self.space.dim)
 
     def _regions(self, source: Source, inside: PictureTexts | None, stated: Sequence[PhotoStatement]) -> list[Region]:
         box = (0, 0, source.width_px, source.height_px)

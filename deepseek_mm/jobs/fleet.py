@@ -23,7 +23,8 @@ from deepseek_mm.storage.presence import GONE_S
 SHORT = 8  # letters of a fingerprint that tell one from another
 KNOWN = text("SELECT to_regclass('processes')")
 LIVING = text(
-    "SELECT processes.id, about, since, array_remove(array_agg(title ORDER BY jobs.id), NULL) AS doing FROM processes"
+    "SELECT processes.id, about, since, array_remove(array_agg(title ORDER BY jobs.id), NULL) AS doing,"
+    " array_remove(array_agg(DISTINCT coalesce(parent, jobs.id)), NULL) AS jobs FROM processes"
     " LEFT JOIN jobs ON owner_pid = processes.id AND owner_started = processes.token AND state = 'running'"
     " WHERE seen_at > clock_timestamp() - make_interval(secs => :seconds) GROUP BY processes.id ORDER BY processes.id"
 )
@@ -48,6 +49,7 @@ class ListedProcess:
     description: ProcessDescription
     since: datetime
     doing: tuple[str, ...]  # titles of the jobs that it has in hand
+    jobs: tuple[int, ...] = ()  # their ids, in place of a part's that of the job that people see
 
 
 def describe_process(
@@ -75,6 +77,7 @@ def list_processes(place: ServerPlace) -> list[ListedProcess]:
             description=ProcessDescription(**row.about | {"queues": tuple(row.about["queues"])}),
             since=row.since.astimezone(UTC),
             doing=tuple(row.doing),
+            jobs=tuple(row.jobs),
         )
         for row in rows
         if row.about

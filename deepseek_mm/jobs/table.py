@@ -115,6 +115,10 @@ class Jobs(DatabaseOwner):
         """Have others who do jobs of the same table read this of the present process; nobody does in a file."""
         self._database.describe(process)
 
+    def count_takers(self, queue: str) -> int:
+        """Processes that are there and do the jobs of this queue; over a server those that describe themselves so."""
+        return self._database.count_takers(queue)
+
     def is_first_server(self) -> bool:
         """Whether this process does what only one server of the library is to do now and then."""
         return self._database.is_first("server")

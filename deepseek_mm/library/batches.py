@@ -27,9 +27,11 @@ from index.region import MovedFile
 BATCH = "index files"  # kind of a part of an INDEX job
 SEEN = "seen"  # in a payload: paths that the machine which asked could see
 STORED = "stored"  # in a payload: by path what is in the store of files, for machines that do not see the path
-SHARED_FROM = 256  # files: fewer are taken in about as fast as others hear of them
+QUEUE = "gpu"  # of the processes that take such parts
+SHARED_FROM = 64  # files: fewer are taken in about as fast as others hear of them
+ALONE_FROM = 1_024  # files that are given out where nobody else is there: who comes later can still help
 BATCH_FILES = 64  # of one batch at most: some 10 s of the towers
-LEAST_FILES, TURNS = 4, 16  # the last batches are smaller, so that no worker waits long for another's last one
+LEAST_FILES, TURNS = 3, 2  # the last batches are smaller, so that no worker waits long for another's last one
 LOOK_S = 0.25  # between two looks how far the batches are
 
 
@@ -56,11 +58,13 @@ def explain_unread(path: str, error: DeepSeekMMError, jobs: Jobs) -> str:
     return f"{path} cannot be seen from {machine_name()}. Mount its folder there under the same path, and try again"
 
 
-def cut(files: Sequence[str]) -> Iterator[list[str]]:
-    """Batches of a share of what is left, within bounds: guided self-scheduling (Polychronopoulos and Kuck, 1987)."""
+def cut(files: Sequence[str], takers: int) -> Iterator[list[str]]:
+    """Batches for so many workers, each a share of what is left, within bounds: guided self-scheduling (by
+    Polychronopoulos and Kuck, 1987).
+    """
     start = 0
     while start < len(files):
-        size = min(BATCH_FILES, max(LEAST_FILES, (len(files) - start) // TURNS))
+        size = min(BATCH_FILES, max(LEAST_FILES, (len(files) - start) // (TURNS * takers)))
         yield list(files[start : start + size])
         start += size
 
@@ -101,14 +105,15 @@ class SharedWork:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def share(self, files: Sequence[str], done: int, total: int) -> Report | None:
-        """Have the files taken in, by all workers; None where they are so few that it does not pay.
+        """Have the files taken in, by all workers; None where there are so few of either that it does not pay.
 
         `done` of the job's `total` files are done already.
         """
-        if len(files) < SHARED_FROM:
+        takers = max(1, self.jobs.count_takers(QUEUE)) if len(files) >= SHARED_FROM else 1
+        if len(files) < (SHARED_FROM if takers > 1 else ALONE_FROM):
             return None
         with self._telling(done, total):
-            self._give_out(files)
+            self._give_out(list(cut(files, takers)))
             while self._count_open(done, total) and not self.task.stop.is_set():
                 part = None if self.task.stopping else self.jobs.claim([BATCH], stop=self.task.stop)
                 if part is not None:
@@ -118,12 +123,12 @@ class SharedWork:
         self.ended += self.jobs.collect_parts(self.task.job.id)
         return self._sum_up()
 
-    def _give_out(self, files: Sequence[str]) -> None:
+    def _give_out(self, batches: Sequence[Sequence[str]]) -> None:
         """All at once, or each batch once its files are where other machines can read them."""
         if self.send is None:
-            self.jobs.add_parts(self.task, BATCH, [{**self.payload, "files": some} for some in cut(files)])
+            self.jobs.add_parts(self.task, BATCH, [{**self.payload, "files": some} for some in batches])
             return
-        for some in cut(files):
+        for some in batches:
             if self.task.stopping:
                 return
             self.jobs.add_parts(self.task, BATCH, [{**self.payload, "files": some, STORED: self.send(some)}])

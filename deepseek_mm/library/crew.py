@@ -10,14 +10,14 @@ from dataclasses import asdict
 from deepseek_mm.errors import BadQuestion
 from deepseek_mm.jobs import Handler, Jobs, Worker
 from deepseek_mm.jobs.fleet import describe_process
-from deepseek_mm.library.batches import BATCH
+from deepseek_mm.library.batches import BATCH, QUEUE
 from deepseek_mm.library.duplicates import DUPLICATES
 from deepseek_mm.library.face_pass import FACES
 from deepseek_mm.library.index_jobs import INDEX, NAME, READ, RENEW
 from deepseek_mm.library.sidecar_jobs import SIDECARS
 
 QUEUES: Mapping[str, tuple[str, ...]] = {  # name -> kinds of jobs that a worker anywhere can do
-    "gpu": (INDEX, BATCH, READ, RENEW, NAME),  # what the towers look at
+    QUEUE: (INDEX, BATCH, READ, RENEW, NAME),  # what the towers look at
     "cpu": (SIDECARS, DUPLICATES, FACES),
 }
 STOP_S = 5.0  # how long work may take to stop, when the program ends
@@ -64,7 +64,7 @@ class Crew:
         """Begin everything, as a server of the library whose encoders have these weights; over a server others hear
         that it is there.
         """
-        self._jobs.describe(asdict(describe_process("server", fingerprint)))
+        self._jobs.describe(asdict(describe_process("server", fingerprint, queues=self._queues())))
         self.start()
 
     def start(self, *, everything: bool = True) -> None:
@@ -75,6 +75,9 @@ class Crew:
     def stop(self, *, everything: bool = True) -> bool:
         """Leave what is under way to the next start, or to others; whether all came to rest."""
         return all([worker.stop(STOP_S) for worker in (*self._workers, *(self._others if everything else ()))])
+
+    def _queues(self) -> list[str]:
+        return [name for name, kinds in QUEUES.items() if self._without.isdisjoint(kinds)]
 
     def _build(self, kinds: Collection[str]) -> tuple[Worker, ...]:
         chosen = [{kind: group[kind] for kind in group if kind in kinds} for group in self._groups]

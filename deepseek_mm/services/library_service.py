@@ -6,7 +6,7 @@ conversations of all callers as well, so both need the right "settings".
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,9 +20,11 @@ from deepseek_mm.accounts.permissions import (
 )
 from deepseek_mm.answering.scene_programs import Checked, keep_rules, kept_rules
 from deepseek_mm.assistant import Assistant
+from deepseek_mm.database_places import server_place
 from deepseek_mm.errors import BadFile, Conflict, Forbidden, NothingThere
 from deepseek_mm.imports import ImportPreview
 from deepseek_mm.jobs import Failed, Job, State, follow
+from deepseek_mm.jobs.fleet import ListedProcess, list_processes
 from deepseek_mm.learning import LEARN
 from deepseek_mm.library import Health, Library, Taken, Twins
 from deepseek_mm.library.backup import BACKUP, RESTORE, backups_in, new_backup
@@ -355,6 +357,17 @@ class LibraryService:
         if again is None:
             raise Conflict(f"nothing failed in job {job}, so nothing is tried again. Look: GET /library/jobs/{job}")
         return again
+
+    def list_processes(self, caller: Caller) -> list[ListedProcess]:
+        """The servers and workers of a library on a server, each with the jobs in hand that the caller may know of;
+        none where the library lies in files.
+        """
+        place = server_place(self.assistant.config, "jobs")
+        if place is None:
+            return []
+        known = {job.id: job.title for job in self.list_jobs(caller, states=("running",))}
+        listed = [(each, [job for job in each.jobs if job in known]) for each in list_processes(place)]
+        return [replace(each, jobs=tuple(jobs), doing=tuple(known[job] for job in jobs)) for each, jobs in listed]
 
     @property
     def _library(self) -> Library:

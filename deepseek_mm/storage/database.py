@@ -57,6 +57,10 @@ class Database(ABC):
         """Whether of the processes with this role the present one does what only one is to do. That of a file does."""
         return True
 
+    def count_takers(self, queue: str) -> int:
+        """Processes that are there and say that they do work of this queue. That of a file does."""
+        return 1
+
     def tell(self, session: Session, word: str) -> None:  # noqa: B027  nothing is to be done for a file
         """Have other processes hear a short word once this transaction is committed. Those of a file look for
         themselves.

@@ -104,6 +104,11 @@ class PostgresDatabase(Database):
         with self.reading() as session:
             return self._presence.is_first(session, role)
 
+    def count_takers(self, queue: str) -> int:
+        """As `Database.count_takers`."""
+        with self.reading() as session:
+            return self._presence.count_takers(session, queue)
+
     def tell(self, session: Session, word: str) -> None:
         """As `Database.tell`."""
         self._notices.tell(session.connection(), word)

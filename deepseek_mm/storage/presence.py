@@ -36,6 +36,10 @@ FIRST = text(
     "SELECT min(id) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => :seconds)"
     " AND about ->> 'role' = :role"
 )
+TAKERS = text(
+    "SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => :seconds)"
+    " AND CAST(about -> 'queues' AS jsonb) @> to_jsonb(CAST(:queue AS text))"
+)
 LEAVE = text("DELETE FROM processes WHERE id = :id AND token = :token")
 log = logging.getLogger(__name__)
 
@@ -80,6 +84,10 @@ class Presence:
         """Whether of those that are there and describe themselves with this role it has come first."""
         found = session.connection().execute(FIRST, {"seconds": GONE_S, "role": role}).scalar()
         return found == self.owner.pid
+
+    def count_takers(self, session: Session, queue: str) -> int:
+        """How many of those that are there describe themselves with this queue."""
+        return int(session.connection().execute(TAKERS, {"seconds": GONE_S, "queue": queue}).scalar_one())
 
     def beat(self) -> None:
         """Say once that it lives; enter anew where it was taken for gone. The errors are those of the database."""

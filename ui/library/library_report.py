@@ -10,15 +10,15 @@ seen, however the list has moved on since.
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Literal
 
-from deepseek_mm import Assistant, Caller, Failed, Job, Services, Taken, size_of
+from deepseek_mm import Assistant, Caller, Failed, Job, ListedProcess, Services, Taken, size_of
 from index import Filter
-from ui.html import button, for_ears, progress, terms
+from ui.html import button, for_ears, notice, progress, terms
 from ui.words import UiTexts, count_noun
 
 MOST_FAILED = 100  # failed items listed with a job
@@ -66,6 +66,30 @@ def _render_watched(each: WatchedFolder, words: UiTexts) -> str:
     how = "" if usual else f'<p class="hint">{say_marked(each.how, words)}</p>'
     stop = button("unwatch", each.folder, words.unwatch, label=f"{words.unwatch}: {each.folder}")
     return f'<li><div><span class="path">{escape(each.folder)}</span>{known}{how}</div>{stop}</li>'
+
+
+def render_processes(listed: Sequence[ListedProcess], jobs: Sequence[Job], words: UiTexts, *, workers: bool) -> str:
+    """The servers and workers of a library on a server, each with those of the jobs that it is at; "" where nobody else is.
+
+    `workers` says that long work is left to workers: then it is told where there is none.
+    """
+    alone = workers and not any(each.description.role == "worker" for each in listed)
+    if len(listed) < 2 and not alone:
+        return ""
+    titles = {job.id: title(job, words) for job in jobs}
+    rows = "".join(_render_process(each, titles, words) for each in listed)
+    return f'<h4>{escape(words.processes)}</h4><ul class="watched">{rows}</ul>{notice(words.workers_none) if alone else ""}'
+
+
+def _render_process(each: ListedProcess, titles: Mapping[int, str], words: UiTexts) -> str:
+    me = each.description
+    told = words.process_told.format(machine=me.machine, version=me.version, when=local(each.since))
+    named = words.process_server if me.role == "server" else words.process_worker
+    name = named.format(name=me.name, queues=words.join(me.queues))
+    at = [titles[job] for job in each.jobs if job in titles]
+    doing = words.process_doing.format(what=words.join(at)) if at else ""
+    lines = "".join(f'<p class="hint">{escape(text)}</p>' for text in (told, doing) if text)
+    return f"<li><div><b>{escape(name)}</b>{lines}</div></li>"
 
 
 def title(job: Job, words: UiTexts) -> str:
@@ -269,6 +293,7 @@ class LibraryCounts:
     files: str = ""  # how many there are, for the top of the page
     holding: tuple[int, int] = (0, 0)  # files and what was found in them: other numbers, and a list is old
     below: tuple[tuple[str, int], ...] = ()  # watched folder, and number of files that are known below it
+    processes: str = ""  # HTML of who works on the library
     at_s: float = float("-inf")  # when it was counted, in seconds of `time.monotonic`
 
 
@@ -290,6 +315,11 @@ class LibraryState:
     def facts(self) -> str:
         """How much there is of each kind."""
         return self.counted.facts
+
+    @property
+    def processes(self) -> str:
+        """Who works on the library."""
+        return self.counted.processes
 
     @property
     def head(self) -> str:
@@ -318,6 +348,11 @@ def look(services: Services, caller: Caller, words: UiTexts, seen: LibraryState 
     older = library.find_older_index(caller) if changes and not now else ""
     soon = bool(now) and seen.busy and time.monotonic() - seen.counted.at_s < COUNT_S
     counted = seen.counted if soon else count(library.assistant, words, folders)
+    if changes and not soon:
+        shared = render_processes(
+            library.list_processes(caller), at_work, words, workers=library.assistant.config.storage.workers
+        )
+        counted = replace(counted, processes=shared)
     return LibraryState(
         running=render_running([*at_work, *(job for job in now if job.state == "waiting")], words, older=older),
         news=news(shown[:1], words),

@@ -58,6 +58,7 @@ def place_state(words: UiTexts) -> dict[str, Any]:
     """What is being done, which folders are watched, and how much there is."""
     with fold("work", words.work):
         parts = {"running": piece(elem_classes="work-list"), "news": piece(listens="")}
+        parts["processes"] = piece(listens="")
     with fold("ended", words.ended):
         parts["ended"] = piece(elem_classes="work-list")
     with fold("watched", words.watched):
@@ -151,7 +152,7 @@ def traces(services: Services, caller: Caller, gone: str, words: UiTexts) -> str
     return f"{hint(words.health_still.format(text=gone))}<ul>{rows}</ul>"
 
 
-LISTS = ("running", "news", "ended", "watched", "taken", "backups", "facts")  # parts that a Look fills
+LISTS = ("running", "news", "processes", "ended", "watched", "taken", "backups", "facts")  # parts that a Look fills
 CHANGING: Mapping[str, Right] = dict.fromkeys(
     ("take_out", "assign", "leave", "rename", "bundled", *ACCESS), "library"
 )  # what a press in the list changes the library by

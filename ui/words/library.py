@@ -78,6 +78,17 @@ class LibraryWords:
     )
     upgrade_do = Translation("Read them now", "现在读取")
     work_none = Translation("Nothing is being done.", "目前没有任务。")
+    processes = Translation("Servers and workers", "服务器与工作进程")
+    process_server = Translation("Server {name}", "服务器 {name}")
+    process_worker = Translation("Worker {name}, for {queues}", "工作进程 {name}（{queues}）")
+    process_told = Translation(
+        "on {machine}, version {version}, since {when}", "位于 {machine}，版本 {version}，自 {when}"
+    )
+    process_doing = Translation("at work: {what}", "正在处理：{what}")
+    workers_none = Translation(
+        "No worker is there, so what is added waits. Start one: python -m deepseek_mm worker",
+        "没有工作进程，添加的内容会一直等待。请启动一个：python -m deepseek_mm worker",
+    )
     job_index = Translation("Index {what}", "建立索引：{what}")
     job_faces = Translation("Look for faces in photos", "在照片中寻找人脸")
     job_map = Translation("See who calls what in the code", "分析代码中的调用关系")

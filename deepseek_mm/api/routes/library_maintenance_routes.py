@@ -16,6 +16,7 @@ from deepseek_mm.api.problems import DECLARED
 from deepseek_mm.api.route_parameters import Administrator, Asker, Librarian, OurServices, Page, Paged
 from deepseek_mm.api.schemas import Body, JobOut, Number, PathIn, Record, SourceOut, Text, Typed
 from deepseek_mm.jobs import State
+from deepseek_mm.jobs.fleet import ListedProcess
 from deepseek_mm.library import Health, Twins
 from deepseek_mm.library.duplicates import Keep
 from deepseek_mm.shapes import pick
@@ -250,6 +251,30 @@ def cancel(services: OurServices, job: Number, caller: Librarian) -> JobOut:
 def retry(services: OurServices, job: Number, caller: Librarian) -> JobOut:
     """Do what failed again, and only that: a new job."""
     return JobOut.of(services.library.retry_job(caller, job))
+
+
+class ProcessOut(BaseModel):
+    """A server or a worker of the library."""
+
+    name: Text = Field(examples=["gpu-box-1"])
+    role: Literal["server", "worker"]
+    machine: Text
+    version: str
+    queues: list[str] = Field(description="what a worker does", examples=[["cpu", "gpu"]])
+    since: datetime
+    jobs: list[int] = Field(description="what it has in hand; more of each: /library/jobs")
+
+    @classmethod
+    def of(cls, process: ListedProcess) -> Self:
+        """As JSON says it."""
+        told = pick(process.description, "name", "role", "machine", "version")
+        return cls(queues=list(process.description.queues), since=process.since, jobs=list(process.jobs), **told)
+
+
+@router.get("/library/processes")
+def processes(services: OurServices, caller: Librarian) -> list[ProcessOut]:
+    """The servers and workers of a library on a server, the first to come first; none where it lies in files."""
+    return list(map(ProcessOut.of, services.library.list_processes(caller)))
 
 
 MOST_APART = 100  # photos that are told apart at once

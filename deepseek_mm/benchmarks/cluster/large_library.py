@@ -8,27 +8,28 @@ fsync is on.
 
 import statistics
 import time
-from contextlib import closing, nullcontext
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import select
 
-from deepseek_mm.benchmarks.ingestion import SIZES_PX, TURNS, make_photos, open_eyes, time_call
+from deepseek_mm.benchmarks.cluster.shared_library import SharedLibrary, make_settings
+from deepseek_mm.benchmarks.ingestion import SIZES_PX, TURNS, make_photos, open_eyes
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine, join_results
 from deepseek_mm.benchmarks.servers import postgres_server
 from deepseek_mm.benchmarks.synthetic_data import AT_ONCE, Floats, PhotoLikeVectors, insert_photos
 from deepseek_mm.config import Config
 from deepseek_mm.database_places import space_places
-from deepseek_mm.ingest import Intake
+from deepseek_mm.embeddings.space import EmbeddingModel
+from deepseek_mm.library.library_worker import LibraryWorker
 from deepseek_mm.library.migration import LibraryMove, MigrationReport
 from deepseek_mm.retrieval.certainty import photos_of_nobody
 from deepseek_mm.storage.places import ServerPlace
 from deepseek_mm.storage.sqlite_database import SqliteDatabase
 from deepseek_mm.storage_config import StorageConfig
-from deepseek_mm.vision.pipeline import VisionPipeline
+from deepseek_mm.vision.ocr import TextReader
 from index.database import STORE
 from index.region import EVERYTHING, Filter, Source
 from index.server.column_types import STORED
@@ -68,7 +69,7 @@ class SearchFigures:
 
 
 def measure_intake(setting: BenchSetting) -> BenchResult:
-    """The same photos into files and into a server, taking turns."""
+    """The same photos into a library of files and, by one worker, into a library on a server, taking turns."""
     eyes, count = open_eyes(setting), setting.sizes.photos
     setting.note(f"making {count} photos")
     folder = setting.folder / "photos"
@@ -78,31 +79,29 @@ def measure_intake(setting: BenchSetting) -> BenchResult:
     with postgres_server(**SERVER) as server:
         for turn in range(TURNS):
             setting.note(f"photos into files and into a server, turn {turn + 1} of {TURNS}")
-            place = ServerPlace(url=server.url(), name=f"turn_{turn}")
-            files_s.append(time_call(partial(fill_store, setting, eyes, f"files-{turn}", None)))
-            server_s.append(time_call(partial(fill_store, setting, eyes, f"server-{turn}", place)))
+            storage = StorageConfig(url=server.url(), prefix=f"turn_{turn}")
+            files_s.append(time_intake(setting.folder / f"files-{turn}", StorageConfig(), eyes.space, folder))
+            server_s.append(time_intake(setting.folder / f"server-{turn}", storage, eyes.space, folder))
     ratio = statistics.median(one / other for one, other in zip(files_s, server_s, strict=True))
     beside = f"{count / statistics.median(files_s):.1f} photos/s into files"
     line = TableLine(
-        "photos into a server, of the speed into files", f"{ratio:.2f}", beside=beside, bar="0.8 (aim 0.95)"
+        "photos into a server by one worker, of the speed into files",
+        f"{ratio:.2f}",
+        beside=beside,
+        bar="0.8 (aim 0.95)",
     )
     return BenchResult(lines=(line,), numbers={"intake_vs_files": ratio, "files_s": statistics.median(files_s)})
 
 
-def fill_store(setting: BenchSetting, eyes: VisionPipeline, name: str, place: ServerPlace | None) -> None:
-    """All photos into a new store, in files or on the server."""
-    space = eyes.space
-    store = RegionStore(
-        setting.folder / name,
-        space_name=space.name,
-        fingerprint=space.fingerprint,
-        dim=space.dim,
-        config=setting.config.index,
-        place=place,
-    )
-    with store:
-        report = Intake(eyes=eyes, store=store, config=setting.config.parse).take([setting.folder / "photos"])
-    assert not report.failed, report.failed[0]
+def time_intake(data: Path, storage: StorageConfig, space: EmbeddingModel, photos: Path) -> float:
+    """Seconds from a job's beginning to its end, in a new library; on a server as a worker does it. JobFailed."""
+    config = make_settings(data, storage)
+    with closing(SharedLibrary(config, space, TextReader())) as shared, ExitStack() as stack:
+        if storage.url:
+            stack.enter_context(LibraryWorker.of(config, ["gpu"]).admit(space).working(shared.library))
+        else:
+            shared.library.start()
+        return shared.time_job([photos])
 
 
 def measure_large(setting: BenchSetting) -> BenchResult:

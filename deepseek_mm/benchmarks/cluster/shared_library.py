@@ -22,9 +22,10 @@ from deepseek_mm.config import Config
 from deepseek_mm.database_places import place_of
 from deepseek_mm.embeddings.inference import prefetch_batches
 from deepseek_mm.embeddings.space import EmbeddingModel, Floats, ImageEmbedding
+from deepseek_mm.errors import JobFailed
 from deepseek_mm.factory import open_store
 from deepseek_mm.history import History
-from deepseek_mm.jobs import Jobs
+from deepseek_mm.jobs import Jobs, follow
 from deepseek_mm.library import Library
 from deepseek_mm.library.library_worker import LibraryWorker
 from deepseek_mm.storage_config import StorageConfig
@@ -100,6 +101,14 @@ class SharedLibrary:
         with suppress(KeyboardInterrupt), worker.working(self.library):
             os.write(sys.stdout.fileno(), READY)
             worker.watch(threading.Event(), lambda text: None)
+
+    def time_job(self, paths: Sequence[Path]) -> float:
+        """Seconds from the beginning to the end of a job that takes these in. JobFailed if a file is left out."""
+        start = time.perf_counter()
+        *_, job = follow(self.jobs, self.library.add(paths).id)
+        if job.state != "done" or job.num_failed:
+            raise JobFailed(f"the photos were not taken in: {job.message}")
+        return time.perf_counter() - start
 
     def close(self) -> None:
         """All that it opened."""

@@ -3,7 +3,6 @@ real ones.
 """
 
 import statistics
-import time
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from deepseek_mm.benchmarks.ingestion import SIZES_PX, TURNS, make_photos
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
 from deepseek_mm.benchmarks.servers import postgres_server
 from deepseek_mm.errors import JobFailed
-from deepseek_mm.jobs import follow
 from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.vision.ocr import TextReader
 
@@ -56,8 +54,4 @@ def time_workers(url: str, folder: Path, number: int, prefix: str) -> float:
             stack.callback(worker.terminate)
             if worker.stdout is None or worker.stdout.readline() != READY:
                 raise JobFailed("a worker of the benchmark did not start")
-        start = time.perf_counter()
-        *_, job = follow(shared.jobs, shared.library.add([folder / "photos"]).id)
-        if job.state != "done" or job.num_failed:
-            raise JobFailed(f"the photos were not taken in: {job.message}")
-        return time.perf_counter() - start
+        return shared.time_job([folder / "photos"])
