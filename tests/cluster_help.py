@@ -37,10 +37,10 @@ class ServerHouse(SharedLibrary):
         return sorted(source.name for source in self.store.sources(limit=9_999))
 
 
-def paint_many(folder: Path, number: int) -> Path:
+def paint_many(folder: Path, number: int, *, first: int = 0) -> Path:
     """Small photos of one colour each, of which no two are alike."""
     folder.mkdir(parents=True)
-    for n in range(number):
+    for n in range(first, first + number):
         Image.new("RGB", (24, 24), (n % 256, n // 256, 99)).save(folder / f"{n:04d}.png")
     return folder
 

@@ -40,6 +40,7 @@ pytestmark = pytest.mark.skipif(
     not (has_postgres() and NGINX), reason="postgresql-17 with pgvector and nginx are not installed"
 )
 PHOTOS, KILLS = 300, int(os.environ.get("CLUSTER_KILLS", "5"))
+PARTS = max(1, KILLS // 10)  # folders, each of which is added after ten more troubles
 SECONDS = 0.1  # that a photo takes a worker
 END_S = 240.0
 
@@ -147,6 +148,16 @@ def read(http: httpx.Client, path: str, **more) -> dict:
     return patiently(lambda: http.get(path, params=more))
 
 
+def add(http: httpx.Client, folder: Path) -> int:
+    """The job that takes a folder in."""
+    return patiently(lambda: http.post("/library/paths", json={"paths": [str(folder)]}))["id"]
+
+
+def is_ended(http: httpx.Client, job: int) -> bool:
+    """Whether the job is over."""
+    return read(http, f"/library/jobs/{job}")["state"] in ("done", "failed")
+
+
 def read_pages(http: httpx.Client, path: str) -> list[dict]:
     """All that a list of the API has, page by page."""
     found: list[dict] = []
@@ -161,12 +172,13 @@ def list_asked(http: httpx.Client) -> list[str]:
     return [turn["question"] for turns in threads for turn in turns if turn["answer"]["state"] == "done"]
 
 
-def check_what_is_kept(http: httpx.Client, job: str, folder: Path, asker: Asker) -> None:
+def check_what_is_kept(http: httpx.Client, jobs: list[int], asker: Asker) -> None:
     """Every photo once, no work left over, and every answer that somebody got."""
-    done = read(http, f"/library/jobs/{job}")
-    assert (done["state"], done["num_failed"]) == ("done", 0), done
+    for job in jobs:
+        done = read(http, f"/library/jobs/{job}")
+        assert (done["state"], done["num_failed"]) == ("done", 0), done
     names = [source["name"] for source in read_pages(http, "/library/sources")]
-    assert sorted(names) == sorted(path.name for path in folder.iterdir())
+    assert sorted(names) == [f"{n:04d}.png" for n in range(PHOTOS)]
     jobs = read_pages(http, "/library/jobs")
     assert [each["title"] for each in jobs if each["state"] in ("waiting", "running")] == []
     asked = list_asked(http)
@@ -177,7 +189,8 @@ def check_what_is_kept(http: httpx.Client, job: str, folder: Path, asker: Asker)
 def test_photos_and_answers_that_were_acknowledged_outlive_whatever_happens_to_any_part(tmp_path):
     seed = int(os.environ.get("CLUSTER_SEED") or random.randrange(10**6))
     chance, happened = random.Random(seed), []
-    folder = paint_many(tmp_path / "photos", PHOTOS)
+    each = PHOTOS // PARTS
+    folders = [paint_many(tmp_path / "photos" / str(part), each, first=part * each) for part in range(PARTS)]
     disk_folder = Path(tempfile.mkdtemp(prefix="disk-"))
     with (
         SmallDisk.mounted(disk_folder) as disk,
@@ -185,23 +198,25 @@ def test_photos_and_answers_that_were_acknowledged_outlive_whatever_happens_to_a
         ThreadPoolExecutor(1) as mover,
     ):
         with house.client() as http:
-            job = patiently(lambda: http.post("/library/paths", json={"paths": [str(folder)]}))["id"]
+            jobs = [add(http, folders[0])]
             house.link.cut()
             move = mover.submit(begin_move, house)
             with Asker(house) as asker:
-                for trouble in choose_troubles(house, disk, chance):
+                for number, trouble in enumerate(choose_troubles(house, disk, chance)):
+                    if number % 10 == 9 and len(jobs) < PARTS:
+                        jobs.append(add(http, folders[len(jobs)]))
                     time.sleep(chance.uniform(1.0, 4.0))
                     trouble.begin()
                     time.sleep(trouble.seconds)
                     trouble.end()
                     happened.append(trouble.name)
                 house.link.mend()
-                ended = lambda: read(http, f"/library/jobs/{job}")["state"] in ("done", "failed")  # noqa: E731
-                eventually(ended, within_s=END_S)
+                for job in jobs:
+                    eventually(lambda job=job: is_ended(http, job), within_s=END_S)
             sys.stdout.write(
                 f"CLUSTER_SEED={seed} {happened} {dict(asker.told)} {move.result()}; clocks {bool(skewed())}\n"
             )
-            check_what_is_kept(http, job, folder, asker)
+            check_what_is_kept(http, jobs, asker)
         house.stop()
         eventually(lambda: not move_to_files(house).waits_for, within_s=END_S)  # who was killed counts as there a while
         with closing(open_store(Config(data=house.data), SlowSpace())) as store:

@@ -199,6 +199,21 @@ def test_the_next_pictures_are_decoded_in_another_thread_while_the_tower_works(p
     assert counts(run([photos], PatientSpace(), store)) == (6, 0, 0, 0)
 
 
+def test_what_cannot_be_stored_is_listed_and_those_beside_it_are_stored(photos, space, store, monkeypatch):
+    add_many = store.add_many
+
+    def refuse(files):
+        if any(each.source.name == "2-blue.png" for each in files):
+            raise ValueError("a number that no column holds")
+        return add_many(files)
+
+    monkeypatch.setattr(store, "add_many", refuse)
+    report = run([photos], space, store)
+    assert [os.path.basename(path) for path, _ in report.failed] == ["2-blue.png"]
+    assert "a number that no column holds" in report.failed[0][1]
+    assert names(store) == [f"{n}-{colour}.png" for n, colour in enumerate(COLOURS) if n != 2]
+
+
 def test_ctrl_c_keeps_what_was_stored_and_the_next_run_does_only_the_rest(photos, space, store, monkeypatch):
     monkeypatch.setattr(intake, "STORED_TOGETHER", 1)
 

@@ -267,7 +267,7 @@ def answers_of_ours(folder, tokens: int) -> list[str]:
     return ["".join(own.stream(one, max_tokens=tokens, stop=threading.Event())) for one in asked]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign(times=1, only=True)
 def test_a_real_small_model_by_its_file_answers_as_transformers_does(packaged):
     _, folder = packaged
     tokenizer = read_tokenizer(folder)

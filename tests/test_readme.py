@@ -98,9 +98,15 @@ def clone(indexed, monkeypatch) -> Path:
     return indexed[0]
 
 
-def test_the_commands_that_are_marked_to_run_do_run(clone, indexed):
-    assert len(commands("bash run", README)) == 5
-    later = [line for line in commands("bash run", README, USAGE) if line != indexed[1].line]
+@pytest.mark.parametrize(
+    ("page", "number"),
+    [(README, 5), pytest.param(USAGE, 13, marks=pytest.mark.campaign(times=1, only=True))],
+    ids=["README", "usage"],
+)
+def test_the_commands_that_are_marked_to_run_do_run(clone, indexed, page, number):
+    lines = commands("bash run", page)
+    assert len(lines) == number
+    later = [line for line in lines if line != indexed[1].line]
     for ran in (indexed[1], *(run_line(line, clone) for line in later)):
         assert ran.code == 0, ran
         assert ran.out, ran.line

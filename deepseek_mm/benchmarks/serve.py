@@ -238,14 +238,15 @@ def send_crowd(url: str, call: RequestKind, clients: int, *, each: int) -> list[
     return send_at_once(url, call.path, shares)[0]
 
 
-def index_bundled_photos(url: str) -> None:
-    """The bundled photos are in the library."""
-    with httpx.Client(base_url=url, timeout=60, trust_env=False) as http:
-        task = http.post("/infer", json={"kind": "index", "input": {"paths": [str(BUNDLED)]}}).json()["task_id"]
-        while (state := http.get(f"/tasks/{task}").json())["state"] in ("waiting", "running"):
+def index_bundled_photos(url: str, *, key: str = "") -> None:
+    """The bundled photos are in the library. JobFailed."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as http:
+        job = http.post("/library/paths", json={"paths": [str(BUNDLED)]}).raise_for_status().json()["id"]
+        while (found := http.get(f"/library/jobs/{job}").json())["state"] in ("waiting", "running"):
             time.sleep(0.2)
-        if state["state"] != "done":
-            raise JobFailed(f"the bundled photos were not indexed: {state['error']}")
+        if found["state"] != "done":
+            raise JobFailed(f"the bundled photos were not indexed: {found}")
         while http.get("/library/jobs?state=waiting&state=running").json()["total"]:  # the second pass over them
             time.sleep(0.2)
 

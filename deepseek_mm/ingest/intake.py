@@ -184,8 +184,20 @@ class Intake:
             self._keep_waiting(batch)
 
     def _keep_waiting(self, batch: "IntakeBatch") -> None:
+        """Store what waits. Should something in it be wrong, they are tried one by one."""
         files = [file for _, file in batch.waiting]
         batch.waiting.clear()
+        try:
+            self._store(files, batch)
+        except (MemoryError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+            log.warning("%d files could not be stored together", len(files), exc_info=error)
+            for each in files:
+                self._try_file(each.source.path, batch, partial(self._store_alone, each))
+
+    def _store_alone(self, file: NewSource, path: str, batch: "IntakeBatch") -> None:
+        self._store([file], batch)
+
+    def _store(self, files: Sequence[NewSource], batch: "IntakeBatch") -> None:
         self.store.add_many(files)
         for each in files:
             path = each.source.path

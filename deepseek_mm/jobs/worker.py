@@ -22,6 +22,7 @@ from deepseek_mm.threads import lower_priority
 Handler = Callable[[Task], str]  # returns the closing message
 
 POLL_S = 0.5  # between two looks for a job that another process wrote down; of those of this one the notifier tells
+SHARED_POLL_S = 2.0  # the same over a server, which tells of the others' too: for what is due again, or was missed
 RETRY_S = 1.0  # between two attempts to use a table that refuses (locked, or on a full disk)
 LEFT = "It was stopped with the program, and goes on with the next start."
 MOST_RETRIES = 6  # of a job whose server went away: after 2, 4, 8, ... 64 s
@@ -124,7 +125,8 @@ class Worker:
                 announced = self._jobs.notifier.num_announced(self._handlers)
                 if (task := self._claim(stop)) is not None:
                     return task
-                self._jobs.notifier.wait(self._handlers, announced, POLL_S)
+                poll_s = SHARED_POLL_S if self._jobs.is_shared else POLL_S
+                self._jobs.notifier.wait(self._handlers, announced, poll_s)
         return None
 
     def _claim(self, stop: threading.Event) -> Task | None:

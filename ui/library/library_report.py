@@ -69,16 +69,17 @@ def _render_watched(each: WatchedFolder, words: UiTexts) -> str:
 
 
 def render_processes(listed: Sequence[ListedProcess], jobs: Sequence[Job], words: UiTexts, *, workers: bool) -> str:
-    """The servers and workers of a library on a server, each with those of the jobs that it is at; "" where nobody else is.
+    """The servers and workers of a library on a server, each with those of the jobs that it is at.
 
-    `workers` says that long work is left to workers: then it is told where there is none.
+    "" where nobody else is; but `workers` says that long work is left to workers, and then it is told where none is.
     """
     alone = workers and not any(each.description.role == "worker" for each in listed)
     if len(listed) < 2 and not alone:
         return ""
     titles = {job.id: title(job, words) for job in jobs}
     rows = "".join(_render_process(each, titles, words) for each in listed)
-    return f'<h4>{escape(words.processes)}</h4><ul class="watched">{rows}</ul>{notice(words.workers_none) if alone else ""}'
+    warning = notice(words.workers_none) if alone else ""
+    return f'<h4>{escape(words.processes)}</h4><ul class="watched">{rows}</ul>{warning}'
 
 
 def _render_process(each: ListedProcess, titles: Mapping[int, str], words: UiTexts) -> str:

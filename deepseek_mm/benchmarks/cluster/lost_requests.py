@@ -21,9 +21,8 @@ from deepseek_mm.accounts.shared_access import open_key_ring
 from deepseek_mm.benchmarks.cluster.nginx import command_nginx
 from deepseek_mm.benchmarks.ingestion import BUNDLED
 from deepseek_mm.benchmarks.results import BenchResult, BenchSetting, TableLine
-from deepseek_mm.benchmarks.serve import WORDS
+from deepseek_mm.benchmarks.serve import WORDS, index_bundled_photos
 from deepseek_mm.benchmarks.servers import ServerProcess, find_free_port, postgres_server
-from deepseek_mm.errors import JobFailed
 from deepseek_mm.storage_config import StorageConfig
 
 CLIENTS, SERVERS = 4, 2
@@ -162,25 +161,15 @@ def two_servers(
         stack.callback(nginx.wait)
         stack.callback(nginx.terminate)
         requests = RequestLog(key=key, url=f"http://127.0.0.1:{port}")
-        index_photos(requests)
+        with requests.client() as http:
+            wait_until(lambda: is_answered(http.get("/health/live").status_code))
+        index_bundled_photos(requests.url, key=key)
 
         def kill() -> None:
             servers[0].process.kill()
             servers[0].process.wait()
 
         yield requests, kill, partial(start, 0)
-
-
-def index_photos(requests: RequestLog) -> None:
-    """The bundled photos are in the library. JobFailed."""
-    with requests.client() as http:
-        wait_until(lambda: is_answered(http.get("/health/live").status_code))
-        job = http.post("/library/paths", json={"paths": [str(BUNDLED)]}).raise_for_status().json()["id"]
-        wait_until(lambda: http.get(f"/library/jobs/{job}").json()["state"] not in ("waiting", "running"))
-        found = http.get(f"/library/jobs/{job}").json()
-        if found["state"] != "done":
-            raise JobFailed(f"the bundled photos were not taken in: {found}")
-        wait_until(lambda: not http.get("/library/jobs?state=waiting&state=running").json()["total"])
 
 
 def wait_until(true: Callable[[], bool]) -> None:
