@@ -127,20 +127,16 @@ class ServerFinder:
         return [score for score, _ in ordered], [region_id for _, region_id in ordered]
 
     def _nearest(self, x_D: Floats, k: int, where: Filter, *, one_by_one: bool) -> Select[Any]:
-        """Ids with the negative product; in what is materialized first the index of vectors has no part."""
+        """Ids with the negative product; in an order by a sum the index of vectors has no part."""
         allowed = select(VectorRow.region_id, VectorRow.data)
         of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
         if of_sources or of_regions:
             allowed = allowed.join(RegionRow, RegionRow.id == VectorRow.region_id).where(*of_regions)
         if of_sources:
             allowed = allowed.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources)
-        if one_by_one:
-            some = allowed.cte("allowed").prefix_with("MATERIALIZED")
-            far = self._distance_to(x_D, some.c.data)
-            return select(some.c.region_id, far).order_by(far).limit(k)
         far = self._distance_to(x_D, VectorRow.data)
         found: Any = allowed.with_only_columns(VectorRow.region_id, far, maintain_column_froms=True)
-        nearest: Select[Any] = found.order_by(far).limit(k)
+        nearest: Select[Any] = found.order_by(far.element + 0 if one_by_one else far).limit(k)
         return nearest
 
     def _distance_to(self, x_D: Floats, data: SQLColumnExpression[Any]) -> Label[float]:

@@ -2,7 +2,7 @@
 
 The vectors of the large library are made of real photos' (`PhotoLikeVectors`), three regions a photo. Searches are
 asked one by one, over the whole library and over one collection in a hundred, each with its rows; the truth is what
-comparing with all vectors finds. The server has a gigabyte of memory for its pages and two to make an index in, and
+comparing with all vectors finds. The server has four gigabytes of memory for its pages and two to make an index in, and
 fsync is on.
 """
 
@@ -44,7 +44,7 @@ K = 10
 SHARE = 0.95
 SERVER = {
     "fsync": "on",
-    "shared_buffers": "1GB",
+    "shared_buffers": "4GB",
     "maintenance_work_mem": "2GB",
     "max_parallel_maintenance_workers": "1",
 }
