@@ -7,11 +7,26 @@ compared one by one. What a search finds is therefore never fewer than there are
 
 from collections.abc import Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from cachetools import TTLCache
-from sqlalchemy import Connection, Double, Label, Select, SQLColumnExpression, String, cast, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CollectionAggregate,
+    Connection,
+    Double,
+    Label,
+    Select,
+    SQLColumnExpression,
+    String,
+    any_,
+    cast,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -60,12 +75,19 @@ def build_vector_index(connection: Connection, dim: int) -> None:
         create_vector_index(connection, dim)
 
 
+class Selectivity(NamedTuple):
+    """Whether a filter lets at most FEW regions through, and what it says of sources at most FEW of these."""
+
+    few_regions: bool
+    few_sources: bool
+
+
 class ServerFinder:
     """Searches a store that lies on a server. What `Finder` keeps in memory and in a file is not needed here."""
 
     def __init__(self, *, dim: int) -> None:
         self._dim = dim
-        self._known: TTLCache[Filter, bool] = TTLCache(MOST_KNOWN, GOOD_S)
+        self._known: TTLCache[Filter, Selectivity] = TTLCache(MOST_KNOWN, GOOD_S)
         self._lock = Lock()
 
     def find(self, session: Session, queries_QD: Floats, *, k: int, where: Filter) -> tuple[Floats, Ints]:
@@ -96,53 +118,80 @@ class ServerFinder:
 
     def _find_many(self, session: Session, x_QD: Floats, k: int, where: Filter) -> tuple[Floats, Ints]:
         _set(session, SCAN | {"hnsw.ef_search": str(min(MOST_WIDTH, max(WIDTH, 2 * k)))})
-        one_by_one = self._leaves_few(session, where)
-        rows = [self._find_one(session, x_D, k, where, one_by_one=one_by_one) for x_D in x_QD]
+        selectivity = self._measure(session, where)
+        rows = [self._find_one(session, x_D, k, where, selectivity) for x_D in x_QD]
         width = max((len(ids) for _, ids in rows), default=0)
         assert all(len(ids) == width for _, ids in rows), "every query has as many regions to choose from"
         scores_Qk = np.array([scores for scores, _ in rows], np.float32).reshape(len(rows), width)
         return scores_Qk, np.array([ids for _, ids in rows], np.int64).reshape(len(rows), width)
 
-    def _leaves_few(self, session: Session, where: Filter) -> bool:
-        """Whether there is a filter, and at most FEW regions fit it."""
-        if not (queries.source_conditions(where) or queries.region_conditions(where)):
-            return False
+    def _measure(self, session: Session, where: Filter) -> Selectivity:
+        """Without a filter nothing is few."""
+        of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
+        if not (of_sources or of_regions):
+            return Selectivity(few_regions=False, few_sources=False)
         with self._lock:
             known = self._known.get(where)
         if known is None:
-            some = queries.matching_regions(where).order_by(None).limit(FEW + 1).subquery()
-            known = (session.scalar(select(func.count()).select_from(some)) or 0) <= FEW
+            few_regions = _is_few(session, queries.matching_regions(where).order_by(None))
+            few_sources = few_regions and _is_few(session, select(SourceRow.id).where(*of_sources))
+            known = Selectivity(few_regions=few_regions, few_sources=few_sources)
             with self._lock:
                 self._known[where] = known
         return known
 
     def _find_one(
-        self, session: Session, x_D: Floats, k: int, where: Filter, *, one_by_one: bool
+        self, session: Session, x_D: Floats, k: int, where: Filter, selectivity: Selectivity
     ) -> tuple[list[float], list[int]]:
         connection = session.connection()
-        rows = connection.execute(self._nearest(x_D, k, where, one_by_one=one_by_one)).all()
-        if len(rows) < k and not one_by_one:  # the index gave up, or there are no more
-            rows = connection.execute(self._nearest(x_D, k, where, one_by_one=True)).all()
+        if selectivity.few_regions:
+            rows = connection.execute(self._of_few(x_D, k, where, by_sources=selectivity.few_sources)).all()
+        else:
+            rows = connection.execute(self._nearest(x_D, k, where, by_index=True)).all()
+            if len(rows) < k:  # the index gave up, or there are no more
+                rows = connection.execute(self._nearest(x_D, k, where, by_index=False)).all()
         ordered = sorted(((-far, region_id) for region_id, far in rows), key=lambda row: (-row[0], row[1]))
         return [score for score, _ in ordered], [region_id for _, region_id in ordered]
 
-    def _nearest(self, x_D: Floats, k: int, where: Filter, *, one_by_one: bool) -> Select[Any]:
+    def _nearest(self, x_D: Floats, k: int, where: Filter, *, by_index: bool) -> Select[int, float]:
         """Ids with the negative product; in an order by a sum the index of vectors has no part."""
-        allowed = select(VectorRow.region_id, VectorRow.data)
+        far = self._distance_to(x_D, VectorRow.data)
+        found = select(VectorRow.region_id, far).select_from(VectorRow)
         of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
         if of_sources or of_regions:
-            allowed = allowed.join(RegionRow, RegionRow.id == VectorRow.region_id).where(*of_regions)
+            found = found.join(RegionRow, RegionRow.id == VectorRow.region_id).where(*of_regions)
         if of_sources:
-            allowed = allowed.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources)
+            found = found.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources)
+        return found.order_by(far if by_index else far.element + 0).limit(k)
+
+    def _of_few(self, x_D: Floats, k: int, where: Filter, *, by_sources: bool) -> Select[int, float]:
+        """The same where few fit: ids of regions, and of sources where these are few as well, are gathered first and
+        looked up in their order, which reads a third of what a join does.
+        """
+        of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
+        some = select(RegionRow.id).where(*of_regions)
+        if of_sources and by_sources:
+            some = some.where(RegionRow.source_id == _any_of(select(SourceRow.id).where(*of_sources), SourceRow.id))
+        elif of_sources:
+            some = some.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources)
         far = self._distance_to(x_D, VectorRow.data)
-        found: Any = allowed.with_only_columns(VectorRow.region_id, far, maintain_column_froms=True)
-        nearest: Select[Any] = found.order_by(far.element + 0 if one_by_one else far).limit(k)
-        return nearest
+        found = select(VectorRow.region_id, far).where(VectorRow.region_id == _any_of(some, RegionRow.id))
+        return found.order_by(far.element + 0).limit(k)
 
     def _distance_to(self, x_D: Floats, data: SQLColumnExpression[Any]) -> Label[float]:
         wide = HalfVector(self._dim)
         sought = cast(literal(write_vector(np.asarray(x_D, STORED).tobytes()), String), wide)
         return cast(cast(data, wide).op("OPERATOR(public.<#>)")(sought), Double).label("far")
+
+
+def _is_few(session: Session, some: Select[int]) -> bool:
+    """Whether it has at most FEW rows."""
+    return (session.scalar(select(func.count()).select_from(some.limit(FEW + 1).subquery())) or 0) <= FEW
+
+
+def _any_of(ids: Select[int], order: SQLColumnExpression[int]) -> CollectionAggregate[Any]:
+    """To be compared with: any of these ids, which are gathered first, rising."""
+    return any_(func.array(ids.order_by(order).scalar_subquery(), type_=ARRAY(BigInteger)))
 
 
 def _set(session: Session, settings: dict[str, str]) -> None:
