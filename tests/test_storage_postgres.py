@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import index_help
 import numpy as np
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -25,6 +26,7 @@ from deepseek_mm.storage_config import StorageConfig
 from deepseek_mm.types import Question
 from index import Filter, Region, Source
 from index.database import STORE
+from index.server import server_finder
 from index.server.server_words import RANKS, count_times
 from index.server.word_queries import write_lexemes, write_pattern
 from index.store import RegionStore
@@ -228,3 +230,26 @@ def test_a_turn_stays_under_way_when_another_server_opens_the_history_and_stops_
         assert [turn.answer.state for turn in other.turns(thread, session="s")] == ["running"]
         history.close()
         assert [turn.answer.state for turn in other.turns(thread, session="s")] == ["stopped"]
+
+
+@needs_server
+@pytest.mark.parametrize("few", [0, 3, 20, 20_000])
+def test_a_search_finds_what_comparing_all_finds_whichever_way_the_server_goes(server, tmp_path, monkeypatch, few):
+    monkeypatch.setattr(server_finder, "FEW", few)
+    with open_store(server, tmp_path, f"few_{few}") as store:
+        for n in range(24):
+            labels = ["dog"] if n % 5 == 0 else []
+            source = index_help.photo(n, collection="uploads" if n % 6 == 0 else "library")
+            store.add(source, index_help.regions_for(source, labels=labels), index_help.rows(3, seed=n, dim=8))
+        filters = [
+            Filter(),
+            Filter(collection="uploads"),
+            Filter(kinds=("whole",)),
+            Filter(label="dog"),
+            Filter(folder="/photos/1"),
+        ]
+        for where in filters:
+            query_D = index_help.rows(1, seed=99, dim=8)[0]
+            expected = index_help.brute_force(store, query_D, k=30, where=where)
+            assert index_help.found(store, query_D, k=30, where=where) == expected
+            assert expected
