@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from chat_server import chat_server
 from rag_house import paint
@@ -17,6 +18,8 @@ from deepseek_mm.jobs import JobRequest
 from deepseek_mm.services import build_services
 from deepseek_mm.services.services import PhotoExample
 from deepseek_mm.settings_file import SettingsFile
+from index import Source
+from index.region import LibraryViewer
 
 DIARY = b"dear diary"
 
@@ -143,6 +146,23 @@ def test_a_task_of_somebody_is_steered_by_nobody_through_the_librarys_jobs(house
             act(STRANGER, task.id)
     assert services.library.list_jobs(STRANGER, kinds=("task.ask",)) == []
     assert house.assistant.library.jobs.get(task.id).state == "waiting"
+
+
+def test_work_on_the_whole_library_names_no_file_that_is_hidden_from_who_looks(house, services, tmp_path):
+    jobs, own = house.assistant.library.jobs, str(tmp_path / "diary.png")
+    source = Source(path=own, digest="diary", collection="Diary", width_px=8, height_px=8)
+    house.assistant.store.add(source, [], np.zeros((0, house.assistant.retriever.space.dim), np.float32))
+    job = jobs.add("read text", {})
+    task = jobs.claim(["read text"])
+    task.report(1, 2, own)
+    task.fail(own, "it is torn")
+    task.fail("/elsewhere.png", "it is gone")
+    for hidden, message, items in ((), own, [own, "/elsewhere.png"]), (["Diary"], "", ["/elsewhere.png"]):
+        caller = replace(STRANGER, viewer=LibraryViewer(hidden=frozenset(hidden)))
+        (listed,) = services.library.list_jobs(caller, states=("running",))
+        assert (listed.message, services.library.find_job(caller, job.id).message) == (message, message)
+        assert [each.item for each in services.library.list_failures(caller, job.id)] == items
+        assert [each.item for each in services.library.list_failures(caller, job.id, offset=1)] == items[1:]
 
 
 def test_what_a_task_takes_in_is_judged_again_when_its_turn_comes(house, services):

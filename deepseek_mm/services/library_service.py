@@ -329,7 +329,7 @@ class LibraryService:
         if not current_viewer().hidden:
             return self._library.jobs.find(kinds=own, states=states, limit=limit)
         seen = filter(is_visible, self._library.jobs.find(kinds=own, states=states, limit=-1))
-        return [*islice(seen, None if limit < 0 else limit)]
+        return [conceal_file(job) for job in islice(seen, None if limit < 0 else limit)]
 
     @requires("ask")
     def find_job(self, caller: Caller, job: int) -> Job:
@@ -339,12 +339,16 @@ class LibraryService:
     @requires("ask")
     def follow_job(self, caller: Caller, job: int) -> Iterator[Job]:
         """The job now, whenever it has changed, and once a second anyway; the last one has ended."""
-        return follow(self._library.jobs, self._job(job).id)
+        return map(conceal_file, follow(self._library.jobs, self._job(job).id))
 
     @requires("ask")
     def list_failures(self, caller: Caller, job: int, *, limit: int = -1, offset: int = 0) -> list[Failed]:
-        """What it could not do, oldest first."""
-        return self._library.jobs.failures(self._job(job).id, limit=limit, offset=offset)
+        """What it could not do, oldest first, but for files that are hidden from the current viewer."""
+        jobs, found = self._library.jobs, self._job(job)
+        if not current_viewer().hidden:
+            return jobs.failures(found.id, limit=limit, offset=offset)
+        seen = [each for each in jobs.failures(found.id, limit=-1) if not self.assistant.store.is_hidden(each.item)]
+        return seen[offset:][: None if limit < 0 else limit]
 
     def cancel_job(self, caller: Caller, job: int) -> Job:
         """End it for good: at once if it waits, soon if it runs; one that ended stays so."""
@@ -398,7 +402,7 @@ class LibraryService:
         found = self._library.jobs.get(job)
         if found.kind not in KINDS or not is_visible(found):
             raise NothingThere(f"job {job} is none of the library's. If you asked it, look: GET /tasks")
-        return found
+        return conceal_file(found)
 
 
 def check_target(collection: str) -> None:
@@ -410,6 +414,11 @@ def check_target(collection: str) -> None:
 def is_visible(job: Job) -> bool:
     """Whether the current viewer may know of this job: into no collection that is hidden from them."""
     return job.payload.get("collection", "") not in current_viewer().hidden
+
+
+def conceal_file(job: Job) -> Job:
+    """Without the file at hand where some are hidden from the current viewer: work on all of the library names each."""
+    return replace(job, message="") if current_viewer().hidden and job.state == "running" else job
 
 
 def known_source(assistant: Assistant, source: int) -> Source:
