@@ -1,6 +1,6 @@
 """The store: every source, region and vector of one space, in one SQLite file. It is the truth; FAISS follows it.
 
-Writing is one transaction per file. What only reads rows is in `reader`.
+Writing is one transaction for a few files. What only reads rows is in `reader`.
 """
 
 import uuid

@@ -1,7 +1,7 @@
 """`index`: bring a library up to date with files and folders, or make its index anew.
 
 The work is a job of the library: killed or interrupted it goes on with the next start of this command or of the page.
-`--rebuild` reads every known file again (or those that are named) and replaces it in the store, one transaction a file.
+`--rebuild` reads every known file again (or those that are named) and replaces it in the store, a few files at a time.
 Files are known from every space of the library: a new encoder starts from them. A store that is damaged or belongs to
 other weights is set aside first, never deleted.
 """
