@@ -39,7 +39,7 @@ from index.store import NewSource, RegionStore
 log = logging.getLogger(__name__)
 SEEN_PX = 288  # both sides of a photo are decoded at this or more: the tower sees 260, colours less
 MEMBER = "!/"  # between an archive and a file in it
-STORED_TOGETHER, WAIT_S = 16, 0.25  # files in one transaction; how long one waits for others
+STORED_TOGETHER, WAIT_S = 8, 0.25  # files in one transaction: half of what is looked at ahead; how long one waits
 NOTED_TOGETHER = 4_096  # places of known bytes, in one transaction: after each, asks count the library anew
 RENAMED = {WORDS_MARK: RENAMED_MARK}  # passes that a new name makes void -> what tells that they were made before
 

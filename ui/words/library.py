@@ -86,8 +86,8 @@ class LibraryWords:
     )
     process_doing = Translation("at work: {what}", "正在处理：{what}")
     workers_none = Translation(
-        "No worker is there, so what is added waits. Start one: python -m deepseek_mm worker",
-        "没有工作进程，添加的内容会一直等待。请启动一个：python -m deepseek_mm worker",
+        "No worker is there, so what is added waits until one is started.",
+        "没有工作进程，添加的内容会等到有人启动一个为止。",
     )
     job_index = Translation("Index {what}", "建立索引：{what}")
     job_faces = Translation("Look for faces in photos", "在照片中寻找人脸")
