@@ -133,8 +133,9 @@ class ServerFinder:
         with self._lock:
             known = self._known.get(where)
         if known is None:
-            few_regions = _is_few(session, queries.matching_regions(where).order_by(None))
-            few_sources = few_regions and _is_few(session, select(SourceRow.id).where(*of_sources))
+            few_regions = _is_few(session, queries.matching_regions(where))
+            few_sources = few_regions and bool(of_sources)
+            few_sources = few_sources and _is_few(session, select(SourceRow.id).where(*of_sources))
             known = Selectivity(few_regions=few_regions, few_sources=few_sources)
             with self._lock:
                 self._known[where] = known
@@ -168,12 +169,10 @@ class ServerFinder:
         """The same where few fit: ids of regions, and of sources where these are few as well, are gathered first and
         looked up in their order, which reads a third of what a join does.
         """
-        of_sources, of_regions = queries.source_conditions(where), queries.region_conditions(where)
-        some = select(RegionRow.id).where(*of_regions)
-        if of_sources and by_sources:
-            some = some.where(RegionRow.source_id == _any_of(select(SourceRow.id).where(*of_sources), SourceRow.id))
-        elif of_sources:
-            some = some.join(SourceRow, SourceRow.id == RegionRow.source_id).where(*of_sources)
+        some: Select[int] = queries.matching_regions(where)
+        if by_sources:
+            sources = _any_of(select(SourceRow.id).where(*queries.source_conditions(where)), SourceRow.id)
+            some = select(RegionRow.id).where(*queries.region_conditions(where), RegionRow.source_id == sources)
         far = self._distance_to(x_D, VectorRow.data)
         found = select(VectorRow.region_id, far).where(VectorRow.region_id == _any_of(some, RegionRow.id))
         return found.order_by(far.element + 0).limit(k)
